@@ -1,0 +1,16 @@
+/* Named places at which a test can stop or kill the program. They exist only in the test build
+ * (-DSCHEMAGATE_FAILPOINTS); elsewhere they compile to nothing.
+ *
+ * SCHEMAGATE_FAILPOINT="name=kill" raises SIGKILL when the place is reached, "name=stop" SIGSTOP (once).
+ * Nobody else kills the process so: its wait status proves that the place was reached. A count says at
+ * which arrival: "name=kill:3". */
+#ifndef SCHEMAGATE_BASE_FAILPOINT_H
+#define SCHEMAGATE_BASE_FAILPOINT_H
+
+#ifdef SCHEMAGATE_FAILPOINTS
+void failpoint(const char *name);
+#else
+#define failpoint(name) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,78 @@
+/* A migration file, read: SQL text in, phases, statements and findings out. Pure: no clock, no I/O, no
+ * database. It runs in the planner's worker process, because the grammar can be crashed by hostile
+ * nesting (DESIGN.md section 8). The file format is DESIGN.md section 6. */
+#ifndef SCHEMAGATE_PLAN_PLAN_H
+#define SCHEMAGATE_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The four sections of a migration file, in the order in which they are written. */
+enum plan_section { PLAN_EXPAND, PLAN_BACKFILL, PLAN_CONTRACT, PLAN_UNDO, PLAN_SECTIONS };
+
+/* "expand", "backfill", "contract", "undo" */
+const char *plan_section_name(enum plan_section section);
+
+enum plan_severity { PLAN_NOTE, PLAN_WARNING, PLAN_ERROR };
+
+const char *plan_severity_name(enum plan_severity severity); /* "note", "warning", "error" */
+
+/* One statement as it will be sent to PostgreSQL. */
+struct plan_statement {
+    enum plan_section section;
+    unsigned number;      /* 1… within its section */
+    unsigned transaction; /* 1… within its section: statements that share a number share a transaction */
+    bool transactional;   /* false: PostgreSQL refuses it inside a transaction block */
+    unsigned line, column; /* of its first token in the submitted text, from 1 */
+    char *sql;            /* owned; without the semicolon */
+};
+
+/* What is to be said about the file. Any finding of PLAN_ERROR that is not allowed refuses it. */
+struct plan_finding {
+    const char *id; /* stable, static: "syntax-error", "sql-before-section", … */
+    enum plan_severity severity;
+    unsigned line, column; /* from 1; 0: the file as a whole */
+    char *object;          /* owned; the thing it is about, or NULL */
+    char *message;         /* owned; what is wrong */
+    const char *why;       /* static or NULL */
+    char *fix;             /* owned; what to do, or NULL */
+    bool allowed;          /* an `allow` directive names it */
+    char *allow_reason;    /* owned or NULL */
+};
+
+struct plan {
+    /* From the `migration` directive; what is not said is NULL or -1. */
+    char *name, *approval; /* approval: "auto" or "manual" */
+    int64_t soak_seconds, keep_hours, requires;
+
+    bool has_section[PLAN_SECTIONS];
+    struct plan_statement *statements;
+    size_t statement_count;
+    struct plan_finding *findings;
+    size_t finding_count;
+
+    /* Filled by the worker, not by plan_read: tagged SHA-256 (base/digest.h) of the submitted text, and
+     * of the statements with their phases and transactions as they will run. Owned. */
+    char *checksum, *plan_checksum;
+};
+
+/* Reads a file of `length` bytes. Never NULL; every mistake is a finding. The caller frees. */
+struct plan *plan_read(const char *sql, size_t length);
+void plan_free(struct plan *plan);
+
+/* True if a finding refuses the file. */
+bool plan_is_refused(const struct plan *plan);
+
+/* The file that submitted parts stand for: each part that is not NULL under its marker (DESIGN.md
+ * section 6, idempotence). The caller frees. */
+char *plan_join_parts(const char *const parts[PLAN_SECTIONS]);
+
+#define PLAN_VERSION_MAX ((INT64_C(1) << 48) - 1)
+
+/* Reads version and name from a migration file's name: [Vv]?0*(digits)_+(name)(.up)?.sql. `name` (may be
+ * NULL) is set to a copy that the caller frees. Returns the version, or -1 if the name does not match or
+ * the version is out of range. */
+int64_t plan_file_version(const char *file_name, char **name);
+
+#endif
