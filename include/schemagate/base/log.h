@@ -16,8 +16,13 @@ struct log_field {
     int64_t number;
 };
 
-#define LOG_TEXT(key_, text_) ((struct log_field){.key = (key_), .text = (text_) ? (text_) : ""})
+#define LOG_TEXT(key_, text_) log_text_field((key_), (text_))
 #define LOG_NUMBER(key_, number_) ((struct log_field){.key = (key_), .number = (int64_t)(number_)})
+
+static inline struct log_field log_text_field(const char *key, const char *text)
+{
+    return (struct log_field){.key = key, .text = text ? text : ""};
+}
 
 /* Sets level and format for the process. The logger is the one piece of process-wide state that
  * modules share, because a message must be possible everywhere. Until it is called: info, auto. */
@@ -25,14 +30,15 @@ void log_open(enum log_level level, enum log_format format);
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 
-/* The first, empty field lets the list of fields be empty. */
-#define LOG_AT(level, message, ...)                                                                 \
-    log_write(level, message, (const struct log_field[]){{0}, ##__VA_ARGS__},                        \
-              sizeof((const struct log_field[]){{0}, ##__VA_ARGS__}) / sizeof(struct log_field))
+/* The last, empty field lets the list of fields be empty. */
+#define LOG_FIELDS(level, message, ...)                                                            \
+    log_write(level, message, (const struct log_field[]){__VA_ARGS__},                              \
+              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+#define LOG_AT(level, ...) LOG_FIELDS(level, __VA_ARGS__, {0})
 
-#define log_error(message, ...) LOG_AT(LOG_LEVEL_ERROR, message, ##__VA_ARGS__)
-#define log_warn(message, ...) LOG_AT(LOG_LEVEL_WARN, message, ##__VA_ARGS__)
-#define log_info(message, ...) LOG_AT(LOG_LEVEL_INFO, message, ##__VA_ARGS__)
-#define log_debug(message, ...) LOG_AT(LOG_LEVEL_DEBUG, message, ##__VA_ARGS__)
+#define log_error(...) LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(...) LOG_AT(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...) LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

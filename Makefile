@@ -1,0 +1,177 @@
+# Builds, tests, demonstrates and installs schemagate. `make help` lists the targets.
+#
+# Everything that is built goes to $(BUILD). Three variants of it exist, each in a folder of its own:
+#   release    build/        what is installed
+#   test       build/test/   the same with failpoints, and the test programs
+#   sanitize   build/asan/   the test variant under AddressSanitizer and UndefinedBehaviorSanitizer
+#
+# While parts of the tree do not compile, work on the others in a folder of your own:
+#   make BUILD=build/mine FOLDERS="base core" objects
+#   make BUILD=build/mine FOLDERS="base core" build/mine/tests/unit/core_gate
+
+VERSION := 0.1.0
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+BINDIR = $(PREFIX)/bin
+UNITDIR = $(PREFIX)/lib/systemd/system
+DOCDIR = $(PREFIX)/share/doc/schemagate
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --jobs=$(shell nproc)
+endif
+
+# ---- Packages -------------------------------------------------------------------------------------
+# One list for each purpose; `make deps` installs what is missing of all three.
+
+PACKAGES_BUILD := gcc libc6-dev pkg-config libpq-dev libevent-dev libmicrohttpd-dev libjansson-dev \
+    libpg-query-dev libprotobuf-c-dev libcurl4-openssl-dev libini-config-dev libssl-dev \
+    libsystemd-dev uthash-dev
+PACKAGES_TEST := libcmocka-dev postgresql pgbouncer libfaketime curl procps util-linux systemd
+PACKAGES_LINT := clang cppcheck shellcheck
+
+PKG_CONFIG_NAMES := libpq libevent_core libmicrohttpd jansson libprotobuf-c libcurl ini_config \
+    libcrypto libsystemd
+
+# Asked once, and only when something is compiled: `make deps` has to work without pkg-config.
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(PKG_CONFIG_NAMES)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(PKG_CONFIG_NAMES)) -lpg_query -lm -pthread)$(PACKAGE_LIBS)
+
+# ---- Variants -------------------------------------------------------------------------------------
+
+VARIANT ?= release
+BUILD_release := build
+BUILD_test := build/test
+BUILD_sanitize := build/asan
+BUILD ?= $(BUILD_$(VARIANT))
+
+CPPFLAGS_release := -D_FORTIFY_SOURCE=2
+CPPFLAGS_test := -D_FORTIFY_SOURCE=2 -DSCHEMAGATE_FAILPOINTS
+CPPFLAGS_sanitize := -DSCHEMAGATE_FAILPOINTS
+CFLAGS_release := -O2 -g
+CFLAGS_test := -O1 -g
+CFLAGS_sanitize := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+CPPFLAGS_ALL = -Iinclude -D_GNU_SOURCE -DSCHEMAGATE_VERSION=\"$(VERSION)\" $(CPPFLAGS_$(VARIANT)) $(CPPFLAGS)
+CFLAGS_ALL = -std=gnu11 $(WARNINGS) $(CFLAGS_$(VARIANT)) -fPIE -fstack-protector-strong $(CFLAGS)
+LDFLAGS_ALL = $(CFLAGS_$(VARIANT)) -pie -Wl,--as-needed,-z,relro,-z,now $(LDFLAGS)
+
+# ---- Sources, found by where they lie -------------------------------------------------------------
+
+FOLDERS ?= $(notdir $(patsubst %/,%,$(wildcard daemon/*/)))
+SOURCES := $(foreach folder,$(FOLDERS),$(wildcard daemon/$(folder)/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
+LIBRARY := $(BUILD)/libschemagate.a
+BINARY := $(BUILD)/schemagate
+
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
+SUPPORT_LIBRARY := $(BUILD)/libsupport.a
+
+# Every .c file in these folders is a program of its own.
+TEST_FOLDERS := unit integration e2e
+PROGRAM_FOLDERS := $(TEST_FOLDERS) demo bench
+programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1:%=tests/%/*.c)))
+scripts = $(wildcard $(1:%=tests/%/*.sh))
+
+# Files that are part of the program (base/embed.h), and the sources that take them in.
+EMBEDDED := $(shell find daemon -type f ! -name '*.[ch]' ! -name '.*')
+EMBEDDING := $(shell grep -rl '^EMBED' daemon tests 2>/dev/null --include='*.c')
+
+# ---- Compiling ------------------------------------------------------------------------------------
+
+.PHONY: all objects tests
+all: $(BINARY)
+
+objects: $(OBJECTS)
+
+tests: $(BINARY) $(call programs,$(TEST_FOLDERS))
+
+$(BUILD)/obj/daemon/%.o: daemon/%.c
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	@$(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	@$(CC) -Itests $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(EMBEDDING:%.c=$(BUILD)/obj/%.o): $(EMBEDDED)
+
+$(LIBRARY): $(OBJECTS)
+$(SUPPORT_LIBRARY): $(SUPPORT_OBJECTS)
+$(LIBRARY) $(SUPPORT_LIBRARY):
+	@mkdir -p $(@D)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BINARY): $(BUILD)/obj/daemon/main.o $(LIBRARY)
+	@echo "  LINK $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT_LIBRARY) $(LIBRARY)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS) -lcmocka
+
+.SECONDARY:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# ---- Testing --------------------------------------------------------------------------------------
+
+.PHONY: check check-sanitize run-tests demo bench
+check: | deps
+	@$(MAKE) all
+	@$(MAKE) VARIANT=test run-tests
+
+check-sanitize: | deps
+	@$(MAKE) VARIANT=sanitize run-tests
+
+# TESTS="tests/unit/base_config …" runs just these. Programs run two at a time, scripts after them.
+TESTS ?=
+run-tests: tests
+	@SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_VARIANT=$(VARIANT) tests/run $(BUILD)/log \
+	    $(if $(TESTS),$(TESTS:tests/%.c=$(BUILD)/tests/%),$(call programs,$(TEST_FOLDERS)) $(call scripts,$(TEST_FOLDERS)))
+
+demo: $(BINARY) $(call programs,demo)
+	@SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/demo) \
+	    KEEP=$(KEEP) tests/demo/demo
+
+bench: $(BINARY) $(call programs,bench)
+	@SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/bench) \
+	    tests/bench/run
+
+# ---- Packages, installation -----------------------------------------------------------------------
+
+.PHONY: deps install clean help
+deps:
+	@missing=$$(for package in $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT); do \
+	    dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q ' installed$$' || echo "$$package"; done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "These packages are missing and will be installed with apt-get:"; \
+	printf '  %s\n' $$missing; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif command -v sudo >/dev/null; then as_root=sudo; \
+	else echo "make deps: neither root nor sudo; as root, type: apt-get install" $$missing >&2; exit 1; fi; \
+	$$as_root apt-get update -q; \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make                     build/schemagate"
+	@echo "make deps                install the Debian packages that are missing (says which)"
+	@echo "make check               all tests"
+	@echo "make check-sanitize      all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make lint                compilers, cppcheck, shellcheck, include direction, generated files"
+	@echo "make demo [KEEP=1]       a rolling deployment that drops a column, for real"
+	@echo "make bench               measurements (docs/benchmarks.md)"
+	@echo "make golden              write the generated files anew"
+	@echo "make install             DESTDIR= PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR)"
+	@echo "make clean"
