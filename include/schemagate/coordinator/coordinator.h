@@ -1,0 +1,211 @@
+/* The coordinator: events come in, the pure core decides, changes are committed, then acted upon
+ * (DESIGN.md section 6). It knows nothing of HTTP or libpq; see environment.h. Single-threaded. */
+#ifndef SCHEMAGATE_COORDINATOR_COORDINATOR_H
+#define SCHEMAGATE_COORDINATOR_COORDINATOR_H
+
+#include <schemagate/base/config.h>
+#include <schemagate/coordinator/environment.h>
+#include <schemagate/coordinator/model.h>
+
+struct coordinator;
+
+/* ---- life ---- */
+
+/* Borrows config and environment until coordinator_free. */
+struct coordinator *coordinator_new(const struct config *config, const struct environment *environment);
+void coordinator_free(struct coordinator *c);
+void coordinator_configure(struct coordinator *c, const struct config *config); /* after a reload */
+
+/* The lock is taken, epoch and nonce are bumped, the store is ready: loads all rows, then leads. */
+void coordinator_begin_term(struct coordinator *c, const struct term *term);
+/* The sessions are gone; a leader becomes cut off, renewals are still answered. `reason`: one line. */
+void coordinator_end_term(struct coordinator *c, const char *reason);
+/* Another daemon holds the lock; its advertised URL or "". */
+void coordinator_stand_by(struct coordinator *c, const char *leader_url);
+/* Begins nothing new. idle: nothing runs and nothing waits to be committed. */
+void coordinator_stop(struct coordinator *c);
+bool coordinator_is_idle(const struct coordinator *c);
+/* Does what is due; see world_ops.wake_at. */
+void coordinator_tick(struct coordinator *c);
+
+/* ---- answers ---- */
+
+enum problem {
+    PROBLEM_NONE,
+    PROBLEM_INVALID,             /* understood but wrong; `pointer` names the member */
+    PROBLEM_SCHEMA_TOO_OLD,
+    PROBLEM_RANGE_NOT_SERVED,
+    PROBLEM_INCARNATION_SUPERSEDED,
+    PROBLEM_UNKNOWN_REPLICA,
+    PROBLEM_UNKNOWN_APP,
+    PROBLEM_UNKNOWN_MIGRATION,
+    PROBLEM_APP_IN_USE,          /* it has replicas that are not gone */
+    PROBLEM_APP_RETIRED,
+    PROBLEM_VERSION_CONFLICT,
+    PROBLEM_OUT_OF_ORDER,
+    PROBLEM_PLAN_REFUSED,        /* with findings */
+    PROBLEM_INVALID_TRANSITION,
+    PROBLEM_NO_UNDO,
+    PROBLEM_BASELINE_CONFLICT,
+    PROBLEM_DATABASE_UNAVAILABLE,
+    PROBLEM_NOT_LEADER,          /* `detail` names the leader's URL where it is known */
+    PROBLEM_STOPPING,
+    PROBLEM_COUNT
+};
+
+/* What came of a request. Pointers are valid during the call of `answer` only. */
+struct outcome {
+    enum problem problem;
+    const char *detail;  /* what is wrong and what to do; NULL without a problem */
+    const char *pointer; /* JSON pointer of the wrong member, or NULL */
+    bool created;        /* something new is there now */
+    bool baselined;      /* a submission at or below the baseline */
+    struct replica *replica;
+    const struct application *app;
+    const struct migration *migration;
+    const struct plan *plan;  /* PLAN_REFUSED */
+    int64_t needed;           /* SCHEMA_TOO_OLD: the lowest version that `max` must reach */
+};
+
+typedef void coordinator_answer(void *context, const struct outcome *outcome);
+
+/* ---- replicas: all strings are copied ---- */
+
+struct registration {
+    const char *app, *instance, *incarnation;
+    struct version_range range;
+    int64_t lease_seconds; /* 0: the configuration's */
+    const char *release, *application_name; /* "" where not given */
+    bool on_lost_exit, predecessor_ended;
+    const struct gate_knows *knows;
+    size_t knows_count;
+    const char *actor; /* "app:web" */
+};
+
+void coordinator_register(struct coordinator *c, const struct registration *r,
+                          coordinator_answer *answer, void *context);
+
+/* Answered before it returns; `outcome` is filled in. */
+void coordinator_renew(struct coordinator *c, const char *app, const char *instance,
+                       const char *incarnation, uint32_t requests, uint32_t errors,
+                       struct outcome *outcome);
+
+/* While an answer is held back for a waiting replica, its lease does not run (+1 … -1). Find the replica
+ * again by its names before each call. */
+void coordinator_hold_lease(struct coordinator *c, struct replica *replica, int change);
+
+/* how: REPLICA_DEREGISTERED, REPLICA_ATTESTED or REPLICA_EVICTED. incarnation NULL: all of them (evict)
+ * or the newest (attest). The outcome has no replica. */
+void coordinator_remove(struct coordinator *c, enum replica_event how, const char *app,
+                        const char *instance, const char *incarnation, const char *reason,
+                        const char *actor, coordinator_answer *answer, void *context);
+
+/* Could code with this range start now? `pending`: contracts not done that would shut it out, ascending;
+ * returns how many there are, writes at most `size`. */
+enum admission coordinator_admission(const struct coordinator *c, struct version_range range,
+                                     int64_t *pending, size_t size, size_t *count);
+
+/* ---- applications ---- */
+
+struct app_change {
+    const char *app;
+    bool set_min_replicas, set_desired, clear_desired;
+    int64_t min_replicas;
+    struct version_range desired;
+    const char *desired_release; /* "" none */
+    const char *actor;
+};
+
+void coordinator_change_app(struct coordinator *c, const struct app_change *change,
+                            coordinator_answer *answer, void *context);
+void coordinator_record_compatible(struct coordinator *c, const char *app, const char *release,
+                                   int64_t max, const char *reason, const char *actor,
+                                   coordinator_answer *answer, void *context);
+void coordinator_retire_app(struct coordinator *c, const char *app, const char *reason,
+                            const char *actor, coordinator_answer *answer, void *context);
+
+/* ---- migrations ---- */
+
+struct submission {
+    int64_t version;
+    const char *name;      /* NULL: the file's, else "" */
+    const char *sql;       /* the file, or the joined parts (plan_join_parts) */
+    size_t sql_length;
+    const char *approval;  /* NULL: the file's, else the configuration's */
+    int64_t soak_seconds, keep_hours; /* -1: the file's, else the configuration's */
+    const json_t *labels;  /* object of strings, or NULL */
+    const char *actor;
+};
+
+void coordinator_submit(struct coordinator *c, const struct submission *s, coordinator_answer *answer,
+                        void *context);
+
+/* action: EVENT_APPROVE … EVENT_CANCEL. */
+void coordinator_act(struct coordinator *c, int64_t version, enum machine_event action,
+                     const char *reason, const char *actor, coordinator_answer *answer, void *context);
+
+/* Pauses or resumes the whole daemon. */
+void coordinator_pause_all(struct coordinator *c, bool paused, const char *reason, const char *actor,
+                           coordinator_answer *answer, void *context);
+void coordinator_baseline(struct coordinator *c, int64_t version, const char *actor,
+                          coordinator_answer *answer, void *context);
+
+/* ---- reading ---- */
+
+enum coordinator_role coordinator_role(const struct coordinator *c);
+const struct term *coordinator_term(const struct coordinator *c);
+const char *coordinator_trouble(const struct coordinator *c);    /* why the database is away; "" */
+const char *coordinator_leader_url(const struct coordinator *c); /* of the leader we stand by for; "" */
+const struct window_view *coordinator_window(const struct coordinator *c);
+int64_t coordinator_index(const struct coordinator *c); /* id of the newest event */
+
+struct pause_note {
+    bool paused;
+    const char *by, *reason;
+    int64_t since_wall;
+};
+struct pause_note coordinator_paused(const struct coordinator *c);
+
+/* Ascending by version; NULL at the end. */
+const struct migration *coordinator_first_migration(const struct coordinator *c);
+const struct migration *coordinator_next_migration(const struct migration *m);
+const struct migration *coordinator_find_migration(const struct coordinator *c, int64_t version);
+enum migration_status coordinator_migration_status(const struct coordinator *c, const struct migration *m);
+const char *migration_status_name(enum migration_status status);
+/* One line: what it does or waits for (order of API.md). */
+void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
+                                   size_t size);
+/* What a role may do now: sets allowed[EVENT_APPROVE … EVENT_CANCEL]. */
+void coordinator_actions(const struct coordinator *c, const struct migration *m,
+                         bool allowed[MACHINE_EVENTS]);
+/* Fills at most `size` holds, worst first; *total counts all. Empty for migrations without a gate. */
+size_t coordinator_holds(const struct coordinator *c, const struct migration *m, struct hold *holds,
+                         size_t size, size_t *total);
+/* One line for the whole: "contract 42 waits for 2 of 14 replicas". */
+void coordinator_summary(const struct coordinator *c, char *text, size_t size);
+
+const struct application *coordinator_first_app(const struct coordinator *c);
+const struct application *coordinator_next_app(const struct application *a);
+const struct application *coordinator_find_app(const struct coordinator *c, const char *name);
+size_t coordinator_cohorts(const struct application *a); /* a->gate.cohorts[i] is a struct cohort */
+/* The newest incarnation; `->older` follows. */
+struct replica *coordinator_find_replica(const struct coordinator *c, const char *app,
+                                         const char *instance);
+/* In order of registration (newest incarnations; `->older` follows each). */
+struct replica *coordinator_first_replica(const struct coordinator *c);
+struct replica *coordinator_next_replica(const struct replica *r);
+/* Remaining lease in milliseconds; negative or 0 where it has run out. */
+int64_t coordinator_lease_left_ms(const struct coordinator *c, const struct replica *r);
+bool replica_is_behind(const struct coordinator *c, const struct replica *r, int64_t version);
+
+/* As store_ops.events; NULL rows: unavailable. */
+void coordinator_events(struct coordinator *c, int64_t after, const char *kind, int64_t version,
+                        int limit, void (*done)(void *context, const json_t *rows), void *context);
+
+/* Monotonic counts since the process started, for /metrics. */
+struct coordinator_counts {
+    uint64_t registrations, refusals, renewals, commits, contracts, expands, tries_failed;
+};
+const struct coordinator_counts *coordinator_counts(const struct coordinator *c);
+
+#endif

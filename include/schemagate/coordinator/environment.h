@@ -1,0 +1,157 @@
+/* Everything through which the coordinator touches the world: tables of functions that the service fills
+ * with the real parts (db/, service/) and the simulation with scripted ones. Every `done` is called
+ * exactly once, from the event loop, never from inside the call that started the work.
+ *
+ * Rows travel as JSON objects whose members are the columns of db/sql/schema.sql; coordinator/record.c is
+ * the one place that turns them into structs and back. */
+#ifndef SCHEMAGATE_COORDINATOR_ENVIRONMENT_H
+#define SCHEMAGATE_COORDINATOR_ENVIRONMENT_H
+
+#include <schemagate/base/clock.h>
+#include <schemagate/core/window.h>
+#include <schemagate/plan/plan.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- the store: registry, state and events; short fenced transactions ---- */
+
+enum commit_status {
+    COMMIT_DONE,
+    COMMIT_STALE,   /* the generation had moved: nothing was written; `window` tells what is there */
+    COMMIT_FENCED,  /* another term owns the database: nothing was written, this one is over */
+    COMMIT_UNKNOWN, /* the connection went away in between: it may have been committed */
+    COMMIT_FAILED   /* PostgreSQL refused: nothing was written; `error` says why */
+};
+
+struct commit_result {
+    enum commit_status status;
+    int64_t generation;            /* DONE, STALE: of the window row now */
+    struct window window;          /* STALE: the window row now */
+    const int64_t *event_ids;      /* DONE: ids given to changes.events, in their order, ascending */
+    size_t event_count;
+    const char *error;             /* FAILED: one line with SQLSTATE */
+};
+
+typedef void commit_done(void *context, const struct commit_result *result);
+
+/* A set of changes that is committed in one transaction:
+ *   {"window": {row}, "replicas": [rows], "migrations": [rows], "steps": [rows], "apps": [rows],
+ *    "compatible": [rows], "approvals": [rows], "events": [rows]}
+ * every member optional. A row names its key columns and the columns to set; absent columns keep their
+ * value (an insert takes defaults). Migrations may carry "replaced": true: their steps and approvals are
+ * deleted first. */
+struct store_ops {
+    /* Writes changes under the fence (epoch, nonce), the window row first: generation + 1. Where
+     * expect_generation is not 0, it must be the generation that is there. Takes over the reference to
+     * changes. One commit is under way at a time. */
+    void (*commit)(void *store, json_t *changes, int64_t expect_generation, commit_done *done,
+                   void *context);
+
+    /* Reads all rows at the start of a term, in this order: window, migrations (ascending version),
+     * steps, approvals, apps, compatible, replicas that are not gone. `row` (borrowed) is called for
+     * each, then `done`; ok=false: the connection went away. */
+    void (*load)(void *store, void (*row)(void *context, const char *table, const json_t *row),
+                 void (*done)(void *context, bool ok), void *context);
+
+    /* Reads what a gate needs, in a snapshot younger than the last commit: an object
+     * {"replicas": [{"app","release","min","max","knows","state","count","instance","incarnation"}],
+     *  "apps": [rows], "compatible": [rows], "window": {row}}; `facts` is borrowed; NULL: the connection went away. */
+    void (*verify)(void *store, void (*done)(void *context, const json_t *facts), void *context);
+
+    /* Reads events with id > after, ascending, at most limit; version 0, kind NULL: any; kind may end in
+     * '*'. `rows`: an array of event objects as in the HTTP interface, borrowed; NULL: unavailable. */
+    void (*events)(void *store, int64_t after, const char *kind, int64_t version, int limit,
+                   void (*done)(void *context, const json_t *rows), void *context);
+};
+
+/* ---- the executor: migration SQL, in the session that holds the lock ---- */
+
+struct execution_statement {
+    const char *sql;
+    unsigned line, column; /* of its first token in the submitted file */
+    unsigned number;       /* step number within its phase */
+};
+
+/* One transaction of a phase, or one statement that must run outside of transactions. */
+struct execution {
+    int64_t version;
+    const char *phase;       /* for messages and failpoints: "expand", "backfill", "contract", "undo" */
+    bool transactional;
+    const struct execution_statement *statements;
+    size_t statement_count;  /* 0: only the changes are committed */
+    json_t *changes;         /* reference taken over: committed with the SQL (or right after it, where it
+                                is not transactional) */
+    int64_t lock_timeout_ms, statement_timeout_ms; /* 0: none */
+    const char *run_as;      /* role, or "" */
+};
+
+/* As psql would show it. Strings are borrowed; NULL where PostgreSQL gives none. */
+struct execution_error {
+    char sqlstate[6];
+    const char *message, *detail, *hint, *context;
+    unsigned step;         /* number of the failed statement; 0: none of them */
+    unsigned line, column; /* in the submitted file */
+};
+
+enum execution_status {
+    EXECUTION_DONE,      /* committed */
+    EXECUTION_TRY_AGAIN, /* 55P03, 40P01, 40001 and the like: rolled back */
+    EXECUTION_CANCELLED, /* 57014 after a cancel: rolled back */
+    EXECUTION_FAILED,    /* the SQL failed: rolled back */
+    EXECUTION_FENCED,    /* another term owns the database, or the lock is lost: rolled back */
+    EXECUTION_UNKNOWN    /* the connection went away in between */
+};
+
+struct execution_result {
+    enum execution_status status;
+    struct execution_error error;  /* TRY_AGAIN, CANCELLED, FAILED */
+    struct commit_result commit;   /* DONE: generation and event ids */
+    const double *seconds;         /* per statement, as far as they ran */
+    size_t seconds_count;
+};
+
+typedef void execution_done(void *context, const struct execution_result *result);
+
+struct executor_ops {
+    /* One execution is under way at a time. Statements, ids and strings must stay valid until done. */
+    void (*run)(void *executor, const struct execution *execution, execution_done *done, void *context);
+    /* Cancels what runs; its end comes through done. */
+    void (*cancel)(void *executor);
+};
+
+/* ---- the rest ---- */
+
+struct planner_ops {
+    /* As planner_read in service/planner.h. */
+    void (*read)(void *planner, const char *sql, size_t length,
+                 void (*done)(void *context, struct plan *plan), void *context);
+};
+
+struct world_ops {
+    struct instant (*now)(void *world);
+    /* Asks for a call of coordinator_tick at boot_ms or soon after (the latest request counts). */
+    void (*wake_at)(void *world, int64_t boot_ms);
+    /* Asks for a call of coordinator_tick in the next turn of the loop. */
+    void (*wake)(void *world);
+    uint32_t (*chance)(void *world);
+    /* The model or the event list has changed: whoever waits may look again. Cheap; may come often. */
+    void (*changed)(void *world);
+    /* The term cannot go on (fenced, unknown outcome): drop the sessions and begin a new one. */
+    void (*restart_term)(void *world, const char *reason);
+};
+
+struct environment {
+    const struct store_ops *store_ops;
+    void *store;
+    const struct executor_ops *executor_ops;
+    void *executor;
+    const struct planner_ops *planner_ops;
+    void *planner;
+    const struct world_ops *world_ops;
+    void *world;
+};
+
+#endif

@@ -1,0 +1,158 @@
+/* What the daemon knows: the window, migrations, applications and replicas. Owned and changed by the
+ * coordinator alone; others read it between two turns of the event loop and keep no pointer longer.
+ * Times named _wall are milliseconds since 1970 UTC, _boot milliseconds of CLOCK_BOOTTIME. */
+#ifndef SCHEMAGATE_COORDINATOR_MODEL_H
+#define SCHEMAGATE_COORDINATOR_MODEL_H
+
+#include <schemagate/core/gate.h>
+#include <schemagate/core/machine.h>
+#include <schemagate/core/replica.h>
+#include <schemagate/core/window.h>
+#include <schemagate/plan/plan.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+enum step_state { STEP_PENDING, STEP_DONE, STEP_FAILED };
+
+struct step {
+    enum plan_section section;
+    unsigned number, transaction; /* as in struct plan_statement */
+    bool transactional;
+    unsigned line, column;
+    char *sql; /* owned */
+    enum step_state state;
+    unsigned attempts;
+    int64_t started_wall; /* 0: never */
+    double seconds;
+};
+
+/* Why a migration is `failed`. All strings owned or NULL. */
+struct migration_error {
+    enum plan_section section;
+    unsigned step; /* 0: none */
+    char sqlstate[6];
+    char *message, *detail, *hint, *context;
+    unsigned line, column;
+};
+
+enum migration_status {
+    STATUS_RUNNING,
+    STATUS_WAITING,
+    STATUS_RETRYING,
+    STATUS_PAUSED,
+    STATUS_FAILED,
+    STATUS_DONE
+};
+
+struct migration {
+    UT_hash_handle by_version; /* key: version; iteration order is ascending by version */
+    int64_t version;
+    char *name, *checksum, *plan_checksum;
+    char *approval; /* "auto" or "manual" */
+    int64_t soak_seconds, keep_hours, requires; /* requires: 0 none */
+    json_t *labels; /* object or NULL */
+    int64_t submitted_wall;
+    char *submitted_by;
+
+    enum phase phase, origin; /* origin: while undoing */
+    int64_t phase_since_wall;
+    bool failed;
+    struct migration_error *error; /* NULL where it has not failed */
+    bool paused;
+    char *paused_by, *paused_reason;
+    int64_t paused_since_wall;
+    bool approved; /* for this plan, system identifier and timeline */
+    bool has_section[PLAN_SECTIONS]; /* stands in the file, empty or not */
+    struct step *steps; /* owned; by section, number */
+    size_t step_count;
+
+    /* In memory only. */
+    bool running;            /* the executor is at work on it */
+    unsigned attempt;        /* tries of the current transaction */
+    int64_t first_try_boot, next_try_boot, next_try_wall; /* next_try: 0 none */
+    int64_t soak_from_boot;  /* 0: a replica is behind */
+    int64_t soak_stored_ms;  /* elapsed before this term */
+    int64_t index;           /* id of its newest event */
+};
+
+struct application;
+
+/* Replicas of one app that a gate need not tell apart; `gate` comes first on purpose. */
+struct cohort {
+    struct gate_cohort gate;
+    struct application *app;
+    char *release;       /* interned in the app; "" none */
+    struct replica *members; /* utlist, doubly linked by cohort_prev/cohort_next; all states but gone */
+    size_t waiting;
+    size_t place;        /* index in app->cohorts */
+};
+
+struct replica {
+    UT_hash_handle by_key; /* newest incarnation of its instance; key: "app/instance" */
+    struct cohort *cohort; /* app, range, release */
+    struct replica *cohort_prev, *cohort_next;
+    struct replica *older; /* superseded incarnations of the same instance, newest first */
+    const char *instance, *incarnation, *application_name; /* inside the same allocation */
+    int64_t registered_wall, state_since_wall;
+    int64_t renewed_boot;  /* last registration or renewal */
+    int64_t deadline_boot; /* when its lease runs out, or when it is assumed gone; 0: never */
+    uint32_t lease_seconds;
+    uint32_t heap_place;   /* in the registry's heap of deadlines; UINT32_MAX: not in it */
+    uint32_t requests, errors; /* health since it registered, saturating */
+    uint8_t state;         /* enum replica_state */
+    uint8_t held_open;     /* answers that are held back for it: its lease does not run */
+    bool on_lost_exit, superseded, settled;
+};
+
+struct compatible {
+    char *release;
+    int64_t max;
+    char *reason, *actor;
+};
+
+struct application {
+    UT_hash_handle by_name;
+    struct gate_app gate; /* .name is owned; .cohorts points at this app's struct cohort */
+    char *desired_release;
+    size_t waiting, lost; /* replicas; live ones are counted in gate */
+    int64_t min_replicas_asked; /* by PUT /v1/apps; -1: the configuration counts */
+    bool retired;
+    int64_t created_wall;
+    struct compatible *compatible;
+    size_t compatible_count;
+    size_t cohort_capacity;
+};
+
+/* A hold as it is shown: one subject each. Strings are valid until the next call. */
+struct hold {
+    enum gate_code code;
+    const char *app;               /* or NULL */
+    const struct replica *replica; /* or NULL */
+    int64_t version;               /* or 0 */
+    int64_t since_wall;            /* 0: not known */
+    char message[256];
+};
+
+enum coordinator_role {
+    ROLE_STARTING, /* no term yet */
+    ROLE_LEADER,
+    ROLE_CUT_OFF,  /* the last proven leader; the database is away */
+    ROLE_STANDBY,  /* another daemon holds the lock */
+    ROLE_STOPPING
+};
+
+const char *coordinator_role_name(enum coordinator_role role); /* "leader" */
+
+/* What taking the lock proved. */
+struct term {
+    int64_t epoch;
+    char system_identifier[24], timeline[9];
+    char server_version[32], host[256];
+    int64_t since_wall;
+};
+
+#endif

@@ -1,0 +1,98 @@
+/* The gate: a pure function from facts to a list of holds (DESIGN.md section 4). It is open when the
+ * list is empty. The same function judges the facts in memory, which are looked at whenever something
+ * changes, and the facts read back from PostgreSQL behind the fence. Its cost grows with the number of
+ * cohorts, never with the number of replicas. */
+#ifndef SCHEMAGATE_CORE_GATE_H
+#define SCHEMAGATE_CORE_GATE_H
+
+#include <schemagate/core/window.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Worst first: holds are listed in this order. */
+enum gate_code {
+    HOLD_REPLICA_LOST,
+    HOLD_REPLICA_BEHIND,
+    HOLD_REPLICA_AHEAD,
+    HOLD_DESIRED_BEHIND,
+    HOLD_FLEET_MISSING,
+    HOLD_EARLIER_MIGRATION,
+    HOLD_LATER_MIGRATION,
+    HOLD_SETTLING,
+    HOLD_PAUSED,
+    HOLD_AWAITING_APPROVAL,
+    HOLD_SOAKING,
+    HOLD_CODES
+};
+
+const char *gate_code_name(enum gate_code code);        /* "replica-behind" */
+const char *gate_code_clears_when(enum gate_code code); /* what makes it go away, for people */
+
+enum gate_kind { GATE_CONTRACT, GATE_UNDO };
+
+/* One version that a release lists as shipped, with the checksum of its file. */
+struct gate_knows {
+    int64_t version;
+    const char *checksum; /* tagged */
+};
+
+/* Replicas of one app that are alike in everything that a gate looks at. */
+struct gate_cohort {
+    struct version_range range;
+    int64_t compatible_max;         /* an operator's record for this release; 0: none */
+    const struct gate_knows *knows; /* ascending by version; what the release lists */
+    size_t knows_count;             /* 0: it lists nothing and is judged by its range alone */
+    size_t live, lost;              /* members in these states */
+};
+
+struct gate_app {
+    const char *name;
+    int64_t min_replicas; /* live ones below this number hold every contract */
+    size_t live;
+    bool has_desired;             /* a deploy tool declared what is meant to run */
+    struct version_range desired;
+    struct gate_cohort *const *cohorts;
+    size_t cohort_count;
+};
+
+struct gate_facts {
+    enum gate_kind kind;
+    int64_t version;      /* N */
+    const char *checksum; /* of N's file, as submitted */
+    int64_t previous;     /* undo: prev(N); -1 where nothing is left to serve */
+    const struct gate_app *const *apps; /* all that are not retired */
+    size_t app_count;
+    size_t settling; /* replicas that have not renewed since the term began */
+    int64_t earlier; /* contract: the lowest version that must be finished before; 0: none */
+    int64_t later;   /* undo: a version above N that is queued or started; 0: none */
+    bool paused;     /* this migration, or the whole daemon */
+    bool approval_missing;
+    int64_t soak_ms;         /* contract: longest asked soak */
+    int64_t soak_elapsed_ms; /* since the last replica below N went */
+};
+
+/* One hold. Subjects by code: cohort and app for replicas; app for fleet and desired; version for
+ * earlier and later. `count`: how many replicas it stands for, else 1. */
+struct gate_hold {
+    enum gate_code code;
+    const struct gate_app *app;
+    const struct gate_cohort *cohort;
+    int64_t version;
+    size_t count;
+};
+
+/* Calls `found` for each hold, worst first. Returns the sum of their counts: 0 means open. `found` may be
+ * NULL. */
+typedef void gate_found(void *context, const struct gate_hold *hold);
+size_t gate_evaluate(const struct gate_facts *facts, gate_found *found, void *context);
+
+/* How many live and lost replicas hold this gate by their range or by what they list. */
+size_t gate_behind(const struct gate_facts *facts);
+
+/* True if members of the cohort could trip over this contract (or need the version that this undo takes
+ * away). */
+bool gate_cohort_holds(const struct gate_facts *facts, const struct gate_cohort *cohort);
+
+#endif

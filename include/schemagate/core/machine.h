@@ -1,0 +1,101 @@
+/* A migration's life as one table of rows: phase, event, guard, next phase, action, comment (DESIGN.md
+ * section 6). Pure. Every (phase, event) pair is in the table or refused by name. The table is dumped as
+ * a golden file and drawn in docs/architecture.md. */
+#ifndef SCHEMAGATE_CORE_MACHINE_H
+#define SCHEMAGATE_CORE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum phase {
+    PHASE_QUEUED,
+    PHASE_EXPANDING,
+    PHASE_BACKFILLING,
+    PHASE_EXPANDED,
+    PHASE_CONTRACTING,
+    PHASE_COMPLETE,
+    PHASE_UNDOING,
+    PHASE_UNDONE,
+    PHASE_CANCELLED,
+    PHASES
+};
+
+enum machine_event {
+    /* What the daemon sees. */
+    EVENT_TURN,        /* the expand of every version before is done */
+    EVENT_GATE_OPEN,   /* no hold is left, by the facts in memory */
+    EVENT_HOLD_FOUND,  /* verification behind the fence found one */
+    EVENT_VERIFIED,    /* verification found none */
+    EVENT_STEP_DONE,   /* a transaction of this phase is committed, more are to come */
+    EVENT_PHASE_DONE,  /* the last one is, or there is nothing to run */
+    EVENT_TRY_FAILED,  /* a lock was not to be had, or the server asked to try again */
+    EVENT_STEP_FAILED, /* the SQL failed, was cancelled, or retries ran out */
+    EVENT_RECOVERED,   /* a new term found the migration in this phase */
+    EVENT_CORRECTED,   /* another file was submitted for the same version */
+    /* What people ask for. */
+    EVENT_APPROVE,
+    EVENT_PAUSE,
+    EVENT_RESUME,
+    EVENT_RETRY,
+    EVENT_UNDO,
+    EVENT_CANCEL,
+    MACHINE_EVENTS
+};
+
+enum machine_action {
+    ACTION_NONE,
+    ACTION_RUN,        /* run the next transaction of the phase */
+    ACTION_FENCE,      /* close admission by committing the window's marker, then verify */
+    ACTION_VERIFY,     /* read the facts back from PostgreSQL */
+    ACTION_UNFENCE,    /* reopen admission */
+    ACTION_BACK_OFF,   /* try again later */
+    ACTION_CANCEL_TRY, /* cancel the running statement; its end comes back as an event */
+    MACHINE_ACTIONS
+};
+
+/* What a row's guard may ask, gathered once. */
+struct machine_facts {
+    bool has_backfill, has_contract; /* sections with something to run */
+    bool has_undo;                   /* an undo section stands in the file, empty or not */
+    bool committed;                  /* a transaction of this phase is committed */
+    bool failed;                     /* its status is `failed` */
+    bool running;                    /* the executor is at work on it */
+    bool newest;                     /* the highest started version, nothing queued above it */
+    bool fenced;                     /* the window's marker names it */
+    bool served;                     /* it is one of the served versions */
+};
+
+struct machine_step {
+    enum phase next;
+    bool fails;         /* the status becomes `failed` */
+    bool clears;        /* a failure is forgotten */
+    enum machine_action action;
+    const char *comment; /* static: the row's log line and label */
+};
+
+/* Before an undo: the phase to which a failed or cancelled undo returns. */
+struct machine_position {
+    enum phase phase;
+    enum phase origin; /* counts only while phase is PHASE_UNDOING */
+};
+
+/* Finds the row. Returns false where the event is refused; then *refusal (static text) says why: it
+ * begins like "an expanded migration cannot be cancelled". */
+bool machine_next(struct machine_position at, enum machine_event event,
+                  const struct machine_facts *facts, struct machine_step *step,
+                  const char **refusal);
+
+const char *phase_name(enum phase phase);               /* "queued" */
+bool phase_parse(const char *name, enum phase *phase);
+const char *machine_event_name(enum machine_event event); /* "gate-open" */
+const char *machine_action_name(enum machine_action action);
+
+/* True once nothing is left to do: complete, undone, cancelled. */
+bool phase_is_final(enum phase phase);
+/* True from `expanded` on, while the version is not undone: it is served if the floor allows. */
+bool phase_is_expanded(enum phase phase);
+
+void machine_print_table(FILE *out);   /* tab-separated rows, for the golden file */
+void machine_print_diagram(FILE *out); /* Mermaid, for docs/architecture.md */
+
+#endif
