@@ -1,0 +1,145 @@
+/* initdb, a server as our child, and databases in it. initdb and the server refuse to run as root: then
+ * they run as the user postgres. */
+#include <support/cluster.h>
+
+#include <support/process.h>
+#include <support/sql.h>
+#include <support/test.h>
+
+#include <errno.h>
+#include <glob.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SERVER_USER "postgres"
+#define START_PATIENCE_MS 60000
+
+static const char settings[] = "listen_addresses = ''\n"
+                               "unix_socket_permissions = 0777\n"
+                               "max_connections = 60\n"
+                               "shared_buffers = 64MB\n"
+                               "autovacuum = off\n"
+                               "log_min_messages = warning\n";
+
+static const char settings_fast[] = "fsync = off\nfull_page_writes = off\n";
+
+/* Debian keeps the server's programs out of PATH, one folder per major version. */
+static void program_path(const char *program, char path[256])
+{
+    const char *folder = getenv("PG_BINDIR");
+    glob_t found = {0};
+    if (folder)
+        snprintf(path, 256, "%s/%s", folder, program);
+    else if (glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &found) == 0)
+        snprintf(path, 256, "%.*s/%s",
+                 (int)(strlen(found.gl_pathv[found.gl_pathc - 1]) - strlen("/initdb")),
+                 found.gl_pathv[found.gl_pathc - 1], program);
+    else
+        snprintf(path, 256, "%s", program);
+    globfree(&found);
+}
+
+static void make_folder(const char *path)
+{
+    struct passwd *user = geteuid() == 0 ? getpwnam(SERVER_USER) : NULL;
+    if (mkdir(path, 0755) != 0 || (user && chown(path, user->pw_uid, user->pw_gid) != 0))
+        test_fail("cannot create %s: %s", path, strerror(errno));
+}
+
+static void write_settings(const struct cluster *cluster)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/postgresql.auto.conf", cluster->data);
+    FILE *file = fopen(path, "a");
+    if (!file)
+        test_fail("cannot write %s", path);
+    fprintf(file, "%s%sunix_socket_directories = '%s'\n", settings,
+            cluster->durable ? "" : settings_fast, cluster->sockets);
+    fclose(file);
+}
+
+void cluster_open(struct cluster *cluster, const struct scratch *scratch, bool durable)
+{
+    *cluster = (struct cluster){.scratch = scratch, .durable = durable};
+    snprintf(cluster->data, sizeof cluster->data, "%s/data", scratch->path);
+    snprintf(cluster->sockets, sizeof cluster->sockets, "%s/pg", scratch->path);
+    snprintf(cluster->log, sizeof cluster->log, "%s/postgresql.log", scratch->path);
+    make_folder(cluster->data);
+    make_folder(cluster->sockets);
+    char program[256];
+    program_path("initdb", program);
+    const char *arguments[] = {program, "-D", cluster->data, "-U", SERVER_USER, "-A", "trust",
+                               "-E", "UTF8", "--no-locale", "--no-sync", NULL};
+    int code = process_run(&(struct process_options){.arguments = arguments,
+                                                     .user = SERVER_USER,
+                                                     .output = cluster->log,
+                                                     .errors = cluster->log},
+                           START_PATIENCE_MS);
+    if (code != 0)
+        test_fail("initdb failed, see %s", cluster->log);
+    write_settings(cluster);
+    cluster_start(cluster);
+}
+
+void cluster_conninfo(const struct cluster *cluster, const char *database,
+                      char conninfo[CLUSTER_CONNINFO_SIZE])
+{
+    snprintf(conninfo, CLUSTER_CONNINFO_SIZE, "host=%s user=" SERVER_USER " dbname=%s",
+             cluster->sockets, database);
+}
+
+void cluster_start(struct cluster *cluster)
+{
+    char program[256], conninfo[CLUSTER_CONNINFO_SIZE];
+    program_path("postgres", program);
+    const char *arguments[] = {program, "-D", cluster->data, NULL};
+    /* SIGQUIT: should we die, the server ends at once and with all its children. */
+    cluster->server = process_start(&(struct process_options){.arguments = arguments,
+                                                              .user = SERVER_USER,
+                                                              .output = cluster->log,
+                                                              .errors = cluster->log,
+                                                              .own_group = true,
+                                                              .death_signal = SIGQUIT});
+    cluster_conninfo(cluster, "postgres", conninfo);
+    int64_t deadline = test_now_ms() + START_PATIENCE_MS;
+    while (PQping(conninfo) != PQPING_OK) {
+        if (test_now_ms() > deadline || !process_runs(cluster->server))
+            test_fail("PostgreSQL does not start, see %s", cluster->log);
+        test_pause();
+    }
+}
+
+static void cluster_end(struct cluster *cluster, int signal_number)
+{
+    if (!cluster->server)
+        return;
+    kill(cluster->server, signal_number);
+    process_wait(cluster->server, START_PATIENCE_MS);
+    cluster->server = 0;
+}
+
+void cluster_stop(struct cluster *cluster)
+{
+    cluster_end(cluster, SIGINT);
+}
+
+void cluster_crash(struct cluster *cluster)
+{
+    cluster_end(cluster, SIGQUIT);
+}
+
+void cluster_database(struct cluster *cluster, char conninfo[CLUSTER_CONNINFO_SIZE])
+{
+    char name[32];
+    snprintf(name, sizeof name, "test_%u", ++cluster->databases);
+    cluster_conninfo(cluster, "postgres", conninfo);
+    PGconn *session = sql_open(conninfo);
+    sql_run(session, "CREATE DATABASE %s TEMPLATE template0", name);
+    PQfinish(session);
+    cluster_conninfo(cluster, name, conninfo);
+}
