@@ -16,17 +16,23 @@ enum cli_exit {
     CLI_SIGNAL = 128      /* plus the signal's number */
 };
 
+struct cli_option; /* a row of a verb's option table; see daemon/cli/options.h */
+
 struct cli_verb {
     const char *name;
-    int (*run)(int argc, char **argv); /* argv[0] is the verb */
-    const char *arguments;             /* for usage: "VERSION --for expanded|complete [--timeout S]" */
-    const char *summary;               /* one line for `help` */
+    int (*run)(int argc, char **argv);  /* argv[0] is the verb */
+    const char *arguments;              /* for usage: "VERSION --for expanded|complete" */
+    const char *summary;                /* one line for `help`; NULL: the verb is not listed */
+    const struct cli_option *options;   /* NULL: the verb reads its arguments by itself */
 };
 
 /* All client verbs; ends with a row whose name is NULL. main.c puts the daemon's verbs in front. */
 extern const struct cli_verb cli_verbs[];
 
-/* `schemagate help [VERB]`, over the verbs of both tables. */
+/* The verb of that name in the tables (which end with NULL), or NULL. */
+const struct cli_verb *cli_find_verb(const struct cli_verb *const tables[], const char *name);
+
+/* `schemagate help [VERB]`, over the verbs of both tables. A verb that is NULL or unknown: all. */
 void cli_print_help(const struct cli_verb *const tables[], const char *verb);
 
 #endif
