@@ -53,22 +53,24 @@ enum machine_action {
     MACHINE_ACTIONS
 };
 
-/* What a row's guard may ask, gathered once. */
-struct machine_facts {
-    bool has_backfill, has_contract; /* sections with something to run */
-    bool has_undo;                   /* an undo section stands in the file, empty or not */
-    bool committed;                  /* a transaction of this phase is committed */
-    bool failed;                     /* its status is `failed` */
-    bool running;                    /* the executor is at work on it */
-    bool newest;                     /* the highest started version, nothing queued above it */
-    bool fenced;                     /* the window's marker names it */
-    bool served;                     /* it is one of the served versions */
+/* What a row's guard may ask: bits, gathered once. */
+enum machine_fact {
+    FACT_BACKFILL = 1 << 0,  /* the backfill section has something to run */
+    FACT_CONTRACT = 1 << 1,  /* the contract section has */
+    FACT_UNDO = 1 << 2,      /* an undo section stands in the file, empty or not */
+    FACT_COMMITTED = 1 << 3, /* a transaction of this phase is committed */
+    FACT_FAILED = 1 << 4,    /* its status is `failed` */
+    FACT_RUNNING = 1 << 5,   /* the executor is at work on it */
+    FACT_NEWEST = 1 << 6,    /* no higher version is queued, started or served */
+    FACT_FENCED = 1 << 7,    /* the window's marker names it */
+    FACT_SERVED = 1 << 8,    /* it is one of the served versions */
+    FACT_BITS = 9
 };
 
 struct machine_step {
     enum phase next;
-    bool fails;         /* the status becomes `failed` */
-    bool clears;        /* a failure is forgotten */
+    bool fails;  /* the status becomes `failed` */
+    bool clears; /* a failure is forgotten */
     enum machine_action action;
     const char *comment; /* static: the row's log line and label */
 };
@@ -79,11 +81,10 @@ struct machine_position {
     enum phase origin; /* counts only while phase is PHASE_UNDOING */
 };
 
-/* Finds the row. Returns false where the event is refused; then *refusal (static text) says why: it
- * begins like "an expanded migration cannot be cancelled". */
-bool machine_next(struct machine_position at, enum machine_event event,
-                  const struct machine_facts *facts, struct machine_step *step,
-                  const char **refusal);
+/* Finds the first row that fits; facts: bits of enum machine_fact. Returns false where the event is
+ * refused; then *refusal (static, never NULL) says why, and what to do instead. */
+bool machine_next(struct machine_position at, enum machine_event event, unsigned facts,
+                  struct machine_step *step, const char **refusal);
 
 const char *phase_name(enum phase phase);               /* "queued" */
 bool phase_parse(const char *name, enum phase *phase);
