@@ -1,0 +1,17 @@
+/* Checks of single values: each returns what is wrong, as the end of a sentence, or NULL. */
+#ifndef SCHEMAGATE_BASE_CONFIG_CHECK_H
+#define SCHEMAGATE_BASE_CONFIG_CHECK_H
+
+/* host:port, [v6]:port or unix:/path */
+const char *config_check_address(const char *value);
+
+/* uid:NUMBER=ROLE or user:NAME=ROLE */
+const char *config_check_socket_role(const char *value);
+
+/* A connection string or URI that libpq can read. */
+const char *config_check_conninfo(const char *value);
+
+/* The NAME of [app NAME] and [standby NAME]. */
+const char *config_check_name(const char *value);
+
+#endif
