@@ -1,0 +1,193 @@
+/* Searching a parse tree for the daemon's own schema and for advisory locks. The tree is walked by the
+ * descriptors of its messages, so that no kind of node can be forgotten. Bodies of functions are not
+ * looked into: they run later, and an application may well have reasons of its own to call them. */
+#include "statement.h"
+
+#include <string.h>
+
+static const char own_schema[] = "schemagate";
+
+static void walk(struct statement *statement, const ProtobufCMessage *message);
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static void report_own_schema(struct statement *statement)
+{
+    statement_report(statement, RULE_OWN_SCHEMA, own_schema,
+                     "the statement names the schema '%s'", own_schema);
+}
+
+/* What is done with a message of one kind. */
+typedef bool visit(struct statement *statement, const ProtobufCMessage *message); /* true: go deeper */
+
+static bool visit_name(struct statement *statement, const ProtobufCMessage *message)
+{
+    if (strcmp(((const PgQuery__String *)message)->sval, own_schema) == 0)
+        report_own_schema(statement);
+    return false;
+}
+
+static bool visit_call(struct statement *statement, const ProtobufCMessage *message)
+{
+    const PgQuery__FuncCall *call = (const PgQuery__FuncCall *)message;
+    const char *name = node_string(call->funcname[call->n_funcname - 1]);
+
+    if (begins_with(name, "pg_advisory_") || begins_with(name, "pg_try_advisory_"))
+        statement_report(statement, RULE_ADVISORY_LOCK, name,
+                         "the statement calls %s", name);
+    if (strcmp(name, "set_config") == 0 && call->n_args > 0 && node_string(call->args[0]) != NULL)
+        statement_check_setting(statement, node_string(call->args[0]),
+                                call->n_args > 1 ? node_string(call->args[1]) : NULL);
+    return true;
+}
+
+static bool visit_set(struct statement *statement, const ProtobufCMessage *message)
+{
+    const PgQuery__VariableSetStmt *set = (const PgQuery__VariableSetStmt *)message;
+
+    if (strcmp(set->name, "search_path") == 0)
+        for (size_t i = 0; i < set->n_args; i++)
+            if (node_string(set->args[i]) != NULL
+                && strcmp(node_string(set->args[i]), own_schema) == 0)
+                report_own_schema(statement);
+    return false;
+}
+
+static bool visit_rename(struct statement *statement, const ProtobufCMessage *message)
+{
+    const PgQuery__RenameStmt *rename = (const PgQuery__RenameStmt *)message;
+
+    if (rename->rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_SCHEMA
+        && (strcmp(rename->subname, own_schema) == 0 || strcmp(rename->newname, own_schema) == 0))
+        report_own_schema(statement);
+    return true;
+}
+
+static bool visit_reindex(struct statement *statement, const ProtobufCMessage *message)
+{
+    const PgQuery__ReindexStmt *reindex = (const PgQuery__ReindexStmt *)message;
+
+    if (reindex->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_SCHEMA
+        && strcmp(reindex->name, own_schema) == 0)
+        report_own_schema(statement);
+    return true;
+}
+
+static bool visit_publication(struct statement *statement, const ProtobufCMessage *message)
+{
+    const PgQuery__PublicationObjSpec *object = (const PgQuery__PublicationObjSpec *)message;
+
+    if (object->pubobjtype
+            == PG_QUERY__PUBLICATION_OBJ_SPEC_TYPE__PUBLICATIONOBJ_TABLES_IN_SCHEMA
+        && strcmp(object->name, own_schema) == 0)
+        report_own_schema(statement);
+    return true;
+}
+
+static bool visit_do(struct statement *statement, const ProtobufCMessage *message)
+{
+    static const char *const suspects[] = {"schemagate", "pg_advisory_", "pg_try_advisory_"};
+    const PgQuery__DoStmt *block = (const PgQuery__DoStmt *)message;
+    const PgQuery__DefElem *code = node_option(block->args, block->n_args, "as");
+    const char *body = code == NULL ? NULL : node_string(code->arg);
+
+    for (size_t i = 0; body != NULL && i < sizeof(suspects) / sizeof(suspects[0]); i++)
+        if (strcasestr(body, suspects[i]) != NULL)
+            statement_report(statement, RULE_SUSPECT_DO_BLOCK, suspects[i],
+                             "the DO block mentions '%s'", suspects[i]);
+    return false;
+}
+
+static bool visit_nothing(struct statement *statement, const ProtobufCMessage *message)
+{
+    (void)statement;
+    (void)message;
+    return false;
+}
+
+static const struct {
+    const ProtobufCMessageDescriptor *kind;
+    visit *visit;
+} visits[] = {
+    {&pg_query__string__descriptor, visit_name},
+    {&pg_query__func_call__descriptor, visit_call},
+    {&pg_query__column_ref__descriptor, visit_nothing}, /* a column or an alias */
+    {&pg_query__a__const__descriptor, visit_nothing},   /* a value */
+    {&pg_query__variable_set_stmt__descriptor, visit_set},
+    {&pg_query__rename_stmt__descriptor, visit_rename},
+    {&pg_query__reindex_stmt__descriptor, visit_reindex},
+    {&pg_query__publication_obj_spec__descriptor, visit_publication},
+    {&pg_query__do_stmt__descriptor, visit_do},
+};
+
+/* Members of messages that are plain text and name a schema. */
+static const char *const schema_members[] = {"schemaname", "newschema", "local_schema"};
+
+static void check_text_member(struct statement *statement, const ProtobufCFieldDescriptor *field,
+                              const char *text)
+{
+    if (text == NULL || strcmp(text, own_schema) != 0)
+        return;
+    for (size_t i = 0; i < sizeof(schema_members) / sizeof(schema_members[0]); i++)
+        if (strcmp(field->name, schema_members[i]) == 0)
+            report_own_schema(statement);
+}
+
+static void walk_member(struct statement *statement, const ProtobufCMessage *message,
+                        const ProtobufCFieldDescriptor *field)
+{
+    const char *at = (const char *)message;
+    const void *member = at + field->offset;
+
+    if (field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED)
+        check_text_member(statement, field, *(char *const *)member);
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+        return;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        size_t count = *(const size_t *)(const void *)(at + field->quantifier_offset);
+        ProtobufCMessage *const *members = *(ProtobufCMessage *const *const *)member;
+
+        for (size_t i = 0; i < count; i++)
+            walk(statement, members[i]);
+    } else if (*(ProtobufCMessage *const *)member != NULL) {
+        walk(statement, *(ProtobufCMessage *const *)member);
+    }
+}
+
+static void walk_members(struct statement *statement, const ProtobufCMessage *message)
+{
+    const ProtobufCMessageDescriptor *kind = message->descriptor;
+
+    for (unsigned i = 0; i < kind->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &kind->fields[i];
+
+        if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0)
+            walk_member(statement, message, field);
+    }
+}
+
+static void walk(struct statement *statement, const ProtobufCMessage *message)
+{
+    if (message->descriptor == &pg_query__node__descriptor) {
+        /* One of some 240 members: looked up, not searched. A node may be empty. */
+        const PgQuery__Node *node = (const PgQuery__Node *)message;
+        const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
+            message->descriptor, (unsigned)node->node_case);
+
+        if (field != NULL)
+            walk_member(statement, message, field);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(visits) / sizeof(visits[0]); i++)
+        if (visits[i].kind == message->descriptor && !visits[i].visit(statement, message))
+            return;
+    walk_members(statement, message);
+}
+
+void statement_check_mentions(struct statement *statement)
+{
+    walk(statement, &statement->node->base);
+}

@@ -1,0 +1,83 @@
+/* The plan as a value: names, release, the verdict, and the file that submitted parts stand for. */
+#include <schemagate/plan/plan.h>
+
+#include "allocate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *plan_section_name(enum plan_section section)
+{
+    static const char *const names[PLAN_SECTIONS] = {
+        [PLAN_EXPAND] = "expand",
+        [PLAN_BACKFILL] = "backfill",
+        [PLAN_CONTRACT] = "contract",
+        [PLAN_UNDO] = "undo",
+    };
+
+    return names[section];
+}
+
+const char *plan_severity_name(enum plan_severity severity)
+{
+    static const char *const names[] = {
+        [PLAN_NOTE] = "note",
+        [PLAN_WARNING] = "warning",
+        [PLAN_ERROR] = "error",
+    };
+
+    return names[severity];
+}
+
+void plan_free(struct plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (size_t i = 0; i < plan->statement_count; i++)
+        free(plan->statements[i].sql);
+    for (size_t i = 0; i < plan->finding_count; i++) {
+        free(plan->findings[i].object);
+        free(plan->findings[i].message);
+        free(plan->findings[i].fix);
+        free(plan->findings[i].allow_reason);
+    }
+    free(plan->statements);
+    free(plan->findings);
+    free(plan->name);
+    free(plan->approval);
+    free(plan->checksum);
+    free(plan->plan_checksum);
+    free(plan);
+}
+
+bool plan_is_refused(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->finding_count; i++)
+        if (plan->findings[i].severity == PLAN_ERROR && !plan->findings[i].allowed)
+            return true;
+    return false;
+}
+
+char *plan_join_parts(const char *const parts[PLAN_SECTIONS])
+{
+    static const char marker[] = "-- schemagate: ";
+    size_t size = 1, length = 0;
+    char *file;
+
+    for (size_t i = 0; i < PLAN_SECTIONS; i++)
+        if (parts[i] != NULL)
+            size += sizeof(marker) + strlen(plan_section_name((enum plan_section)i)) + strlen(parts[i])
+                    + sizeof("\n\n");
+    file = allocate(NULL, size, 1);
+    file[0] = '\0';
+    for (size_t i = 0; i < PLAN_SECTIONS; i++) {
+        if (parts[i] == NULL)
+            continue;
+        length += (size_t)snprintf(file + length, size - length, "%s%s\n%s", marker,
+                                   plan_section_name((enum plan_section)i), parts[i]);
+        if (file[length - 1] != '\n')
+            length += (size_t)snprintf(file + length, size - length, "\n");
+    }
+    return file;
+}

@@ -1,0 +1,70 @@
+/* What the steps of plan_read share: the text, its tokens, its sections and its exceptions. */
+#ifndef PLAN_READER_H
+#define PLAN_READER_H
+
+#include "text.h"
+
+#include <schemagate/plan/plan.h>
+#include <schemagate/plan/rule.h>
+
+/* A token of libpg_query's scanner. The ends of tokens are not kept: those of U&'…' are wrong there. */
+struct token {
+    size_t start;
+    int kind; /* enum PgQuery__Token */
+};
+
+struct section {
+    bool atomic;
+    size_t start, end; /* of its text: behind its marker, up to the next one */
+};
+
+/* An `allow` directive. */
+enum allowance_state {
+    ALLOWANCE_READ,   /* no statement has been found for it yet */
+    ALLOWANCE_PLACED, /* its statement is known */
+    ALLOWANCE_USED    /* it let a finding pass, or nothing more is to be said about it */
+};
+
+struct allowance {
+    enum plan_rule_id rule;
+    enum allowance_state state;
+    size_t offset;
+    char *reason; /* owned */
+};
+
+struct reader {
+    struct plan *plan;
+    struct text text;
+    struct token *tokens;
+    size_t token_count;
+    struct section sections[PLAN_SECTIONS]; /* those that plan->has_section has */
+    struct section *open;                   /* while markers are read: the latest one, or NULL */
+    bool migration_seen, marker_seen;
+    struct allowance *allowances;           /* in the order of the text */
+    size_t allowance_count;
+};
+
+/* Records a finding about the text at `offset`, or, with READER_WHOLE_FILE, about all of it. The message
+ * says what is wrong; severity, reason and remedy are the rule's. */
+#define READER_WHOLE_FILE ((size_t)-1)
+struct plan_finding *reader_report(struct reader *reader, enum plan_rule_id rule, size_t offset,
+                                   const char *object, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* A longest number of bytes of foreign text that a message quotes, cut at a character and at its first
+ * line. The result is owned by the caller. */
+char *reader_quote(const char *text, size_t length);
+
+/* The first token that starts at or behind `offset`; token_count if there is none. */
+size_t reader_token_at(const struct reader *reader, size_t offset);
+
+/* True for comments, and for what was blanked. */
+bool reader_is_comment(const struct token *token);
+
+/* Steps: each records its findings. */
+bool reader_scan(struct reader *reader);                       /* false: it cannot be told into tokens */
+void reader_read_marker(struct reader *reader, size_t start);  /* of the line comment at `start` */
+void reader_close_markers(struct reader *reader);              /* when the last one has been read */
+void reader_read_section(struct reader *reader, enum plan_section section);
+
+#endif

@@ -1,0 +1,208 @@
+/* One section: its statements, as libpg_query's parser tells them apart, and their transactions. */
+#include "allocate.h"
+#include "statement.h"
+
+#include <pg_query.h>
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
+                      const char *format, ...)
+{
+    struct reader *reader = statement->reader;
+    struct plan_finding *finding;
+    va_list arguments;
+    char *message;
+
+    va_start(arguments, format);
+    message = allocate_text_v(format, arguments);
+    va_end(arguments);
+    finding = reader_report(reader, rule, statement->start, object, "%s", message);
+    free(message);
+    for (size_t i = statement->first_allowance; i < statement->last_allowance; i++) {
+        struct allowance *allowance = &reader->allowances[i];
+
+        if (allowance->rule != rule)
+            continue;
+        allowance->state = ALLOWANCE_USED;
+        if (finding->id == plan_rules[rule].id && !finding->allowed) {
+            finding->allowed = true;
+            finding->allow_reason = allocate_text("%s", allowance->reason);
+        }
+    }
+}
+
+/* The first allowance at or behind `offset`. */
+static size_t allowance_at(const struct reader *reader, size_t offset)
+{
+    size_t at = 0;
+
+    while (at < reader->allowance_count && reader->allowances[at].offset < offset)
+        at++;
+    return at;
+}
+
+/* Narrows [start, end) to the statement itself, without comments before and behind it. */
+static void trim(const struct reader *reader, size_t *start, size_t *end)
+{
+    size_t first = reader_token_at(reader, *start), behind = reader_token_at(reader, *end);
+    const char *bytes = reader->text.bytes;
+
+    while (first < behind && reader_is_comment(&reader->tokens[first]))
+        first++;
+    if (first < behind)
+        *start = reader->tokens[first].start;
+    while (behind > first + 1 && reader_is_comment(&reader->tokens[behind - 1]))
+        *end = reader->tokens[--behind].start;
+    while (*end > *start && strchr(" \t\n\r\f\v", bytes[*end - 1]) != NULL)
+        --*end;
+}
+
+/* Exceptions between the statement before, which ended at `from`, and this one are for this one. */
+static void place_allowances(struct statement *statement, size_t from)
+{
+    struct reader *reader = statement->reader;
+    size_t at = allowance_at(reader, from);
+
+    statement->first_allowance = at;
+    for (; at < reader->allowance_count && reader->allowances[at].offset < statement->start; at++)
+        reader->allowances[at].state = ALLOWANCE_PLACED;
+    statement->last_allowance = at;
+    for (; at < reader->allowance_count && reader->allowances[at].offset < statement->end; at++) {
+        reader->allowances[at].state = ALLOWANCE_USED;
+        reader_report(reader, RULE_MISPLACED_DIRECTIVE, reader->allowances[at].offset,
+                      plan_rules[reader->allowances[at].rule].id,
+                      "this 'allow' stands inside a statement");
+    }
+}
+
+static void add_statement(const struct statement *statement, enum plan_section section)
+{
+    struct plan *plan = statement->reader->plan;
+    struct text_place place = text_locate(&statement->reader->text, statement->start);
+    const struct plan_statement *before =
+        plan->statement_count == 0 ? NULL : &plan->statements[plan->statement_count - 1];
+    struct plan_statement added = {
+        .section = section,
+        .number = 1,
+        .transaction = 1,
+        .transactional = statement_is_transactional(statement->node),
+        .line = place.line,
+        .column = place.column,
+        .sql = allocate_copy(statement->reader->text.bytes + statement->start,
+                             statement->end - statement->start),
+    };
+
+    if (before != NULL && before->section == section) {
+        bool shared = statement->reader->sections[section].atomic && before->transactional
+                      && added.transactional;
+
+        added.number = before->number + 1;
+        added.transaction = before->transaction + (shared ? 0 : 1);
+    }
+    plan->statements =
+        allocate_one_more(plan->statements, plan->statement_count, sizeof(*plan->statements));
+    plan->statements[plan->statement_count++] = added;
+}
+
+static void read_tree(struct reader *reader, enum plan_section section,
+                      const PgQueryProtobuf *packed)
+{
+    const struct section *range = &reader->sections[section];
+    PgQuery__ParseResult *tree =
+        pg_query__parse_result__unpack(NULL, packed->len, (const uint8_t *)packed->data);
+    size_t from = range->start;
+
+    if (tree == NULL)
+        abort();
+    for (size_t i = 0; i < tree->n_stmts; i++) {
+        const PgQuery__RawStmt *raw = tree->stmts[i];
+        struct statement statement = {.reader = reader, .node = raw->stmt};
+
+        statement.start = range->start + (size_t)raw->stmt_location;
+        statement.end =
+            raw->stmt_len > 0 ? statement.start + (size_t)raw->stmt_len : range->end;
+        trim(reader, &statement.start, &statement.end);
+        place_allowances(&statement, from);
+        statement_refuse(&statement);
+        add_statement(&statement, section);
+        from = statement.end;
+    }
+    pg_query__parse_result__free_unpacked(tree, NULL);
+}
+
+/* The first token of the statement before the one that cannot be parsed, if it is COPY … FROM STDIN: then
+ * what cannot be parsed are its rows. */
+static const struct token *find_copy(const struct reader *reader, size_t start, size_t offset)
+{
+    size_t at = reader_token_at(reader, offset);
+    bool semicolon = false, stdin_seen = false;
+
+    while (at > 0 && reader->tokens[at - 1].start >= start) {
+        const struct token *token = &reader->tokens[--at];
+
+        if (token->kind == PG_QUERY__TOKEN__ASCII_59 && semicolon)
+            return NULL;
+        semicolon = semicolon || token->kind == PG_QUERY__TOKEN__ASCII_59;
+        stdin_seen = stdin_seen || token->kind == PG_QUERY__TOKEN__STDIN;
+        if (token->kind == PG_QUERY__TOKEN__COPY && semicolon && stdin_seen)
+            return token;
+    }
+    return NULL;
+}
+
+/* "syntax error at end of input" is about the last thing that was written. */
+static size_t last_token(const struct reader *reader, const struct section *section, size_t offset)
+{
+    size_t at = reader_token_at(reader, section->end);
+
+    while (at > 0 && reader_is_comment(&reader->tokens[at - 1]))
+        at--;
+    if (at == 0 || reader->tokens[at - 1].start < section->start)
+        return offset;
+    return offset > reader->tokens[at - 1].start ? reader->tokens[at - 1].start : offset;
+}
+
+static void report_error(struct reader *reader, const struct section *section,
+                         const PgQueryError *error)
+{
+    size_t characters = error->cursorpos > 0 ? (size_t)error->cursorpos - 1 : 0;
+    size_t offset = last_token(
+        reader, section, text_advance(&reader->text, section->start, characters, section->end));
+    const struct token *copy = find_copy(reader, section->start, offset);
+    bool exhausted = strstr(error->message, "memory") != NULL
+                     && (strncmp(error->message, "memory exhausted", 16) == 0
+                         || strncmp(error->message, "out of memory", 13) == 0);
+    char *message = reader_quote(error->message, strlen(error->message));
+
+    if (copy != NULL)
+        reader_report(reader, RULE_CLIENT_COPY, copy->start, NULL,
+                      "COPY from STDIN needs a client that sends rows");
+    else if (exhausted)
+        reader_report(reader, RULE_UNREADABLE, offset, NULL,
+                      "the statement is nested too deeply, or is too large, to be read");
+    else
+        reader_report(reader, RULE_SYNTAX_ERROR, offset, NULL, "%s", message);
+    free(message);
+    for (size_t i = allowance_at(reader, section->start);
+         i < reader->allowance_count && reader->allowances[i].offset < section->end; i++)
+        reader->allowances[i].state = ALLOWANCE_USED;
+}
+
+void reader_read_section(struct reader *reader, enum plan_section section)
+{
+    const struct section *range = &reader->sections[section];
+    char behind = reader->text.bytes[range->end];
+    PgQueryProtobufParseResult result;
+
+    reader->text.bytes[range->end] = '\0';
+    result = pg_query_parse_protobuf(reader->text.bytes + range->start);
+    reader->text.bytes[range->end] = behind;
+    if (result.error == NULL)
+        read_tree(reader, section, &result.parse_tree);
+    else
+        report_error(reader, range, result.error);
+    pg_query_free_protobuf_parse_result(result);
+}

@@ -1,0 +1,45 @@
+/* Judging one statement by its parse tree. */
+#ifndef PLAN_STATEMENT_H
+#define PLAN_STATEMENT_H
+
+#include "reader.h"
+
+#include <pg_query/pg_query.pb-c.h>
+
+/* One statement while it is read: its tree, its place, and the exceptions that stand before it. */
+struct statement {
+    struct reader *reader;
+    const PgQuery__Node *node;
+    size_t start, end;                      /* from its first token, without semicolon */
+    size_t first_allowance, last_allowance; /* [first, last) of reader->allowances */
+};
+
+/* False for what PostgreSQL refuses inside a transaction block (transaction.c). */
+bool statement_is_transactional(const PgQuery__Node *node);
+
+/* Reports the statement if it is of a kind, or says something, that a migration must not (refuse.c). */
+void statement_refuse(struct statement *statement);
+
+/* Reports what a top-level SET or RESET changes, or a call of set_config, that is the daemon's own to
+ * set (setting.c). */
+void statement_check_set(struct statement *statement, const PgQuery__VariableSetStmt *set);
+void statement_check_setting(struct statement *statement, const char *name, const char *value);
+
+/* Searches the tree for the daemon's schema and for advisory locks (mention.c). */
+void statement_check_mentions(struct statement *statement);
+
+/* Records a finding about the statement; an `allow` before it may let it pass. */
+void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The text of a String or of a string constant; NULL for other nodes. */
+const char *node_string(const PgQuery__Node *node);
+
+/* The option of that name in a list of DefElem, or NULL. */
+const PgQuery__DefElem *node_option(PgQuery__Node *const *options, size_t count, const char *name);
+
+/* True if the option is given and not false, as PostgreSQL's defGetBoolean reads it; `otherwise` if it
+ * is not given. */
+bool node_option_is_on(PgQuery__Node *const *options, size_t count, const char *name, bool otherwise);
+
+#endif
