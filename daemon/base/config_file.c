@@ -3,18 +3,19 @@
 
 #include <schemagate/base/memory.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <ini_configobj.h>
 #include <ini_valueobj.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Every mistake in a file is collected: duplicates are errors, also of sections, because names are
  * compared without case and [app Web] would silently become part of [app web]. */
 #define COLLISIONS (INI_MV1S_DETECT | INI_MV2S_DETECT | INI_MS_ERROR)
+#define FILE_MAXIMUM 1048576
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define SYNTAX (INI_PARSE_NOWRAP | INI_PARSE_NO_C_COMMENTS)
 
 /* The library's error codes in our words; for others its own text is passed on. */
@@ -53,29 +54,22 @@ static void report_parse_errors(struct ini_cfgobj *ini, const char *path, struct
 }
 
 /* The line of "[section]", which the library does not tell; 0 if it cannot be found. */
-static unsigned section_line(const char *path, const char *section)
+static unsigned section_line(const char *text, const char *section)
 {
-    FILE *file = fopen(path, "re");
-    char *line = NULL;
-    size_t size = 0, length = strlen(section);
-    unsigned number = 0, found = 0;
+    size_t length = strlen(section);
 
-    while (file != NULL && found == 0 && getline(&line, &size, file) >= 0) {
-        const char *at = line + strspn(line, " \t\xef\xbb\xbf");
-        number++;
-        if (*at != '[') {
-            continue;
+    for (unsigned number = 1; *text != '\0'; number++) {
+        const char *at = text + strspn(text, " \t" BYTE_ORDER_MARK);
+        if (*at == '[') {
+            at += 1 + strspn(at + 1, " \t");
+            if (strncasecmp(at, section, length) == 0 && at[length + strspn(at + length, " \t")] == ']') {
+                return number;
+            }
         }
-        at += 1 + strspn(at + 1, " \t");
-        if (strncasecmp(at, section, length) == 0 && at[length + strspn(at + length, " \t")] == ']') {
-            found = number;
-        }
+        text += strcspn(text, "\n");
+        text += *text == '\n';
     }
-    free(line);
-    if (file != NULL) {
-        fclose(file);
-    }
-    return found;
+    return 0;
 }
 
 static void hand_on_keys(struct ini_cfgobj *ini, const char *path, const char *section,
@@ -98,12 +92,13 @@ static void hand_on_keys(struct ini_cfgobj *ini, const char *path, const char *s
     ini_free_attribute_list(keys);
 }
 
-static void hand_on(struct ini_cfgobj *ini, const char *path, config_file_entry *entry, void *context)
+static void hand_on(struct ini_cfgobj *ini, const char *path, const char *text,
+                    config_file_entry *entry, void *context)
 {
     char **sections = ini_get_section_list(ini, NULL, NULL);
 
     for (char **section = sections; section != NULL && *section != NULL; section++) {
-        unsigned line = section_line(path, *section);
+        unsigned line = section_line(text, *section);
         /* The library puts keys in front of the first section into one called "default". */
         char *where = line > 0 ? memory_printf("%s:%u", path, line) : memory_copy(path);
         entry(context, where, *section, NULL, NULL);
@@ -113,31 +108,53 @@ static void hand_on(struct ini_cfgobj *ini, const char *path, config_file_entry 
     ini_free_section_list(sections);
 }
 
+/* Reads the file as a whole; says what keeps it from being read. */
+static bool load(const char *path, struct buf *text, struct buf *errors)
+{
+    FILE *file = fopen(path, "re");
+    char chunk[4096];
+    size_t got;
+
+    while (file != NULL && (got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+        buf_append(text, chunk, got);
+    }
+    bool failed = file == NULL || ferror(file);
+    if (failed) {
+        buf_printf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
+    } else if (text->overflowed) {
+        buf_printf(errors, "%s: is longer than %zu bytes\n", path, text->maximum);
+    } else if (strlen(buf_text(text)) != text->length) {
+        buf_printf(errors, "%s: has a NUL byte\n", path);
+        failed = true;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return !failed && !text->overflowed;
+}
+
 void config_file_read(const char *path, config_file_entry *entry, void *context, struct buf *errors)
 {
+    struct buf text = BUF_INIT(FILE_MAXIMUM);
     struct ini_cfgfile *file = NULL;
     struct ini_cfgobj *ini = NULL;
-    struct stat status;
-    int error = stat(path, &status) == 0 ? 0 : errno;
 
-    if (error == 0 && S_ISREG(status.st_mode) && status.st_size == 0) {
-        return; /* the library calls an empty file unreadable */
+    if (!load(path, &text, errors) || text.length == 0) { /* the library calls an empty file unreadable */
+        goto out;
     }
-    if (error == 0 && S_ISDIR(status.st_mode)) {
-        error = EISDIR;
+    int error = ini_config_create(&ini);
+    if (error == 0) {
+        error = ini_config_file_from_mem(text.data, (uint32_t)text.length, &file);
     }
-    error = error != 0 ? error : ini_config_file_open(path, INI_META_NONE, &file);
-    if (error == EILSEQ) {
-        buf_printf(errors, "%s: is not UTF-8 text\n", path);
-    } else if (error != 0) {
-        buf_printf(errors, "%s: cannot be read: %s\n", path, strerror(error));
-    } else if (ini_config_create(&ini) != 0) {
-        buf_printf(errors, "%s: cannot be read: %s\n", path, strerror(ENOMEM));
+    if (error != 0) {
+        buf_printf(errors, "%s: %s\n", path, error == EILSEQ ? "is not UTF-8 text" : strerror(error));
     } else if (ini_config_parse(file, INI_STOP_ON_NONE, COLLISIONS, SYNTAX, ini) != 0) {
         report_parse_errors(ini, path, errors);
     } else {
-        hand_on(ini, path, entry, context);
+        hand_on(ini, path, text.data, entry, context);
     }
+out:
     ini_config_destroy(ini);
     ini_config_file_destroy(file);
+    buf_free(&text);
 }
