@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* What four digits of a year can show. */
-#define CLOCK_FIRST_MS INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
-#define CLOCK_LAST_MS INT64_C(253402300799999)  /* 9999-12-31T23:59:59.999Z */
+#define CLOCK_LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z: years have four digits */
 
 static int64_t clock_read_ms(clockid_t clock)
 {
@@ -29,13 +27,13 @@ char *clock_rfc3339(int64_t wall_ms, char text[CLOCK_RFC3339_SIZE])
 {
     struct tm parts;
 
-    if (wall_ms < CLOCK_FIRST_MS) {
-        wall_ms = CLOCK_FIRST_MS;
+    if (wall_ms < 0) {
+        wall_ms = 0;
     } else if (wall_ms > CLOCK_LAST_MS) {
         wall_ms = CLOCK_LAST_MS;
     }
-    int64_t milliseconds = (wall_ms % 1000 + 1000) % 1000;
-    time_t seconds = (time_t)((wall_ms - milliseconds) / 1000);
+    int64_t milliseconds = wall_ms % 1000;
+    time_t seconds = (time_t)(wall_ms / 1000);
     gmtime_r(&seconds, &parts);
 
     char fraction[sizeof(".000Z")] = {'.', (char)('0' + milliseconds / 100),

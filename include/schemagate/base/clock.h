@@ -16,7 +16,7 @@ struct instant clock_sample(void);
 
 #define CLOCK_RFC3339_SIZE 25 /* "2026-11-20T09:30:00.123Z" and its NUL */
 
-/* Writes wall_ms as RFC 3339 UTC with milliseconds; returns text. */
+/* Writes wall_ms (from 1970 to 9999) as RFC 3339 UTC with milliseconds; returns text. */
 char *clock_rfc3339(int64_t wall_ms, char text[CLOCK_RFC3339_SIZE]);
 
 #endif
