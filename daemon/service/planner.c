@@ -1,0 +1,283 @@
+/* The daemon's side of the planner: a queue of texts, one of them at the worker, and a worker that is
+ * started again when it is gone. */
+#include "planner_codec.h"
+
+#include <schemagate/base/log.h>
+#include <schemagate/base/memory.h>
+#include <schemagate/plan/rule.h>
+#include <schemagate/service/planner.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum {
+    TRIES = 2, /* a worker may have been killed by somebody else: the first death proves nothing */
+    SECONDS_A_REQUEST = 5,
+    ANSWER_MAX = 256 << 20,
+    READ_AT_ONCE = 1 << 20
+};
+
+struct request {
+    char *sql;
+    planner_length length;
+    unsigned tries;
+    planner_done *done;
+    void *context;
+    struct request *prev, *next; /* utlist.h */
+};
+
+struct planner {
+    struct event_base *base;
+    struct request *queue;  /* its head is the one at the worker, while `asked` */
+    struct event *deadline; /* of the request at the worker */
+    struct bufferevent *channel; /* NULL: there is no worker */
+    pid_t worker;
+    bool asked, late;
+    int start_error; /* an error number, while there is no worker that could be asked */
+};
+
+static void pump(struct planner *planner);
+
+static void request_free(struct request *request)
+{
+    free(request->sql);
+    free(request);
+}
+
+/* The last thing that a caller does with the planner: `done` may close it. */
+static void finish(struct planner *planner, struct plan *plan)
+{
+    struct request *request = planner->queue;
+    planner_done *done = request->done;
+    void *context = request->context;
+
+    DL_DELETE(planner->queue, request);
+    request_free(request);
+    planner->asked = false;
+    event_del(planner->deadline);
+    pump(planner);
+    done(context, plan);
+}
+
+static struct plan *unreadable(char *message)
+{
+    const struct plan_rule *rule = &plan_rules[RULE_UNREADABLE];
+    struct plan *plan = memory_new(sizeof(*plan));
+
+    plan->soak_seconds = plan->keep_hours = plan->requires = -1;
+    plan->findings = memory_new(sizeof(*plan->findings));
+    plan->finding_count = 1;
+    plan->findings[0] = (struct plan_finding){
+        .id = rule->id,
+        .severity = rule->severity,
+        .message = message,
+        .why = rule->why,
+        .fix = memory_copy(rule->fix),
+    };
+    return plan;
+}
+
+/* Ends and reaps the worker; it is dead, or has nothing left to say. Returns its wait status. */
+static int worker_end(struct planner *planner)
+{
+    int status = 0;
+
+    bufferevent_free(planner->channel);
+    planner->channel = NULL;
+    kill(planner->worker, SIGKILL);
+    while (waitpid(planner->worker, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+static void worker_is_gone(struct planner *planner)
+{
+    int status = worker_end(planner);
+    int signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+    log_warn("planner worker ended", LOG_NUMBER("signal", signal_number),
+             LOG_NUMBER("reading", planner->asked));
+    if (!planner->asked)
+        return;
+    if (planner->late)
+        finish(planner, unreadable(memory_printf("reading the SQL took longer than %d seconds",
+                                                 SECONDS_A_REQUEST)));
+    else if (planner->queue->tries >= TRIES)
+        finish(planner, unreadable(memory_printf("the process that reads SQL ended over this text "
+                                                 "(signal %d)",
+                                                 signal_number)));
+    else {
+        planner->asked = false;
+        event_del(planner->deadline);
+        pump(planner);
+    }
+}
+
+static void on_event(struct bufferevent *channel, short what, void *context)
+{
+    (void)channel;
+    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+        worker_is_gone(context);
+}
+
+static void on_deadline(evutil_socket_t unused, short what, void *context)
+{
+    struct planner *planner = context;
+
+    (void)unused;
+    (void)what;
+    if (planner->channel == NULL) {
+        finish(planner, unreadable(memory_printf("the process that reads SQL cannot be started: %s",
+                                                 strerror(planner->start_error))));
+        return;
+    }
+    planner->late = true;
+    kill(planner->worker, SIGKILL); /* the end of its channel says the rest */
+}
+
+static void on_answer(struct bufferevent *channel, void *context)
+{
+    struct planner *planner = context;
+    struct evbuffer *input = bufferevent_get_input(channel);
+    planner_length length;
+    struct plan *plan;
+
+    if (evbuffer_copyout(input, &length, sizeof(length)) < (ssize_t)sizeof(length))
+        return;
+    if (!planner->asked || length > ANSWER_MAX) {
+        worker_is_gone(planner);
+        return;
+    }
+    if (evbuffer_get_length(input) < sizeof(length) + length)
+        return;
+    evbuffer_drain(input, sizeof(length));
+    plan = planner_decode((const char *)evbuffer_pullup(input, (ssize_t)length), length);
+    if (plan == NULL) {
+        worker_is_gone(planner);
+        return;
+    }
+    evbuffer_drain(input, length);
+    finish(planner, plan);
+}
+
+/* Runs our own binary with one end of the socket as its standard input and output, default signals and an
+ * empty environment: what reads foreign text holds no secrets. Returns 0 or an error number. */
+static int spawn(int end, pid_t *worker)
+{
+    static const char *const arguments[] = {"schemagate", "plan", "--worker", NULL};
+    static char *const environment[] = {NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    int error;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, end, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&files, end, STDOUT_FILENO);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    error = posix_spawn(worker, "/proc/self/exe", &files, &attributes, (char *const *)arguments,
+                        environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return error;
+}
+
+static int worker_start(struct planner *planner)
+{
+    int ends[2], error;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return errno;
+    error = spawn(ends[1], &planner->worker);
+    close(ends[1]);
+    if (error != 0) {
+        close(ends[0]);
+        return error;
+    }
+    evutil_make_socket_nonblocking(ends[0]);
+    planner->channel = bufferevent_socket_new(planner->base, ends[0], BEV_OPT_CLOSE_ON_FREE);
+    assert(planner->channel != NULL);
+    bufferevent_setcb(planner->channel, on_answer, NULL, on_event, planner);
+    bufferevent_set_max_single_read(planner->channel, READ_AT_ONCE);
+    bufferevent_enable(planner->channel, EV_READ | EV_WRITE);
+    return 0;
+}
+
+/* Sends the head of the queue to the worker, if it is free. Answers nothing by itself: that no worker can
+ * be started is said from the loop, as everything is. */
+static void pump(struct planner *planner)
+{
+    static const struct timeval patience = {.tv_sec = SECONDS_A_REQUEST}, at_once = {0};
+    struct request *request = planner->queue;
+
+    if (request == NULL || planner->asked)
+        return;
+    planner->asked = true;
+    planner->late = false;
+    request->tries++;
+    if (planner->channel == NULL)
+        planner->start_error = worker_start(planner);
+    if (planner->channel != NULL) {
+        bufferevent_write(planner->channel, &request->length, sizeof(request->length));
+        bufferevent_write(planner->channel, request->sql, request->length);
+    }
+    event_add(planner->deadline, planner->channel != NULL ? &patience : &at_once);
+}
+
+struct planner *planner_open(struct event_base *base)
+{
+    struct planner *planner = memory_new(sizeof(*planner));
+
+    planner->base = base;
+    planner->deadline = evtimer_new(base, on_deadline, planner);
+    assert(planner->deadline != NULL);
+    worker_start(planner); /* so that the first request finds it; a failure is that request's answer */
+    return planner;
+}
+
+void planner_read(struct planner *planner, const char *sql, size_t length, planner_done *done,
+                  void *context)
+{
+    struct request *request = memory_new(sizeof(*request));
+
+    assert(length <= UINT32_MAX);
+    request->sql = memory_copy_n(sql, length);
+    request->length = (planner_length)length;
+    request->done = done;
+    request->context = context;
+    DL_APPEND(planner->queue, request);
+    pump(planner);
+}
+
+void planner_close(struct planner *planner)
+{
+    struct request *request, *next, *queue;
+
+    if (planner == NULL)
+        return;
+    queue = planner->queue;
+    if (planner->channel != NULL)
+        worker_end(planner);
+    event_free(planner->deadline);
+    free(planner);
+    DL_FOREACH_SAFE(queue, request, next) {
+        request->done(request->context, NULL);
+        request_free(request);
+    }
+}

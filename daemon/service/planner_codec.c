@@ -1,0 +1,213 @@
+/* The codec: tables name the members of each struct, and one walk in each direction serves them all. */
+#include "planner_codec.h"
+
+#include <schemagate/base/memory.h>
+#include <schemagate/plan/rule.h>
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum member_kind { MEMBER_TEXT, MEMBER_INT64, MEMBER_UNSIGNED, MEMBER_ENUM, MEMBER_BOOL, MEMBER_RULE };
+
+struct member {
+    size_t offset;
+    enum member_kind kind;
+    int64_t highest; /* of an enum, a bool, a rule */
+};
+
+#define TEXT(type, member) {offsetof(struct type, member), MEMBER_TEXT, 0}
+#define INT64(type, member) {offsetof(struct type, member), MEMBER_INT64, 0}
+#define UNSIGNED(type, member) {offsetof(struct type, member), MEMBER_UNSIGNED, UINT_MAX}
+#define BOOL(type, member) {offsetof(struct type, member), MEMBER_BOOL, 1}
+#define ENUM(type, member, count) {offsetof(struct type, member), MEMBER_ENUM, (count) - 1}
+#define END {0, MEMBER_TEXT, -1}
+
+static const struct member plan_members[] = {
+    TEXT(plan, name),
+    TEXT(plan, approval),
+    INT64(plan, soak_seconds),
+    INT64(plan, keep_hours),
+    INT64(plan, requires),
+    BOOL(plan, has_section[PLAN_EXPAND]),
+    BOOL(plan, has_section[PLAN_BACKFILL]),
+    BOOL(plan, has_section[PLAN_CONTRACT]),
+    BOOL(plan, has_section[PLAN_UNDO]),
+    TEXT(plan, checksum),
+    TEXT(plan, plan_checksum),
+    END,
+};
+
+static const struct member statement_members[] = {
+    ENUM(plan_statement, section, PLAN_SECTIONS),
+    UNSIGNED(plan_statement, number),
+    UNSIGNED(plan_statement, transaction),
+    BOOL(plan_statement, transactional),
+    UNSIGNED(plan_statement, line),
+    UNSIGNED(plan_statement, column),
+    TEXT(plan_statement, sql),
+    END,
+};
+
+static const struct member finding_members[] = {
+    {offsetof(struct plan_finding, id), MEMBER_RULE, PLAN_RULES - 1}, /* brings `why` along */
+    ENUM(plan_finding, severity, PLAN_ERROR + 1),
+    UNSIGNED(plan_finding, line),
+    UNSIGNED(plan_finding, column),
+    TEXT(plan_finding, object),
+    TEXT(plan_finding, message),
+    TEXT(plan_finding, fix),
+    BOOL(plan_finding, allowed),
+    TEXT(plan_finding, allow_reason),
+    END,
+};
+
+static void put_number(struct buf *out, int64_t number)
+{
+    buf_append(out, &number, sizeof(number));
+}
+
+/* A text is its length and its bytes; none has the length -1. */
+static void put_text(struct buf *out, const char *text)
+{
+    put_number(out, text == NULL ? -1 : (int64_t)strlen(text));
+    if (text != NULL)
+        buf_append(out, text, strlen(text));
+}
+
+static void put_members(struct buf *out, const void *object, const struct member *members)
+{
+    for (; members->highest >= 0; members++) {
+        const void *at = (const char *)object + members->offset;
+
+        switch (members->kind) {
+        case MEMBER_TEXT:
+            put_text(out, *(char *const *)at);
+            break;
+        case MEMBER_INT64:
+            put_number(out, *(const int64_t *)at);
+            break;
+        case MEMBER_UNSIGNED:
+        case MEMBER_ENUM:
+            put_number(out, *(const unsigned *)at);
+            break;
+        case MEMBER_BOOL:
+            put_number(out, *(const bool *)at);
+            break;
+        case MEMBER_RULE:
+            put_number(out, plan_rule_find(*(const char *const *)at) - plan_rules);
+            break;
+        }
+    }
+}
+
+void planner_encode(const struct plan *plan, struct buf *out)
+{
+    put_members(out, plan, plan_members);
+    put_number(out, (int64_t)plan->statement_count);
+    for (size_t i = 0; i < plan->statement_count; i++)
+        put_members(out, &plan->statements[i], statement_members);
+    put_number(out, (int64_t)plan->finding_count);
+    for (size_t i = 0; i < plan->finding_count; i++)
+        put_members(out, &plan->findings[i], finding_members);
+}
+
+struct source {
+    const char *at;
+    size_t left;
+};
+
+static bool take_number(struct source *in, int64_t lowest, int64_t highest, int64_t *number)
+{
+    if (in->left < sizeof(*number))
+        return false;
+    memcpy(number, in->at, sizeof(*number));
+    in->at += sizeof(*number);
+    in->left -= sizeof(*number);
+    return *number >= lowest && *number <= highest;
+}
+
+static bool take_text(struct source *in, char **text)
+{
+    int64_t length;
+
+    if (!take_number(in, -1, INT64_MAX, &length) || length > (int64_t)in->left)
+        return false;
+    if (length >= 0) {
+        *text = memory_copy_n(in->at, (size_t)length);
+        in->at += length;
+        in->left -= (size_t)length;
+    }
+    return true;
+}
+
+static bool take_members(struct source *in, void *object, const struct member *members)
+{
+    for (; members->highest >= 0; members++) {
+        void *at = (char *)object + members->offset;
+        int64_t number;
+
+        if (members->kind == MEMBER_TEXT) {
+            if (!take_text(in, at))
+                return false;
+            continue;
+        }
+        if (members->kind == MEMBER_INT64) {
+            if (!take_number(in, INT64_MIN, INT64_MAX, at))
+                return false;
+            continue;
+        }
+        if (!take_number(in, 0, members->highest, &number))
+            return false;
+        if (members->kind == MEMBER_BOOL)
+            *(bool *)at = number == 1;
+        else if (members->kind == MEMBER_RULE)
+            *(const char **)at = plan_rules[number].id;
+        else
+            *(unsigned *)at = (unsigned)number;
+    }
+    return true;
+}
+
+/* Reads the count of a list and makes room for it; each member takes at least one number. */
+static void *take_list(struct source *in, size_t size, size_t *count)
+{
+    int64_t number;
+
+    if (!take_number(in, 0, (int64_t)(in->left / sizeof(number)), &number))
+        return NULL;
+    *count = (size_t)number;
+    return memory_new(number == 0 ? size : (size_t)number * size);
+}
+
+static bool take_plan(struct source *in, struct plan *plan)
+{
+    if (!take_members(in, plan, plan_members))
+        return false;
+    plan->statements = take_list(in, sizeof(*plan->statements), &plan->statement_count);
+    if (plan->statements == NULL)
+        return false;
+    for (size_t i = 0; i < plan->statement_count; i++)
+        if (!take_members(in, &plan->statements[i], statement_members))
+            return false;
+    plan->findings = take_list(in, sizeof(*plan->findings), &plan->finding_count);
+    if (plan->findings == NULL)
+        return false;
+    for (size_t i = 0; i < plan->finding_count; i++) {
+        if (!take_members(in, &plan->findings[i], finding_members))
+            return false;
+        plan->findings[i].why = plan_rule_find(plan->findings[i].id)->why;
+    }
+    return in->left == 0;
+}
+
+struct plan *planner_decode(const char *bytes, size_t length)
+{
+    struct source in = {bytes, length};
+    struct plan *plan = memory_new(sizeof(*plan));
+
+    if (take_plan(&in, plan))
+        return plan;
+    plan_free(plan);
+    return NULL;
+}

@@ -1,0 +1,151 @@
+/* The worker's side: read a text, answer with its plan, until standard input ends. Whatever the text does
+ * to this process, it does to this process only. */
+#include "planner_codec.h"
+
+#include <schemagate/base/digest.h>
+#include <schemagate/base/memory.h>
+#include <schemagate/service/planner.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_ADDRESS_SANITIZER 1 /* it maps terabytes of address space */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ADDRESS_SANITIZER 1
+#endif
+#endif
+
+/* PostgreSQL itself takes 2 MB of stack for a statement by default; what needs more could not run. */
+static const struct {
+    int resource;
+    rlim_t limit;
+} limits[] = {
+    {RLIMIT_CORE, 0},
+    {RLIMIT_FSIZE, 0},
+    {RLIMIT_STACK, 4 << 20},
+#ifndef UNDER_ADDRESS_SANITIZER
+    {RLIMIT_AS, 1 << 30},
+#endif
+};
+
+enum { CPU_SECONDS = 10 }; /* for one text, whatever the daemon does meanwhile */
+
+/* False at the end of the input, or when the daemon is gone. */
+static bool read_all(void *bytes, size_t length)
+{
+    char *at = bytes;
+
+    while (length > 0) {
+        ssize_t got = read(STDIN_FILENO, at, length);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        at += got;
+        length -= (size_t)got;
+    }
+    return true;
+}
+
+static bool write_all(const void *bytes, size_t length)
+{
+    const char *at = bytes;
+
+    while (length > 0) {
+        ssize_t sent = write(STDOUT_FILENO, at, length);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return false;
+        at += sent;
+        length -= (size_t)sent;
+    }
+    return true;
+}
+
+/* What will run, in one text: an approval is bound to its digest. */
+static char *plan_digest(const struct plan *plan)
+{
+    struct buf text = BUF_INIT(0);
+    char tagged[DIGEST_TAGGED_SIZE];
+
+    for (size_t i = 0; i < PLAN_SECTIONS; i++)
+        if (plan->has_section[i])
+            buf_printf(&text, "section %s\n", plan_section_name((enum plan_section)i));
+    for (size_t i = 0; i < plan->statement_count; i++) {
+        const struct plan_statement *statement = &plan->statements[i];
+
+        buf_printf(&text, "%s %u %u %d %zu\n%s\n", plan_section_name(statement->section),
+                   statement->number, statement->transaction, statement->transactional,
+                   strlen(statement->sql), statement->sql);
+    }
+    digest_sha256_tagged(buf_text(&text), text.length, tagged);
+    buf_free(&text);
+    return memory_copy(tagged);
+}
+
+static bool answer(const char *sql, size_t length)
+{
+    struct plan *plan = plan_read(sql, length);
+    struct buf body = BUF_INIT(0);
+    char checksum[DIGEST_TAGGED_SIZE];
+    planner_length size;
+    bool sent;
+
+    plan->checksum = memory_copy(digest_migration_text(sql, length, checksum));
+    plan->plan_checksum = plan_digest(plan);
+    planner_encode(plan, &body);
+    plan_free(plan);
+    size = (planner_length)body.length;
+    sent = write_all(&size, sizeof(size)) && write_all(buf_text(&body), body.length);
+    buf_free(&body);
+    return sent;
+}
+
+/* Gives up what a process that only reads and answers does not need. */
+static void confine(void)
+{
+    int score;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close_range(STDERR_FILENO + 1, ~0u, 0);
+    signal(SIGINT, SIG_IGN); /* they are meant for the daemon, which may still have questions */
+    signal(SIGTERM, SIG_IGN);
+    score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (score >= 0) {
+        dprintf(score, "1000\n"); /* if memory runs out, this is the process to end */
+        close(score);
+    }
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        setrlimit(limits[i].resource, &(struct rlimit){limits[i].limit, limits[i].limit});
+}
+
+int planner_worker_main(void)
+{
+    static const struct itimerval full = {.it_value = {.tv_sec = CPU_SECONDS}}, off = {0};
+    planner_length length;
+    bool going = true;
+
+    confine();
+    while (going && read_all(&length, sizeof(length))) {
+        char *sql = memory_new((size_t)length + 1);
+
+        setitimer(ITIMER_PROF, &full, NULL); /* SIGPROF ends the process */
+        going = read_all(sql, length) && answer(sql, length);
+        setitimer(ITIMER_PROF, &off, NULL);
+        free(sql);
+    }
+    return going ? EXIT_SUCCESS : EXIT_FAILURE;
+}
