@@ -5,11 +5,9 @@
 #include <support/test.h>
 
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 json_t *fleet_body(const struct fleet_replica *replica)
 {
@@ -98,21 +96,6 @@ static void allow_files(rlim_t count)
     }
 }
 
-static int send_registration(const struct http_client *client, const struct fleet_replica *like,
-                             int serial)
-{
-    char request[1024];
-    json_t *document = fleet_body(like);
-    char *body = json_dumps(document, JSON_COMPACT);
-    json_decref(document);
-    int length = snprintf(request, sizeof request,
-                          "PUT /v1/apps/%s/replicas/r%d HTTP/1.1\r\nHost: localhost\r\n"
-                          "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                          like->app, serial, strlen(body), body);
-    free(body);
-    return http_raw(client, request, (size_t)length);
-}
-
 int fleet_register_many(const struct http_client *client, const struct fleet_replica *like, int count)
 {
     int created = 0;
@@ -121,13 +104,10 @@ int fleet_register_many(const struct http_client *client, const struct fleet_rep
         test_fail("out of memory");
     allow_files((rlim_t)count + 100);
     for (int i = 0; i < count; i++)
-        connections[i] = send_registration(client, like, i);
-    for (int i = 0; i < count; i++) {
-        char *answer = http_raw_read(connections[i]);
-        created += strncmp(answer, "HTTP/1.1 201", 12) == 0;
-        free(answer);
-        close(connections[i]);
-    }
+        connections[i] = http_send(client, "PUT", fleet_body(like), "/v1/apps/%s/replicas/r%d",
+                                   like->app, i);
+    for (int i = 0; i < count; i++)
+        created += http_receive(connections[i]) == 201;
     free(connections);
     return created;
 }

@@ -123,6 +123,15 @@ static char *text_of(json_t *body)
     return text;
 }
 
+const struct http_answer *http_tell(struct http_client *client, const char *method, json_t *body,
+                                    const char *path)
+{
+    char *text = text_of(body);
+    const struct http_answer *answer = http_try(client, method, text, NULL, path);
+    free(text);
+    return answer;
+}
+
 static char *format_path(const char *format, va_list arguments)
 {
     char *path = NULL;
@@ -138,11 +147,9 @@ const struct http_answer *http_call(struct http_client *client, const char *meth
     va_start(arguments, path_format);
     char *path = format_path(path_format, arguments);
     va_end(arguments);
-    char *text = text_of(body);
-    const struct http_answer *answer = http_try(client, method, text, NULL, path);
+    const struct http_answer *answer = http_tell(client, method, body, path);
     if (answer->status == 0)
         test_fail("%s %s: no answer", method, path);
-    free(text);
     free(path);
     return answer;
 }
@@ -249,4 +256,35 @@ char *http_raw_read(int connection)
         text[length] = '\0';
     }
     return text;
+}
+
+int http_send(const struct http_client *client, const char *method, json_t *body,
+              const char *path_format, ...)
+{
+    va_list arguments;
+    va_start(arguments, path_format);
+    char *path = format_path(path_format, arguments);
+    va_end(arguments);
+    char *text = text_of(body), *request = NULL;
+    int length = asprintf(&request,
+                          "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                          "Content-Length: %zu\r\n\r\n%s",
+                          method, path, text ? strlen(text) : 0, text ? text : "");
+    if (length < 0)
+        test_fail("out of memory");
+    int connection = http_raw(client, request, (size_t)length);
+    free(request);
+    free(text);
+    free(path);
+    return connection;
+}
+
+int http_receive(int connection)
+{
+    int status = 0;
+    char *answer = http_raw_read(connection);
+    sscanf(answer, "HTTP/1.1 %d", &status);
+    free(answer);
+    close(connection);
+    return status;
 }

@@ -38,6 +38,10 @@ const struct http_answer *http_call(struct http_client *client, const char *meth
 const struct http_answer *http_try(struct http_client *client, const char *method, const char *text,
                                    const char *header, const char *path);
 
+/* The same with a JSON body that is taken over: for requests whose answer may die with the daemon. */
+const struct http_answer *http_tell(struct http_client *client, const char *method, json_t *body,
+                                    const char *path);
+
 /* The value of a header of an answer, or ""; the caller frees. */
 char *http_header(const struct http_answer *answer, const char *name);
 
@@ -48,9 +52,16 @@ struct http_pending *http_begin(const struct http_client *client, const char *me
 /* Waits for it; the answer belongs to the client. */
 const struct http_answer *http_finish(struct http_client *client, struct http_pending *pending);
 
-/* Opens a plain connection and sends bytes. Returns the descriptor. */
+/* Sends a request over a connection of its own and does not wait: many can be on their way at once.
+ * Returns the connection. */
+int http_send(const struct http_client *client, const char *method, json_t *body,
+              const char *path_format, ...) __attribute__((format(printf, 4, 5)));
+/* Waits for the answer's status, 0 where there is none, and closes the connection. */
+int http_receive(int connection);
+
+/* Opens a plain connection and sends bytes. Returns the connection. */
 int http_raw(const struct http_client *client, const char *bytes, size_t length);
-/* All that arrives until the peer closes or the first answer's head is complete; the caller frees. */
+/* What arrives until the peer closes or the head of the answer is complete; the caller frees. */
 char *http_raw_read(int connection);
 
 #endif

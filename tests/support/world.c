@@ -27,6 +27,8 @@ int world_close(void **state)
 int world_begin_test(void **state)
 {
     struct world *world = *state;
+    if (!world->cluster.server) /* a failed test has left it stopped */
+        cluster_start(&world->cluster);
     cluster_database(&world->cluster, world->conninfo);
     world->sql = sql_open(world->conninfo);
     world->daemon_count = 0;

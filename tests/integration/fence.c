@@ -1,0 +1,125 @@
+/* The fences in PostgreSQL: what a test puts there behind the daemon's back stops it. */
+#include <support/expect.h>
+#include <support/process.h>
+#include <support/samples.h>
+#include <support/world.h>
+
+#include <signal.h>
+#include <string.h>
+
+/* A daemon that stops itself at the failpoint, with contract 2 under way. */
+static struct daemon *stopped_at(struct world *world, const char *failpoint)
+{
+    struct daemon *daemon = world_daemon(world, &(struct daemon_options){.failpoint = failpoint});
+    rollout_submit(&daemon->client, 1, SAMPLE_CREATE);
+    rollout_submit(&daemon->client, 2, SAMPLE_RENAME);
+    rollout_wait(&daemon->client, 2, "expanded");
+    return daemon;
+}
+
+static struct http_pending *open_the_gate(struct daemon *daemon)
+{
+    struct http_pending *answer = http_begin(&daemon->client, "PUT", fleet_body(REPLICA("new", 2, 2)),
+                                             "/v1/apps/web/replicas/new");
+    process_wait_stopped(daemon->pid);
+    return answer;
+}
+
+static void a_row_between_fence_and_ddl_stops_the_contract(void **state)
+{
+    struct world *world = *state;
+    struct daemon *daemon = stopped_at(world, "contract-fenced=stop");
+    struct http_pending *answer = open_the_gate(daemon);
+    assert_int_equal(sql_number(world->sql, "SELECT contracting FROM schemagate.window"), 2);
+    sql_run(world->sql, "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, "
+                        "lease_seconds) VALUES ('web', 'hand', 'one', 'live', 1, 1, 30)");
+    kill(daemon->pid, SIGCONT);
+    http_finish(&daemon->client, answer);
+    sql_wait(world->sql, "SELECT contracting IS NULL OR contracting = 0 FROM schemagate.window");
+    rollout_expect_phase(&daemon->client, 2, "expanded", "waiting");
+    assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "name"), 1);
+    /* Admission is open again for the old range. */
+    fleet_join(&daemon->client, REPLICA("old", 1, 1));
+}
+
+static void admission_is_closed_between_fence_and_ddl(void **state)
+{
+    struct world *world = *state;
+    struct daemon *daemon = stopped_at(world, "contract-sent=stop");
+    struct http_pending *answer = open_the_gate(daemon);
+    struct http_pending *old = http_begin(&daemon->client, "PUT", fleet_body(REPLICA("old", 1, 1)),
+                                          "/v1/apps/web/replicas/old");
+    kill(daemon->pid, SIGCONT);
+    http_finish(&daemon->client, answer);
+    expect_answer(http_finish(&daemon->client, old), 409, "schema-too-old");
+    rollout_wait(&daemon->client, 2, "complete");
+}
+
+/* A successor has taken over while this daemon was stopped: its next DDL fails at the fence. */
+static void a_newer_term_stops_the_next_ddl(void **state)
+{
+    struct world *world = *state;
+    struct daemon *daemon = stopped_at(world, "contract-fenced=stop");
+    struct http_pending *answer = open_the_gate(daemon);
+    sql_run(world->sql, "UPDATE schemagate.coordinator SET epoch = epoch + 1, nonce = 'the test'");
+    int64_t epoch = sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator");
+    sql_run(world->sql, "CREATE FUNCTION note_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+                        "INSERT INTO ddl_log SELECT epoch FROM schemagate.coordinator; END $$; "
+                        "CREATE TABLE ddl_log (epoch bigint); "
+                        "CREATE EVENT TRIGGER note_ddl ON sql_drop EXECUTE FUNCTION note_ddl()");
+    kill(daemon->pid, SIGCONT);
+    http_finish(&daemon->client, answer);
+    /* It takes over again, as a term of its own, and only then runs the contract. */
+    sql_wait(world->sql, "SELECT epoch > %lld FROM schemagate.coordinator", (long long)epoch);
+    daemon_wait_leader(daemon);
+    fleet_join(&daemon->client, REPLICA("new", 2, 2));
+    rollout_wait(&daemon->client, 2, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM ddl_log WHERE epoch <= %lld",
+                                (long long)epoch),
+                     0);
+    sql_run(world->sql, "DROP EVENT TRIGGER note_ddl");
+}
+
+static void a_registration_under_a_newer_term_is_not_recorded(void **state)
+{
+    struct world *world = *state;
+    struct daemon *daemon = world_daemon(world, NULL);
+    rollout_submit(&daemon->client, 1, SAMPLE_CREATE);
+    rollout_wait(&daemon->client, 1, "complete");
+    sql_run(world->sql, "UPDATE schemagate.coordinator SET epoch = epoch + 1, nonce = 'the test'");
+    const struct http_answer *answer = fleet_register(&daemon->client, REPLICA("a", 1, 1));
+    if (answer->status == 503) {
+        assert_int_equal(world_rows(world, "replica"), 0);
+    } else { /* it has begun a new term in between */
+        expect_answer(answer, 201, NULL);
+        assert_int_not_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.coordinator "
+                                                    "WHERE nonce <> 'the test'"),
+                             0);
+    }
+}
+
+/* SQL that drops the lock is caught before COMMIT: nothing of it stays. */
+static void sql_that_drops_the_lock_is_rolled_back(void **state)
+{
+    struct world *world = *state;
+    struct daemon *daemon = world_daemon(world, NULL);
+    rollout_submit(&daemon->client, 1,
+                   "-- schemagate: expand\nCREATE TABLE customer (id int);\n"
+                   "DO $$ BEGIN EXECUTE 'SELECT pg_advisory_' || 'unlock_all()'; END $$;\n");
+    sql_wait(world->sql, "SELECT failed OR phase = 'expanding' AND epoch > 1 "
+                         "FROM schemagate.migration, schemagate.coordinator WHERE version = 1");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE relname = 'customer'"),
+                     0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        world_test(a_row_between_fence_and_ddl_stops_the_contract),
+        world_test(admission_is_closed_between_fence_and_ddl),
+        world_test(a_newer_term_stops_the_next_ddl),
+        world_test(a_registration_under_a_newer_term_is_not_recorded),
+        world_test(sql_that_drops_the_lock_is_rolled_back),
+    };
+    return world_run(tests);
+}

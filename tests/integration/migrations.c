@@ -1,0 +1,427 @@
+/* Submitting migrations, running them in order, and what operators do to them. */
+#include <support/expect.h>
+#include <support/samples.h>
+#include <support/world.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPAND(statement) "-- schemagate: expand\n" statement "\n"
+
+static void the_same_file_again_is_no_new_migration(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    const struct http_answer *answer = rollout_try_submit(client, 1, SAMPLE_CREATE, NULL);
+    expect_answer(answer, 201, NULL);
+    char *location = http_header(answer, "Location");
+    assert_string_equal(location, "/v1/migrations/1");
+    free(location);
+    expect_answer(rollout_try_submit(client, 1, SAMPLE_CREATE, NULL), 200, NULL);
+    expect_answer(rollout_try_submit(client, 1, "\xEF\xBB\xBF" SAMPLE_CREATE, NULL), 200, NULL);
+    json_t *labels = json_pack("{s:{s:s}, s:s}", "labels", "commit", "9f3c2ab", "name", "other");
+    expect_answer(rollout_try_submit(client, 1, SAMPLE_CREATE, labels), 200, NULL);
+    rollout_wait(client, 1, "complete");
+    expect_answer(rollout_try_submit(client, 1, SAMPLE_CREATE, NULL), 200, NULL);
+    assert_int_equal(world_rows(world, "migration"), 1);
+}
+
+static void another_file_for_the_same_version_is_a_conflict(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    expect_answer(rollout_try_submit(client, 1, EXPAND("CREATE TABLE other (id int);"), NULL), 409,
+                  "version-conflict");
+    expect_answer(rollout_try_submit(client, 1, SAMPLE_CREATE, json_pack("{s:s}", "approval", "manual")),
+                  409, "version-conflict");
+}
+
+static void a_lower_version_is_out_of_order(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 5, SAMPLE_CREATE);
+    expect_answer(rollout_try_submit(client, 4, EXPAND("CREATE TABLE other (id int);"), NULL), 409,
+                  "out-of-order");
+}
+
+static void parts_are_the_same_as_the_file_that_they_make(void **state)
+{
+    struct http_client *client = world_client(*state);
+    json_t *parts = json_pack("{s:i, s:s, s:s}", "version", 1, "expand", "CREATE TABLE t (id int);",
+                              "undo", "DROP TABLE t;");
+    expect_answer(http_call(client, "POST", json_incref(parts), "/v1/migrations"), 201, NULL);
+    expect_answer(http_call(client, "POST", parts, "/v1/migrations"), 200, NULL);
+    rollout_wait(client, 1, "complete");
+}
+
+static void a_file_without_markers_is_refused_for_now(void **state)
+{
+    struct http_client *client = world_client(*state);
+    const struct http_answer *answer =
+        rollout_try_submit(client, 1, "CREATE TABLE t (id int);", NULL);
+    expect_answer(answer, 422, "plan-refused");
+    assert_true(json_array_size(json_at(answer->json, "/findings")) > 0);
+}
+
+static void sql_that_does_not_parse_is_refused_with_line_and_column(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    const struct http_answer *answer = rollout_try_submit(
+        client, 1, "-- schemagate: expand\nCREATE TABLE t (id int);\nSELECT 1 FORM t;\n", NULL);
+    expect_answer(answer, 422, "plan-refused");
+    assert_int_equal(json_number_at(answer->json, "/findings/0/line"), 3);
+    assert_in_range(json_number_at(answer->json, "/findings/0/column"), 10, 15);
+    assert_int_equal(world_rows(world, "migration"), 0);
+}
+
+static void statements_are_split_by_the_grammar(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1,
+                   "-- schemagate: expand\n"
+                   "CREATE TABLE \"a;b\" (x text DEFAULT ';');\n"
+                   "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;\n"
+                   "CREATE FUNCTION g() RETURNS text LANGUAGE plpgsql AS $$ BEGIN\n"
+                   "-- schemagate: contract\n"
+                   "RETURN ';'; END $$;\n");
+    rollout_wait(client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT f()"), 2);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.step"), 3);
+}
+
+static void what_cannot_run_in_a_transaction_runs_as_a_step_of_its_own(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, EXPAND("CREATE INDEX CONCURRENTLY by_name ON customer (name);"));
+    rollout_wait(client, 2, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_index "
+                                            "WHERE indexrelid = 'by_name'::regclass AND indisvalid"),
+                     1);
+}
+
+static void failing_sql_is_rolled_back_and_says_where(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, "-- schemagate: expand\nCREATE TABLE t (id int);\n"
+                              "ALTER TABLE nowhere ADD COLUMN x int;\n");
+    rollout_wait_status(client, 1, "failed");
+    const struct http_answer *answer = rollout_get(client, 1);
+    assert_string_equal(json_text_at(answer->json, "/error/sqlstate"), "42P01");
+    assert_int_equal(json_number_at(answer->json, "/error/position/line"), 3);
+    assert_non_null(strstr(json_text_at(answer->json, "/summary"), "failed in expand step 2: 42P01"));
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE relname = 't'"), 0);
+}
+
+static void an_error_is_placed_by_its_character(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, "-- schemagate: expand\nCREATE TABLE t (id int);\n"
+                              "INSERT INTO t\n  SELECT 'ü', nonesuch;\n");
+    rollout_wait_status(client, 1, "failed");
+    const struct http_answer *answer = rollout_get(client, 1);
+    assert_string_equal(json_text_at(answer->json, "/error/sqlstate"), "42703");
+    assert_int_equal(json_number_at(answer->json, "/error/position/line"), 4);
+    assert_int_equal(json_number_at(answer->json, "/error/position/column"), 15);
+}
+
+static void a_failed_migration_is_retried(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, EXPAND("ALTER TABLE customer ADD COLUMN x int;"));
+    rollout_wait_status(client, 1, "failed");
+    sql_run(world->sql, "CREATE TABLE customer (id int)");
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "x"), 1);
+}
+
+static void a_failed_migration_is_replaced_by_a_corrected_plan(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, EXPAND("ALTER TABLE nowhere ADD COLUMN x int;"));
+    rollout_wait_status(client, 1, "failed");
+    const struct http_answer *answer = rollout_try_submit(client, 1, SAMPLE_CREATE, NULL);
+    assert_in_range(answer->status, 200, 201);
+    rollout_wait(client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "name"), 1);
+}
+
+static void a_failed_step_is_retried_where_it_failed(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, "-- schemagate: expand atomic=no\nCREATE TABLE first (id int);\n"
+                              "ALTER TABLE second ADD COLUMN x int;\n");
+    rollout_wait_status(client, 1, "failed");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM first"), 0);
+    sql_run(world->sql, "CREATE TABLE second (id int)");
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+}
+
+static void an_expanded_migration_is_undone(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    rollout_wait(client, 2, "expanded");
+    rollout_act(client, 2, "undo");
+    rollout_wait(client, 2, "undone");
+    assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "full_name"), 0);
+    rollout_expect_window(client, 0, 1);
+    expect_answer(rollout_try_submit(client, 2, SAMPLE_DROP_NOTE, NULL), 409, NULL);
+    rollout_submit(client, 3, SAMPLE_RENAME);
+    rollout_wait(client, 3, "expanded");
+    expect_answer(fleet_register(client, REPLICA("a", 2, 2)), 409, NULL);
+}
+
+static void without_an_undo_section_there_is_no_undo(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_wait(client, 1, "complete");
+    expect_answer(http_call(client, "POST", NULL, "/v1/migrations/1/undo"), 409, "no-undo");
+}
+
+static void a_complete_contract_cannot_be_undone(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    rollout_wait(client, 2, "expanded");
+    fleet_join(client, REPLICA("a", 2, 2));
+    rollout_wait(client, 2, "complete");
+    const struct http_answer *answer = http_call(client, "POST", NULL, "/v1/migrations/2/undo");
+    expect_answer(answer, 409, "invalid-transition");
+}
+
+static void a_queued_migration_is_cancelled_and_its_version_can_be_corrected(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, EXPAND("ALTER TABLE nowhere ADD COLUMN x int;"));
+    rollout_submit(client, 2, EXPAND("CREATE TABLE t (id int);"));
+    rollout_wait_status(client, 1, "failed");
+    rollout_expect_phase(client, 2, "queued", "waiting");
+    rollout_act(client, 2, "cancel");
+    rollout_expect_phase(client, 2, "cancelled", "done");
+    expect_answer(http_call(client, "POST", NULL, "/v1/migrations/2/retry"), 409, "invalid-transition");
+}
+
+static void a_paused_migration_stays_where_it_is(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    rollout_wait(client, 2, "expanded");
+    rollout_act(client, 2, "pause");
+    fleet_join(client, REPLICA("a", 2, 2));
+    assert_true(rollout_has_hold(client, 2, "paused"));
+    rollout_expect_phase(client, 2, "expanded", "paused");
+    rollout_act(client, 2, "resume");
+    rollout_wait(client, 2, "complete");
+}
+
+static void the_whole_daemon_is_paused(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_wait(client, 1, "complete");
+    json_t *reason = json_pack("{s:s}", "reason", "the shop is busy");
+    expect_answer(http_call(client, "POST", reason, "/v1/pause"), 200, NULL);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    fleet_join(client, REPLICA("a", 1, 2));
+    rollout_expect_phase(client, 2, "queued", "paused");
+    const struct http_answer *status = http_call(client, "GET", NULL, "/status");
+    assert_string_equal(json_text_at(status->json, "/paused/reason"), "the shop is busy");
+    expect_answer(http_call(client, "POST", NULL, "/v1/resume"), 200, NULL);
+    rollout_wait(client, 2, "complete");
+}
+
+static void contracts_run_in_version_order(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    rollout_submit(client, 3, SAMPLE_DROP_NOTE);
+    rollout_wait(client, 3, "expanded");
+    rollout_expect_window(client, 0, 3);
+    fleet_join(client, REPLICA("old", 1, 1));
+    fleet_join(client, REPLICA("new", 1, 3));
+    rollout_wait_hold(client, 3, "earlier-migration");
+    assert_true(rollout_has_hold(client, 2, "replica-behind"));
+    expect_answer(fleet_leave(client, REPLICA("old", 1, 1)), 204, NULL);
+    rollout_wait(client, 3, "complete");
+    rollout_expect_window(client, 3, 3);
+    char *ordered = sql_text(world->sql, "SELECT string_agg(version::text, ',' ORDER BY id) FROM "
+                                         "schemagate.event WHERE kind = 'migration.complete'");
+    assert_string_equal(ordered, "1,2,3");
+    free(ordered);
+}
+
+static void several_migrations_are_open_at_once(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    rollout_submit(client, 3, SAMPLE_DROP_NOTE);
+    rollout_submit(client, 4, EXPAND("CREATE TABLE other (id int);"));
+    rollout_wait(client, 4, "complete");
+    rollout_expect_phase(client, 2, "expanded", "waiting");
+    rollout_expect_phase(client, 3, "expanded", "waiting");
+    expect_answer(fleet_register(client, REPLICA("two", 1, 2)), 201, NULL);
+    expect_answer(fleet_register(client, REPLICA("four", 4, 4)), 201, NULL);
+    const struct http_answer *status = http_call(client, "GET", NULL, "/status");
+    assert_int_equal(json_array_size(json_at(status->json, "/migrations/open")), 2);
+}
+
+static void an_existing_database_is_adopted(void **state)
+{
+    struct world *world = *state;
+    sql_run(world->sql, "CREATE TABLE customer (id int, name text, note text)");
+    struct http_client *client = world_client(world);
+    json_t *body = json_pack("{s:i}", "version", 40);
+    expect_answer(http_call(client, "POST", json_incref(body), "/v1/baseline"), 201, NULL);
+    expect_answer(http_call(client, "POST", body, "/v1/baseline"), 200, NULL);
+    expect_answer(http_call(client, "POST", json_pack("{s:i}", "version", 41), "/v1/baseline"), 409, NULL);
+    rollout_expect_window(client, 40, 40);
+    const struct http_answer *answer = rollout_try_submit(client, 39, SAMPLE_CREATE, NULL);
+    expect_answer(answer, 200, NULL);
+    assert_int_equal(json_is_true(json_at(answer->json, "/baselined")), 1);
+    fleet_join(client, REPLICA("a", 40, 41));
+    rollout_submit(client, 41, SAMPLE_RENAME);
+    rollout_wait(client, 41, "complete");
+    rollout_expect_window(client, 41, 41);
+}
+
+static void a_baseline_that_shuts_out_a_replica_is_refused(void **state)
+{
+    struct http_client *client = world_client(*state);
+    fleet_join(client, REPLICA("a", 0, 3));
+    expect_answer(http_call(client, "POST", json_pack("{s:i}", "version", 40), "/v1/baseline"), 409, NULL);
+}
+
+static void submitted_sql_cannot_end_its_transaction_or_touch_our_schema(void **state)
+{
+    struct http_client *client = world_client(*state);
+    static const char *const refused[] = {
+        EXPAND("CREATE TABLE t (id int); COMMIT; CREATE TABLE u (id int);"),
+        EXPAND("DROP SCHEMA schemagate CASCADE;"),
+        EXPAND("SELECT pg_advisory_unlock_all();"),
+        EXPAND("\\i other.sql"),
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        expect_answer(rollout_try_submit(client, 1, refused[i], NULL), 422, "plan-refused");
+}
+
+static void a_hostile_nesting_costs_nothing_but_its_own_request(void **state)
+{
+    struct http_client *client = world_client(*state);
+    size_t depth = 200000;
+    char *sql = malloc(depth * 2 + 64);
+    assert_non_null(sql);
+    strcpy(sql, "-- schemagate: expand\nSELECT 1");
+    size_t length = strlen(sql);
+    for (size_t i = 0; i < depth; i++, length += 2)
+        memcpy(sql + length, "+1", 2);
+    strcpy(sql + length, ";\n");
+    expect_answer(rollout_try_submit(client, 1, sql, NULL), 422, "plan-refused");
+    free(sql);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_wait(client, 1, "complete");
+}
+
+static void a_lock_that_is_not_to_be_had_is_tried_again(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_wait(client, 1, "complete");
+    sql_run(world->sql, "BEGIN; SELECT * FROM customer");
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    rollout_wait_status(client, 2, "retrying");
+    sql_run(world->sql, "COMMIT");
+    rollout_wait(client, 2, "expanded");
+}
+
+static void every_step_leaves_a_row_and_every_transition_an_event(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    fleet_join(client, REPLICA("a", 1, 2));
+    rollout_wait(client, 2, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.step WHERE version = 2 "
+                                            "AND section <> 'undo' AND state = 'done'"),
+                     3);
+    char *kinds = sql_text(world->sql, "SELECT string_agg(kind, ' ' ORDER BY id) FROM schemagate.event "
+                                       "WHERE version = 2 AND kind LIKE 'migration.%%'");
+    assert_string_equal(kinds, "migration.submitted migration.expanding migration.backfilling "
+                               "migration.expanded migration.contracting migration.complete");
+    free(kinds);
+}
+
+static void a_long_poll_ends_with_the_change_that_it_waits_for(void **state)
+{
+    struct http_client *client = world_client(*state);
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_submit(client, 2, SAMPLE_RENAME);
+    rollout_wait(client, 2, "expanded");
+    int64_t index = json_number_at(rollout_get(client, 2)->json, "/index");
+    int64_t started = test_now_ms();
+    const struct http_answer *answer =
+        http_call(client, "GET", NULL, "/v1/migrations/2?wait=1&index=%d", (int)index);
+    expect_answer(answer, 200, NULL);
+    assert_in_range(test_now_ms() - started, 900, 5000);
+    struct http_pending *pending = http_begin(client, "GET", NULL, "/v1/migrations/2?wait=60&index=%d",
+                                              (int)index);
+    rollout_act(client, 2, "pause");
+    answer = http_finish(client, pending);
+    assert_string_equal(json_text_at(answer->json, "/status"), "paused");
+    assert_true(json_number_at(answer->json, "/index") > index);
+    assert_in_range(test_now_ms() - started, 900, 15000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        world_test(the_same_file_again_is_no_new_migration),
+        world_test(another_file_for_the_same_version_is_a_conflict),
+        world_test(a_lower_version_is_out_of_order),
+        world_test(parts_are_the_same_as_the_file_that_they_make),
+        world_test(a_file_without_markers_is_refused_for_now),
+        world_test(sql_that_does_not_parse_is_refused_with_line_and_column),
+        world_test(statements_are_split_by_the_grammar),
+        world_test(what_cannot_run_in_a_transaction_runs_as_a_step_of_its_own),
+        world_test(failing_sql_is_rolled_back_and_says_where),
+        world_test(an_error_is_placed_by_its_character),
+        world_test(a_failed_migration_is_retried),
+        world_test(a_failed_migration_is_replaced_by_a_corrected_plan),
+        world_test(a_failed_step_is_retried_where_it_failed),
+        world_test(an_expanded_migration_is_undone),
+        world_test(without_an_undo_section_there_is_no_undo),
+        world_test(a_complete_contract_cannot_be_undone),
+        world_test(a_queued_migration_is_cancelled_and_its_version_can_be_corrected),
+        world_test(a_paused_migration_stays_where_it_is),
+        world_test(the_whole_daemon_is_paused),
+        world_test(contracts_run_in_version_order),
+        world_test(several_migrations_are_open_at_once),
+        world_test(an_existing_database_is_adopted),
+        world_test(a_baseline_that_shuts_out_a_replica_is_refused),
+        world_test(submitted_sql_cannot_end_its_transaction_or_touch_our_schema),
+        world_test(a_hostile_nesting_costs_nothing_but_its_own_request),
+        world_test(a_lock_that_is_not_to_be_had_is_tried_again),
+        world_test(every_step_leaves_a_row_and_every_transition_an_event),
+        world_test(a_long_poll_ends_with_the_change_that_it_waits_for),
+    };
+    return world_run(tests);
+}
