@@ -17,6 +17,9 @@ BINDIR = $(PREFIX)/bin
 UNITDIR = $(PREFIX)/lib/systemd/system
 DOCDIR = $(PREFIX)/share/doc/schemagate
 
+empty :=
+space := $(empty) $(empty)
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -73,11 +76,10 @@ BINARY := $(BUILD)/schemagate
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 SUPPORT_LIBRARY := $(BUILD)/libsupport.a
 
-# Every .c file in these folders is a program of its own.
-TEST_FOLDERS := unit integration e2e
-PROGRAM_FOLDERS := $(TEST_FOLDERS) demo bench
+# Every .c file in these folders (and in tests/demo, tests/bench) is a program of its own; scripts there
+# (*.sh) are run as they are.
+TEST_FOLDERS := unit golden integration e2e
 programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1:%=tests/%/*.c)))
-scripts = $(wildcard $(1:%=tests/%/*.sh))
 
 # Files that are part of the program (base/embed.h), and the sources that take them in.
 EMBEDDED := $(shell find daemon -type f ! -name '*.[ch]' ! -name '.*')
@@ -124,7 +126,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT_LIBRARY) $(LIBRARY)
 
 # ---- Testing --------------------------------------------------------------------------------------
 
-.PHONY: check check-sanitize run-tests demo bench
+# What scripts and test programs have to know.
+TEST_ENVIRONMENT = SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests) \
+    SCHEMAGATE_VARIANT=$(VARIANT)
+
+.PHONY: check check-sanitize run-tests golden demo bench
 check: | deps
 	@$(MAKE) all
 	@$(MAKE) VARIANT=test run-tests
@@ -132,23 +138,101 @@ check: | deps
 check-sanitize: | deps
 	@$(MAKE) VARIANT=sanitize run-tests
 
-# TESTS="tests/unit/base_config …" runs just these. Programs run two at a time, scripts after them.
-TESTS ?=
+# TESTS="tests/unit/base_config.c tests/golden/golden.sh" runs just these.
+TESTS ?= $(foreach folder,$(TEST_FOLDERS),$(wildcard tests/$(folder)/*.c tests/$(folder)/*.sh))
+SANITIZER_OPTIONS_sanitize = ASAN_OPTIONS=detect_leaks=$$(.ci/leak-check $(CC)) \
+    UBSAN_OPTIONS=print_stacktrace=1
 run-tests: tests
-	@SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_VARIANT=$(VARIANT) tests/run $(BUILD)/log \
-	    $(if $(TESTS),$(TESTS:tests/%.c=$(BUILD)/tests/%),$(call programs,$(TEST_FOLDERS)) $(call scripts,$(TEST_FOLDERS)))
+	@$(TEST_ENVIRONMENT) $(SANITIZER_OPTIONS_$(VARIANT)) tests/run $(BUILD)/log \
+	    $(filter-out %/golden/print,$(TESTS:tests/%.c=$(BUILD)/tests/%))
+
+# Writes the generated files anew: tests/golden/golden.sh has their table.
+golden: $(BINARY) $(call programs,golden)
+	@$(TEST_ENVIRONMENT) tests/golden/golden.sh --write
 
 demo: $(BINARY) $(call programs,demo)
-	@SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/demo) \
-	    KEEP=$(KEEP) tests/demo/demo
+	@$(TEST_ENVIRONMENT) KEEP=$(KEEP) tests/demo/demo
 
 bench: $(BINARY) $(call programs,bench)
-	@SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/bench) \
-	    tests/bench/run
+	@$(TEST_ENVIRONMENT) tests/bench/run
+
+# ---- Lint -----------------------------------------------------------------------------------------
+
+# What each folder may include of the others: dependencies point one way (docs/architecture.md).
+MAY_USE_base := base
+MAY_USE_core := core
+MAY_USE_plan := plan
+MAY_USE_coordinator := coordinator core plan base
+MAY_USE_db := db coordinator core base
+MAY_USE_http := http coordinator core plan base
+MAY_USE_service := service http db coordinator core plan base cli
+MAY_USE_cli := cli plan base
+# What the pure folders may include besides: the C library, their parser and uthash.
+PURE_HEADERS := assert ctype errno inttypes limits math std[a-z]* string strings uthash utlist utarray pg_query[a-z_./-]*
+
+C_FILES = $(shell find daemon include tests -name '*.[ch]')
+C_SOURCES = $(filter %.c,$(C_FILES))
+SHELL_FILES = $(shell grep -rlE '^\#!/bin/(ba)?sh' .ci tests)
+SYNTAX_FLAGS = -Itests $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) -std=gnu11 $(WARNINGS) -fsyntax-only
+
+.PHONY: lint lint-compilers lint-cppcheck lint-shell lint-includes lint-text lint-golden
+lint: | deps
+	@$(MAKE) lint-compilers lint-cppcheck lint-shell lint-includes lint-text lint-golden
+	@echo "lint: clean"
+
+lint-compilers:
+	@for compiler in gcc clang; do \
+	    printf '%s\n' $(C_SOURCES) | xargs -P "$$(nproc)" -n 8 $$compiler $(SYNTAX_FLAGS); \
+	    printf '%s\n' $(C_SOURCES) | xargs -P "$$(nproc)" -n 8 $$compiler -DSCHEMAGATE_FAILPOINTS $(SYNTAX_FLAGS); \
+	done
+
+lint-cppcheck:
+	@cppcheck -q -j "$$(nproc)" --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem --error-exitcode=1 -Iinclude -Itests -D_GNU_SOURCE daemon tests
+
+lint-shell:
+	@shellcheck -x $(SHELL_FILES)
+
+lint-includes:
+	@status=0; \
+	$(foreach folder,$(notdir $(patsubst %/,%,$(wildcard daemon/*/))), \
+	    files="$(wildcard daemon/$(folder)/*.[ch] include/schemagate/$(folder)/*.h)"; \
+	    if [ -n "$$files" ] && grep -nE '#include <schemagate/' $$files /dev/null | \
+	        grep -vE '<schemagate/($(subst $(space),|,$(strip $(MAY_USE_$(folder)))))/'; then \
+	        echo "daemon/$(folder) may include only: $(MAY_USE_$(folder))"; status=1; fi;) \
+	if grep -nE '#include <' $(wildcard daemon/core/*.[ch] daemon/plan/*.[ch]) /dev/null | \
+	    grep -vE '<(schemagate/.*|$(subst $(space),|,$(PURE_HEADERS)))(\.h)?>'; then \
+	    echo "core and plan are pure: the C library, libpg_query and uthash only"; status=1; fi; \
+	exit $$status
+
+lint-text:
+	@awk '/\t/ { print FILENAME ":" FNR ": has a tab"; bad = 1 } \
+	    /[ ]$$/ { print FILENAME ":" FNR ": ends in a blank"; bad = 1 } \
+	    FNR == 1 && !/^\/\*/ { print FILENAME ": does not begin by saying what it is for"; bad = 1 } \
+	    FNR == 701 { print FILENAME ": is longer than 700 lines"; bad = 1 } \
+	    /TODO|FIXME/ { print FILENAME ":" FNR ": is not finished"; bad = 1 } \
+	    END { exit bad }' $(C_FILES)
+	@! LC_ALL=C.UTF-8 grep -nE '^.{111}' $(C_FILES) || { echo "lines end before column 110"; exit 1; }
+
+lint-golden: $(BINARY) $(call programs,golden)
+	@$(TEST_ENVIRONMENT) tests/golden/golden.sh >$(BUILD)/golden.log || { cat $(BUILD)/golden.log; exit 1; }
 
 # ---- Packages, installation -----------------------------------------------------------------------
 
 .PHONY: deps install clean help
+install: $(BINARY)
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(BINDIR)/schemagate
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/config $(DESTDIR)$(SYSCONFDIR)/schemagate
+	for unit in schemagate.service schemagate.socket; do \
+	    sed -e 's,/usr/bin/schemagate,$(BINDIR)/schemagate,' -e 's,/usr/share/doc/schemagate,$(DOCDIR),' \
+	        systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; \
+	    chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit; \
+	done
+	install -m 0644 LICENSE README.md $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)
+	install -m 0644 config/* $(DESTDIR)$(DOCDIR)/config
+	test -e $(DESTDIR)$(SYSCONFDIR)/schemagate/schemagate.ini || \
+	    install -m 0640 config/schemagate.ini $(DESTDIR)$(SYSCONFDIR)/schemagate/schemagate.ini
+
 deps:
 	@missing=$$(for package in $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT); do \
 	    dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q ' installed$$' || echo "$$package"; done); \
