@@ -30,7 +30,8 @@ MAKEFLAGS += --jobs=$(shell nproc)
 endif
 
 # ---- Packages -------------------------------------------------------------------------------------
-# One list for each purpose; `make deps` installs what is missing of all three.
+# One list for each purpose; `make deps` installs what is missing of all three. To build and nothing else:
+# make deps PACKAGES_TEST= PACKAGES_LINT=
 
 PACKAGES_BUILD := gcc libc6-dev pkg-config libpq-dev libevent-dev libmicrohttpd-dev libjansson-dev \
     libpg-query-dev libprotobuf-c-dev libcurl4-openssl-dev libini-config-dev libssl-dev \
@@ -236,7 +237,7 @@ install: $(BINARY)
 deps:
 	@missing=$$(for package in $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT); do \
 	    dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q ' installed$$' || echo "$$package"; done); \
-	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ -z "$$missing" ]; then echo "make deps: every package is there"; exit 0; fi; \
 	echo "These packages are missing and will be installed with apt-get:"; \
 	printf '  %s\n' $$missing; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; \
