@@ -95,12 +95,21 @@ objects: $(OBJECTS)
 
 tests: $(BINARY) $(call programs,$(TEST_FOLDERS))
 
-$(BUILD)/obj/daemon/%.o: daemon/%.c
+# What was used last time: other flags compile everything anew, other files make the libraries anew.
+$(BUILD)/flags: CONTENT = $(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL)
+$(BUILD)/members: CONTENT = $(OBJECTS) $(SUPPORT_OBJECTS)
+$(BUILD)/flags $(BUILD)/members: always
+	@mkdir -p $(@D)
+	@echo '$(CONTENT)' | cmp -s - $@ || echo '$(CONTENT)' >$@
+.PHONY: always
+always:
+
+$(BUILD)/obj/daemon/%.o: daemon/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	@$(CC) $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-$(BUILD)/obj/tests/%.o: tests/%.c
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	@$(CC) -Itests $(CPPFLAGS_ALL) $(PACKAGE_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
@@ -109,10 +118,9 @@ $(EMBEDDING:%.c=$(BUILD)/obj/%.o): $(EMBEDDED)
 
 $(LIBRARY): $(OBJECTS)
 $(SUPPORT_LIBRARY): $(SUPPORT_OBJECTS)
-$(LIBRARY) $(SUPPORT_LIBRARY):
-	@mkdir -p $(@D)
+$(LIBRARY) $(SUPPORT_LIBRARY): $(BUILD)/members
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar rcs $@ $(filter %.o,$^)
 
 $(BINARY): $(BUILD)/obj/daemon/main.o $(LIBRARY)
 	@echo "  LINK $@"
