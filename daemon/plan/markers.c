@@ -16,6 +16,7 @@ struct use {
     struct reader *reader;
     const struct directive *directive;
     size_t start;   /* of its comment */
+    size_t key;     /* where the key stands that is being set */
     size_t section; /* of the four, where it opens one */
 };
 
@@ -73,7 +74,7 @@ static bool set_keep(struct use *use, const char *value)
     if (!read_number(value, 0, hours_max, &plan->keep_hours))
         return false;
     if (plan->keep_hours > 0)
-        reader_report(use->reader, RULE_NOT_AVAILABLE, use->start, "keep_hours",
+        reader_report(use->reader, RULE_NOT_AVAILABLE, use->key, "keep_hours",
                       "keep_hours=%s asks to hide before dropping, which this version cannot do yet",
                       value);
     return true;
@@ -96,7 +97,7 @@ static bool set_hide(struct use *use, const char *value)
 
     if (!read_choice(value, (const char *const[]){"rename", "revoke"}, &revoke))
         return false;
-    reader_report(use->reader, RULE_NOT_AVAILABLE, use->start, "hide",
+    reader_report(use->reader, RULE_NOT_AVAILABLE, use->key, "hide",
                   "hide=%s asks to hide before dropping, which this version cannot do yet", value);
     return true;
 }
@@ -149,7 +150,7 @@ static void report_unknown_key(struct use *use, const struct directive_key *key)
         free(known);
         known = longer;
     }
-    reader_report(use->reader, RULE_UNKNOWN_KEY, use->start + key->offset, key->name,
+    reader_report(use->reader, RULE_UNKNOWN_KEY, use->key, key->name,
                   "'%s' has no key '%s'; it knows: %s", use->directive->word, key->name, known);
     free(known);
 }
@@ -158,9 +159,10 @@ static void read_key(struct use *use, size_t index)
 {
     const struct directive_key *key = &use->directive->keys[index];
 
+    use->key = use->start + key->offset;
     for (size_t earlier = 0; earlier < index; earlier++) {
         if (strcmp(use->directive->keys[earlier].name, key->name) == 0) {
-            reader_report(use->reader, RULE_DUPLICATE_KEY, use->start + key->offset, key->name,
+            reader_report(use->reader, RULE_DUPLICATE_KEY, use->key, key->name,
                           "the key '%s' is given twice", key->name);
             return;
         }
@@ -169,7 +171,7 @@ static void read_key(struct use *use, size_t index)
         if (strcmp(keys[row].key, key->name) != 0 || !key_fits(row, use))
             continue;
         if (!keys[row].set(use, key->value))
-            reader_report(use->reader, RULE_BAD_VALUE, use->start + key->offset, key->name,
+            reader_report(use->reader, RULE_BAD_VALUE, use->key, key->name,
                           "'%s' is no value for '%s': it takes %s", key->value, key->name,
                           keys[row].form);
         return;
@@ -255,7 +257,7 @@ static const struct {
 static void apply(struct reader *reader, const struct directive *directive, size_t start)
 {
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        struct use use = {reader, directive, start, words[i].section};
+        struct use use = {reader, directive, start, start, words[i].section};
 
         if (strcmp(words[i].word, directive->word) != 0)
             continue;

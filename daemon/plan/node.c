@@ -25,6 +25,14 @@ const PgQuery__DefElem *node_option(PgQuery__Node *const *options, size_t count,
     return NULL;
 }
 
+/* A word that is no keyword, as in "create_slot = off", looks like the name of a type to the grammar. */
+static const char *option_word(const PgQuery__Node *argument)
+{
+    if (argument->node_case == PG_QUERY__NODE__NODE_TYPE_NAME)
+        return node_string(argument->type_name->names[argument->type_name->n_names - 1]);
+    return node_string(argument);
+}
+
 bool node_option_is_on(PgQuery__Node *const *options, size_t count, const char *name, bool otherwise)
 {
     static const char *const off[] = {"false", "off", "0"};
@@ -37,7 +45,7 @@ bool node_option_is_on(PgQuery__Node *const *options, size_t count, const char *
         return true;
     if (option->arg->node_case == PG_QUERY__NODE__NODE_INTEGER)
         return option->arg->integer->ival != 0;
-    text = node_string(option->arg);
+    text = option_word(option->arg);
     for (size_t i = 0; text != NULL && i < sizeof(off) / sizeof(off[0]); i++)
         if (strcasecmp(text, off[i]) == 0)
             return false;

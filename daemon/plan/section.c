@@ -160,27 +160,35 @@ static size_t last_token(const struct reader *reader, const struct section *sect
 
     while (at > 0 && reader_is_comment(&reader->tokens[at - 1]))
         at--;
-    if (at == 0 || reader->tokens[at - 1].start < section->start)
-        return offset;
-    return offset > reader->tokens[at - 1].start ? reader->tokens[at - 1].start : offset;
+    return at > 0 && reader->tokens[at - 1].start >= section->start ? reader->tokens[at - 1].start
+                                                                    : offset;
+}
+
+/* The grammar's stack, or the process's memory, was not enough. */
+static bool is_exhausted(const char *message)
+{
+    static const char *const beginnings[] = {"memory exhausted", "out of memory"};
+
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        if (strncmp(message, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
 }
 
 static void report_error(struct reader *reader, const struct section *section,
                          const PgQueryError *error)
 {
     size_t characters = error->cursorpos > 0 ? (size_t)error->cursorpos - 1 : 0;
-    size_t offset = last_token(
-        reader, section, text_advance(&reader->text, section->start, characters, section->end));
+    size_t offset = text_advance(&reader->text, section->start, characters, section->end);
     const struct token *copy = find_copy(reader, section->start, offset);
-    bool exhausted = strstr(error->message, "memory") != NULL
-                     && (strncmp(error->message, "memory exhausted", 16) == 0
-                         || strncmp(error->message, "out of memory", 13) == 0);
     char *message = reader_quote(error->message, strlen(error->message));
 
+    if (strstr(error->message, "at end of input") != NULL)
+        offset = last_token(reader, section, offset);
     if (copy != NULL)
         reader_report(reader, RULE_CLIENT_COPY, copy->start, NULL,
                       "COPY from STDIN needs a client that sends rows");
-    else if (exhausted)
+    else if (is_exhausted(error->message))
         reader_report(reader, RULE_UNREADABLE, offset, NULL,
                       "the statement is nested too deeply, or is too large, to be read");
     else

@@ -27,7 +27,7 @@
 
 /* PostgreSQL itself takes 2 MB of stack for a statement by default; what needs more could not run. */
 static const struct {
-    int resource;
+    __rlimit_resource_t resource;
     rlim_t limit;
 } limits[] = {
     {RLIMIT_CORE, 0},
