@@ -151,7 +151,7 @@ check-sanitize: | deps
 TESTS ?= $(foreach folder,$(TEST_FOLDERS),$(wildcard tests/$(folder)/*.c tests/$(folder)/*.sh))
 SANITIZER_OPTIONS_sanitize = ASAN_OPTIONS=detect_leaks=$$(.ci/leak-check $(CC)) \
     UBSAN_OPTIONS=print_stacktrace=1
-run-tests: tests
+run-tests: $(BINARY) $(call programs,golden) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(TESTS)))
 	@$(TEST_ENVIRONMENT) $(SANITIZER_OPTIONS_$(VARIANT)) tests/run $(BUILD)/log \
 	    $(filter-out %/golden/print,$(TESTS:tests/%.c=$(BUILD)/tests/%))
 
