@@ -1,0 +1,226 @@
+/* The screens of `status` and `status VERSION`. */
+#include "render.h"
+
+#include "output.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SQL_SHOWN 60
+
+/* The first line of a statement, cut. */
+static void append_sql(struct buf *out, const char *sql) {
+    size_t length = strcspn(sql, "\r\n");
+    bool cut = sql[length] != '\0' || length > SQL_SHOWN;
+    length = length > SQL_SHOWN ? SQL_SHOWN : length;
+    while (cut && length && ((unsigned char)sql[length] & 0xc0) == 0x80)
+        length--;
+    buf_append(out, sql, length);
+    buf_puts(out, cut ? "…" : "");
+}
+
+static void append_steps(struct buf *out, const json_t *steps, bool colour) {
+    struct table table = table_new(5, (const char *const[]){"PHASE", "STEP", "STATE", "TRIES", "SQL"});
+    size_t n;
+    json_t *step;
+    json_array_foreach(steps, n, step) {
+        struct buf number = BUF_INIT(0), tries = BUF_INIT(0), sql = BUF_INIT(0);
+        buf_printf(&number, "%" PRId64, render_number(step, "n"));
+        buf_printf(&tries, "%" PRId64, render_number(step, "attempts"));
+        append_sql(&sql, render_text(step, "sql"));
+        TABLE_ROW(&table, render_text(step, "phase"), buf_text(&number), render_text(step, "state"),
+                  buf_text(&tries), buf_text(&sql));
+        buf_free(&number);
+        buf_free(&tries);
+        buf_free(&sql);
+    }
+    table_finish(&table, out, colour);
+}
+
+static void append_backfill(struct buf *out, const json_t *backfill) {
+    if (!json_is_object(backfill))
+        return;
+    buf_printf(out, "backfill  %" PRId64 " of about %" PRId64 " rows, %.0f rows/s",
+               render_number(backfill, "rows_done"), render_number(backfill, "rows_estimate"),
+               json_number_value(json_object_get(backfill, "rows_per_second")));
+    const json_t *left = json_object_get(backfill, "eta_seconds");
+    if (json_is_number(left)) {
+        buf_puts(out, ", ");
+        text_duration(out, (int64_t)(json_number_value(left) * 1000));
+        buf_puts(out, " to go");
+    }
+    if (*render_text(backfill, "throttled_by")) {
+        buf_puts(out, ", slowed down by ");
+        text_clean(out, render_text(backfill, "throttled_by"));
+    }
+    buf_puts(out, "\n");
+}
+
+static void append_blockers(struct buf *out, const json_t *lock) {
+    size_t n;
+    json_t *blocker;
+    json_array_foreach(json_object_get(lock, "blockers"), n, blocker) {
+        buf_printf(out, "blocker   pid %" PRId64 " (", render_number(blocker, "pid"));
+        text_clean(out, render_text(blocker, "application_name"));
+        buf_puts(out, ", user ");
+        text_clean(out, render_text(blocker, "user"));
+        buf_puts(out, ", ");
+        text_clean(out, render_text(blocker, "state"));
+        buf_puts(out, ")\n");
+    }
+}
+
+/* `error` is a text, or an object whose members are texts and numbers. */
+static void append_error(struct buf *out, const json_t *error) {
+    if (!json_is_string(error) && !json_is_object(error))
+        return;
+    buf_puts(out, "error     ");
+    if (json_is_string(error)) {
+        text_clean(out, json_string_value(error));
+        buf_puts(out, "\n");
+        return;
+    }
+    const char *name;
+    json_t *value;
+    bool first = true;
+    json_object_foreach((json_t *)(uintptr_t)error, name, value) {
+        if (!json_is_string(value) && !json_is_integer(value))
+            continue;
+        buf_printf(out, "%s%s: ", first ? "" : "\n          ", name);
+        if (json_is_string(value))
+            text_clean(out, json_string_value(value));
+        else
+            buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        first = false;
+    }
+    buf_puts(out, "\n");
+}
+
+static void append_actions(struct buf *out, const json_t *actions, int64_t version) {
+    size_t n;
+    json_t *action;
+    json_array_foreach(actions, n, action) {
+        buf_printf(out, "%sschemagate ", n ? ", " : "next      ");
+        text_clean(out, json_string_value(action) ? json_string_value(action) : "");
+        buf_printf(out, " %" PRId64, version);
+    }
+    if (json_array_size(actions))
+        buf_puts(out, "\n");
+}
+
+void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms, bool colour) {
+    int64_t version = render_number(migration, "version");
+    const json_t *gate = json_object_get(migration, "gate");
+    buf_printf(out, "%" PRId64 " ", version);
+    output_bold(out, render_text(migration, "name"), colour);
+    buf_puts(out, "  ");
+    output_word(out, render_text(migration, "phase"), colour);
+    buf_puts(out, "/");
+    output_word(out, render_text(migration, "status"), colour);
+    buf_puts(out, "\nsummary   ");
+    text_clean(out, render_text(migration, "summary"));
+    buf_puts(out, "\nsubmitted ");
+    text_clean(out, render_text(migration, "submitted_at"));
+    buf_puts(out, " by ");
+    text_clean(out, render_text(migration, "submitted_by"));
+    buf_puts(out, "\n");
+    append_backfill(out, json_object_get(migration, "backfill"));
+    append_blockers(out, json_object_get(migration, "lock"));
+    append_error(out, json_object_get(migration, "error"));
+    append_actions(out, json_object_get(migration, "actions"), version);
+    buf_puts(out, "\n");
+    append_steps(out, json_object_get(migration, "steps"), colour);
+    if (json_is_object(gate) && strcmp(render_text(migration, "status"), "done") != 0) {
+        buf_puts(out, "\n");
+        render_gate(out, gate, version, wall_ms, colour);
+    }
+}
+
+static void append_head(struct buf *out, const json_t *status, bool colour) {
+    const json_t *database = json_object_get(status, "database"), *window = json_object_get(status, "window");
+    output_bold(out, "schemagate", colour);
+    buf_puts(out, " ");
+    text_clean(out, render_text(status, "version"));
+    buf_puts(out, "  ");
+    output_word(out, render_text(status, "role"), colour);
+    buf_printf(out, ", epoch %" PRId64 "\ndatabase  ", render_number(status, "epoch"));
+    output_word(out, render_text(database, "state"), colour);
+    if (*render_text(database, "server_version")) {
+        buf_puts(out, ", PostgreSQL ");
+        text_clean(out, render_text(database, "server_version"));
+    }
+    if (*render_text(database, "host")) {
+        buf_puts(out, " at ");
+        text_clean(out, render_text(database, "host"));
+    }
+    if (json_is_object(window)) {
+        buf_printf(out, "\nwindow    %" PRId64 "..%" PRId64, render_number(window, "floor"),
+                   render_number(window, "ceiling"));
+        if (render_number(window, "contracting"))
+            buf_printf(out, ", contracting %" PRId64, render_number(window, "contracting"));
+        if (render_number(window, "undoing"))
+            buf_printf(out, ", undoing %" PRId64, render_number(window, "undoing"));
+    }
+    buf_puts(out, "\nsummary   ");
+    text_clean(out, render_text(status, "summary"));
+    const json_t *paused = json_object_get(status, "paused");
+    if (paused && !json_is_null(paused) && !json_is_false(paused))
+        buf_puts(out, "\npaused    the whole daemon; next: schemagate resume");
+    buf_puts(out, "\n");
+}
+
+static void append_open(struct buf *out, const json_t *open, bool colour) {
+    struct table table = table_new(5, (const char *const[]){"VERSION", "NAME", "PHASE", "STATUS", "SUMMARY"});
+    size_t n;
+    json_t *migration;
+    json_array_foreach(open, n, migration) {
+        struct buf version = BUF_INIT(0);
+        buf_printf(&version, "%" JSON_INTEGER_FORMAT,
+                   json_is_integer(migration) ? json_integer_value(migration)
+                                              : (json_int_t)render_number(migration, "version"));
+        TABLE_ROW(&table, buf_text(&version), render_text(migration, "name"), render_text(migration, "phase"),
+                  render_text(migration, "status"), render_text(migration, "summary"));
+        buf_free(&version);
+    }
+    if (json_array_size(open))
+        buf_puts(out, "\n");
+    table_finish(&table, out, colour);
+}
+
+static void append_ranges(struct buf *out, const json_t *ranges) {
+    size_t n;
+    json_t *range;
+    json_array_foreach(ranges, n, range) {
+        buf_puts(out, n ? "  " : "");
+        render_range(out, range);
+        buf_printf(out, " ×%" PRId64, render_number(range, "count"));
+    }
+}
+
+static void append_apps(struct buf *out, const json_t *apps, bool colour) {
+    struct table table = table_new(5, (const char *const[]){"APP", "LIVE", "WAITING", "LOST", "RANGES"});
+    const char *name;
+    json_t *app;
+    json_object_foreach((json_t *)(uintptr_t)apps, name, app) {
+        struct buf live = BUF_INIT(0), waiting = BUF_INIT(0), lost = BUF_INIT(0), ranges = BUF_INIT(0);
+        buf_printf(&live, "%" PRId64, render_number(app, "live"));
+        buf_printf(&waiting, "%" PRId64, render_number(app, "waiting"));
+        buf_printf(&lost, "%" PRId64, render_number(app, "lost"));
+        append_ranges(&ranges, json_object_get(app, "ranges"));
+        TABLE_ROW(&table, name, buf_text(&live), buf_text(&waiting), buf_text(&lost), buf_text(&ranges));
+        buf_free(&live);
+        buf_free(&waiting);
+        buf_free(&lost);
+        buf_free(&ranges);
+    }
+    if (json_object_size(apps))
+        buf_puts(out, "\n");
+    table_finish(&table, out, colour);
+}
+
+void render_status(struct buf *out, const json_t *status, bool colour) {
+    append_head(out, status, colour);
+    append_open(out, json_object_get(json_object_get(status, "migrations"), "open"), colour);
+    append_apps(out, json_object_get(json_object_get(status, "replicas"), "by_app"), colour);
+}

@@ -1,0 +1,244 @@
+/* The fleet: who is there, and operators' and agents' words about who has ended. */
+#include "verbs.h"
+
+#include "output.h"
+#include "render.h"
+#include "text.h"
+
+#include <schemagate/base/clock.h>
+#include <schemagate/base/memory.h>
+#include <schemagate/cli/cli.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct replicas {
+    struct connection connection;
+    const char *app, *state;
+    int64_t holding;
+    bool json;
+};
+
+const struct cli_option verb_replicas_options[] = {
+    {"app", 'a', OPTION_TEXT, "A", "of this application only", offsetof(struct replicas, app), NULL},
+    {"state", 's', OPTION_CHOICE, "waiting|live|lost|gone", "in this state only", offsetof(struct replicas, state),
+     NULL},
+    {"holding", 0, OPTION_NUMBER, "VERSION", "those that hold this version's contract",
+     offsetof(struct replicas, holding), NULL},
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct replicas, json), NULL},
+    OPTION_END};
+
+/* `evict` and `attest`. */
+struct ending {
+    struct connection connection;
+    const char *reason, *incarnation;
+    bool terminate_sessions, json;
+};
+
+#define ENDING_OPTIONS                                                                                    \
+    {"reason", 'r', OPTION_TEXT, "R", "how it is known (required)", offsetof(struct ending, reason), NULL}, \
+    {"incarnation", 'i', OPTION_TEXT, "I", "of several incarnations, this one",                            \
+     offsetof(struct ending, incarnation), NULL},                                                          \
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct ending, json), NULL}
+
+const struct cli_option verb_attest_options[] = {ENDING_OPTIONS, OPTION_END};
+const struct cli_option verb_evict_options[] = {
+    ENDING_OPTIONS,
+    {"terminate-sessions", 0, OPTION_FLAG, NULL, "end its database sessions first",
+     offsetof(struct ending, terminate_sessions), NULL},
+    OPTION_END};
+
+struct retire {
+    struct connection connection;
+    const char *reason;
+    bool json;
+};
+
+const struct cli_option verb_retire_options[] = {
+    {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail (required)", offsetof(struct retire, reason), NULL},
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct retire, json), NULL},
+    OPTION_END};
+
+static char *replicas_path(const struct replicas *options) {
+    struct buf path = BUF_INIT(0);
+    buf_puts(&path, "/v1/replicas?limit=1000");
+    if (options->app) {
+        buf_puts(&path, "&app=");
+        text_url(&path, options->app);
+    }
+    if (options->state)
+        buf_printf(&path, "&state=%s", options->state);
+    if (options->holding)
+        buf_printf(&path, "&holding=%" PRId64, options->holding);
+    return buf_take(&path);
+}
+
+static void print_replicas(const json_t *items) {
+    struct table table = table_new(6, (const char *const[]){"REPLICA", "STATE", "RANGE", "RELEASE", "LEASE ENDS",
+                                                            "INCARNATION"});
+    size_t n;
+    json_t *replica;
+    json_array_foreach(items, n, replica) {
+        struct buf range = BUF_INIT(0);
+        char *name = memory_printf("%s/%s", render_text(replica, "app"), render_text(replica, "instance"));
+        render_range(&range, replica);
+        TABLE_ROW(&table, name, render_text(replica, "state"), buf_text(&range), render_text(replica, "release"),
+                  render_text(replica, "lease_expires_at"), render_text(replica, "incarnation"));
+        buf_free(&range);
+        free(name);
+    }
+    struct buf screen = BUF_INIT(0);
+    table_finish(&table, &screen, output_wants_colour(stdout));
+    fputs(buf_text(&screen), stdout);
+    buf_free(&screen);
+    if (!json_array_size(items))
+        fputs("schemagate: no replica\n  next: schemagate run --app APP --schema MIN..MAX -- COMMAND\n", stderr);
+}
+
+int verb_replicas(int argc, char **argv) {
+    struct replicas options = {0};
+    struct arguments rest;
+    int code = options_parse(argc, argv, verb_replicas_options, &(struct argument_rules){0, 0, false}, &options, &rest);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    struct client *client = client_open(&options.connection);
+    if (!client)
+        return CLI_USAGE;
+    char *path = replicas_path(&options);
+    json_t *list;
+    code = client_list(client, path, &list);
+    if (code == CLI_DONE && options.json)
+        output_json(list);
+    else if (code == CLI_DONE)
+        print_replicas(json_object_get(list, "items"));
+    json_decref(list);
+    free(path);
+    client_close(client);
+    return code;
+}
+
+/* What a replica's document lists: {"items": […]}, {"incarnations": […]}, or one incarnation itself. */
+static const json_t *incarnations_of(const json_t *body) {
+    const json_t *items = json_object_get(body, "items");
+    return items ? items : json_object_get(body, "incarnations");
+}
+
+/* The incarnation that is meant when none is named: the only one that is not gone. */
+static int find_incarnation(struct client *client, const char *app, const char *instance, char **incarnation) {
+    char *path = verb_path("/v1/apps/", app, "/replicas/", instance, NULL);
+    char *subject = memory_printf("%s/%s", app, instance);
+    struct reply reply;
+    int code = client_call(client, "GET", path, NULL, subject, &reply);
+    size_t n, found = 0;
+    json_t *item;
+    json_array_foreach(incarnations_of(reply.body), n, item) {
+        if (strcmp(render_text(item, "state"), "gone") == 0)
+            continue;
+        memory_replace(incarnation, render_text(item, "incarnation"));
+        found++;
+    }
+    if (code == CLI_DONE && found != 1) {
+        fprintf(stderr, "schemagate: %s has %zu incarnations that may run\n  next: %s\n", subject, found,
+                found ? "name one with --incarnation I; `schemagate replicas` lists them" : "schemagate replicas");
+        code = CLI_REFUSED;
+    }
+    reply_free(&reply);
+    free(subject);
+    free(path);
+    return code;
+}
+
+/* POST …/evict or …/attest. */
+static int declare_ended(const char *verb, const struct ending *options, const char *app, const char *instance,
+                         const char *incarnation, struct client *client) {
+    char *path = verb_path("/v1/apps/", app, "/replicas/", instance, "/", verb, NULL);
+    char *subject = memory_printf("%s/%s", app, instance);
+    json_t *body = json_pack("{s:s*, s:s}", "incarnation", incarnation, "reason", options->reason);
+    if (options->terminate_sessions)
+        json_object_set_new(body, "terminate_sessions", json_true());
+    struct reply reply;
+    int code = client_call(client, "POST", path, body, subject, &reply);
+    if (code == CLI_DONE && options->json && reply.body)
+        output_json(reply.body);
+    else if (code == CLI_DONE)
+        printf("%s: gone (%s)\n", subject, strcmp(verb, "evict") == 0 ? "evicted" : "attested");
+    reply_free(&reply);
+    free(subject);
+    free(path);
+    return code;
+}
+
+/* Reads the arguments that both verbs share; OPTIONS_GO_ON, else the exit code. */
+static int read_ending(int argc, char **argv, const struct cli_option *table, struct ending *options,
+                       const char **app, const char **instance) {
+    struct arguments rest;
+    int code = options_parse(argc, argv, table, &(struct argument_rules){1, 1, false}, options, &rest);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!verb_split_replica(argv[0], rest.items[0], app, instance))
+        return CLI_USAGE;
+    if (!options->reason)
+        return options_complain(argv[0], "say how it is known that it has ended: --reason R");
+    return OPTIONS_GO_ON;
+}
+
+int verb_evict(int argc, char **argv) {
+    struct ending options = {0};
+    const char *app, *instance;
+    int code = read_ending(argc, argv, verb_evict_options, &options, &app, &instance);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    struct client *client = client_open(&options.connection);
+    if (!client)
+        return CLI_USAGE;
+    code = declare_ended("evict", &options, app, instance, options.incarnation, client);
+    client_close(client);
+    return code;
+}
+
+int verb_attest(int argc, char **argv) {
+    struct ending options = {0};
+    const char *app, *instance;
+    int code = read_ending(argc, argv, verb_attest_options, &options, &app, &instance);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    struct client *client = client_open(&options.connection);
+    if (!client)
+        return CLI_USAGE;
+    char *incarnation = memory_copy(options.incarnation);
+    code = incarnation ? CLI_DONE : find_incarnation(client, app, instance, &incarnation);
+    if (code == CLI_DONE)
+        code = declare_ended("attest", &options, app, instance, incarnation, client);
+    free(incarnation);
+    client_close(client);
+    return code;
+}
+
+int verb_retire(int argc, char **argv) {
+    struct retire options = {0};
+    struct arguments rest;
+    int code = options_parse(argc, argv, verb_retire_options, &(struct argument_rules){1, 1, false}, &options, &rest);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!options.reason)
+        return options_complain(argv[0], "say why: --reason R");
+    struct client *client = client_open(&options.connection);
+    if (!client)
+        return CLI_USAGE;
+    struct buf path = BUF_INIT(0);
+    buf_puts(&path, "/v1/apps/");
+    text_url(&path, rest.items[0]);
+    buf_puts(&path, "?reason=");
+    text_url(&path, options.reason);
+    struct reply reply;
+    code = client_call(client, "DELETE", buf_text(&path), NULL, rest.items[0], &reply);
+    if (code == CLI_DONE && options.json && reply.body)
+        output_json(reply.body);
+    else if (code == CLI_DONE)
+        printf("%s: retired\n", rest.items[0]);
+    reply_free(&reply);
+    buf_free(&path);
+    client_close(client);
+    return code;
+}
