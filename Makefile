@@ -135,9 +135,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT_LIBRARY) $(LIBRARY)
 
 # ---- Testing --------------------------------------------------------------------------------------
 
-# What scripts and test programs have to know.
-TEST_ENVIRONMENT = SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests) \
-    SCHEMAGATE_VARIANT=$(VARIANT)
+# What scripts and test programs have to know; the argument is a folder under tests/, whose programs
+# they use.
+environment = SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_VARIANT=$(VARIANT) \
+    SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/$(1))
 
 .PHONY: check check-sanitize run-tests golden demo bench
 check: | deps
@@ -152,18 +153,18 @@ TESTS ?= $(foreach folder,$(TEST_FOLDERS),$(wildcard tests/$(folder)/*.c tests/$
 SANITIZER_OPTIONS_sanitize = ASAN_OPTIONS=detect_leaks=$$(.ci/leak-check $(CC)) \
     UBSAN_OPTIONS=print_stacktrace=1
 run-tests: $(BINARY) $(call programs,golden) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(TESTS)))
-	@$(TEST_ENVIRONMENT) $(SANITIZER_OPTIONS_$(VARIANT)) tests/run $(BUILD)/log \
+	@$(call environment,golden) $(SANITIZER_OPTIONS_$(VARIANT)) tests/run $(BUILD)/log \
 	    $(filter-out %/golden/print,$(TESTS:tests/%.c=$(BUILD)/tests/%))
 
 # Writes the generated files anew: tests/golden/golden.sh has their table.
 golden: $(BINARY) $(call programs,golden)
-	@$(TEST_ENVIRONMENT) tests/golden/golden.sh --write
+	@$(call environment,golden) tests/golden/golden.sh --write
 
 demo: $(BINARY) $(call programs,demo)
-	@$(TEST_ENVIRONMENT) KEEP=$(KEEP) tests/demo/demo
+	@$(call environment,demo) KEEP=$(KEEP) tests/demo/demo
 
 bench: $(BINARY) $(call programs,bench)
-	@$(TEST_ENVIRONMENT) tests/bench/run
+	@$(call environment,bench) tests/bench/run
 
 # ---- Lint -----------------------------------------------------------------------------------------
 
@@ -228,7 +229,7 @@ lint-text:
 	@! LC_ALL=C.UTF-8 grep -nE '^.{111}' $(C_FILES) || { echo "lines end before column 110"; exit 1; }
 
 lint-golden: $(BINARY) $(call programs,golden)
-	@$(TEST_ENVIRONMENT) tests/golden/golden.sh >$(BUILD)/golden.log || { cat $(BUILD)/golden.log; exit 1; }
+	@$(call environment,golden) tests/golden/golden.sh >$(BUILD)/golden.log || { cat $(BUILD)/golden.log; exit 1; }
 
 # ---- Packages, installation -----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 schemagate=${SCHEMAGATE_BINARY:?is the program; make sets it}
-print=${SCHEMAGATE_PROGRAMS:?is the folder of the test programs; make sets it}/golden/print
+print=${SCHEMAGATE_PROGRAMS:?is the folder of the golden program; make sets it}/print
 
 # file, and the command that prints it
 table="
