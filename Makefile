@@ -140,7 +140,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT_LIBRARY) $(LIBRARY)
 environment = SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_VARIANT=$(VARIANT) \
     SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/$(1))
 
-.PHONY: check check-sanitize run-tests golden demo bench
+.PHONY: check check-sanitize run-tests golden demo run-demo bench run-bench
 check: | deps
 	@$(MAKE) all
 	@$(MAKE) VARIANT=test run-tests
@@ -160,10 +160,16 @@ run-tests: $(BINARY) $(call programs,golden) $(patsubst %.c,$(BUILD)/%,$(filter 
 golden: $(BINARY) $(call programs,golden)
 	@$(call environment,golden) tests/golden/golden.sh --write
 
-demo: $(BINARY) $(call programs,demo)
+demo: | deps
+	@$(MAKE) run-demo
+
+run-demo: $(BINARY) $(call programs,demo)
 	@$(call environment,demo) KEEP=$(KEEP) tests/demo/demo
 
-bench: $(BINARY) $(call programs,bench)
+bench: | deps
+	@$(MAKE) run-bench
+
+run-bench: $(BINARY) $(call programs,bench)
 	@$(call environment,bench) tests/bench/run
 
 # ---- Lint -----------------------------------------------------------------------------------------
