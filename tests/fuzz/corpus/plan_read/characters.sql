@@ -1,0 +1,3 @@
+﻿-- schemagate: expand
+SELECT 'é
+', U&"d\0061", E'\'';

@@ -1,0 +1,2 @@
+-- schemagate: undo
+SELECT $$ /* 

@@ -1,0 +1,80 @@
+/* Any bytes at all, read as a migration: nothing may crash, and what comes out keeps its promises. The
+ * codec is fuzzed along: what is encoded is decoded to the same, and foreign bytes are refused. */
+#include "../../daemon/service/planner_codec.h"
+#include "fuzz.h"
+
+#include <schemagate/base/buf.h>
+#include <schemagate/plan/plan.h>
+
+#include <assert.h>
+#include <string.h>
+
+const char *const fuzz_words[] = {
+    "-- schemagate: ", "migration", "\n-- schemagate: expand\n", "\n-- schemagate: backfill\n",
+    "\n-- schemagate: contract\n", "\n-- schemagate: undo\n",
+    "\n-- schemagate: allow suspect-do-block reason=x\n", " atomic=no", " hide=rename", " name=\"",
+    " soak_seconds=", " requires=", "CONCURRENTLY ", "DROP ", "COPY t FROM stdin;", "DO $$", "$$", "$a$",
+    "/*", "*/", "--", "U&'", "E'", "\\", "schemagate.", "pg_advisory_lock(", " BEGIN ATOMIC ", "\r\n",
+    "\xEF\xBB\xBF", "\xC3\xA9", "'", "\"", ";", "(", ")", NULL,
+};
+
+static void check_statements(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->statement_count; i++) {
+        const struct plan_statement *statement = &plan->statements[i], *before = statement - 1;
+
+        assert(plan->has_section[statement->section]);
+        assert(statement->sql[0] != '\0');
+        assert(statement->line >= 1 && statement->column >= 1);
+        if (i == 0 || before->section != statement->section) {
+            assert(statement->number == 1 && statement->transaction == 1);
+            assert(i == 0 || before->section < statement->section);
+            continue;
+        }
+        assert(statement->number == before->number + 1);
+        assert(statement->transaction - before->transaction <= 1);
+        assert(statement->line >= before->line);
+        assert(statement->transaction != before->transaction
+               || (statement->transactional && before->transactional));
+    }
+}
+
+static void check_findings(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->finding_count; i++) {
+        const struct plan_finding *finding = &plan->findings[i];
+
+        assert(finding->message[0] != '\0' && finding->fix[0] != '\0');
+        assert((finding->line == 0) == (finding->column == 0));
+        assert(finding->allowed == (finding->allow_reason != NULL));
+        assert(i == 0 || finding->line >= plan->findings[i - 1].line);
+    }
+}
+
+static void check_codec(const struct plan *plan)
+{
+    struct buf once = BUF_INIT(0), twice = BUF_INIT(0);
+    struct plan *copy;
+
+    planner_encode(plan, &once);
+    copy = planner_decode(buf_text(&once), once.length);
+    assert(copy != NULL);
+    planner_encode(copy, &twice);
+    assert(once.length == twice.length && memcmp(once.data, twice.data, once.length) == 0);
+    assert(planner_decode(buf_text(&once), once.length - 1) == NULL);
+    plan_free(copy);
+    buf_free(&once);
+    buf_free(&twice);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    struct plan *plan = plan_read((const char *)bytes, length);
+
+    check_statements(plan);
+    check_findings(plan);
+    check_codec(plan);
+    plan_free(plan);
+    plan_free(planner_decode((const char *)bytes, length));
+    return 0;
+}
