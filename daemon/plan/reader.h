@@ -51,8 +51,8 @@ struct plan_finding *reader_report(struct reader *reader, enum plan_rule_id rule
                                    const char *object, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* A longest number of bytes of foreign text that a message quotes, cut at a character and at its first
- * line. The result is owned by the caller. */
+/* As much of a foreign text as a message may quote: its first line, cut at a character where it is long.
+ * The result is owned by the caller. */
 char *reader_quote(const char *text, size_t length);
 
 /* The first token that starts at or behind `offset`; token_count if there is none. */
@@ -61,10 +61,14 @@ size_t reader_token_at(const struct reader *reader, size_t offset);
 /* True for comments, and for what was blanked. */
 bool reader_is_comment(const struct token *token);
 
-/* Steps: each records its findings. */
-bool reader_scan(struct reader *reader);                       /* false: it cannot be told into tokens */
-void reader_read_marker(struct reader *reader, size_t start);  /* of the line comment at `start` */
-void reader_close_markers(struct reader *reader);              /* when the last one has been read */
+/* Tells the text into tokens; false if that is not possible. As all steps, it records what it finds. */
+bool reader_scan(struct reader *reader);
+
+/* Reads the line comment at `start` (markers.c); the sections are known when all have been closed. */
+void reader_read_marker(struct reader *reader, size_t start);
+void reader_close_markers(struct reader *reader);
+
+/* Reads the statements of a section (section.c). */
 void reader_read_section(struct reader *reader, enum plan_section section);
 
 #endif

@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum member_kind { MEMBER_TEXT, MEMBER_INT64, MEMBER_UNSIGNED, MEMBER_ENUM, MEMBER_BOOL, MEMBER_RULE };
+enum member_kind {
+    MEMBER_TEXT,
+    MEMBER_INT64,
+    MEMBER_UNSIGNED,
+    MEMBER_ENUM,
+    MEMBER_BOOL,
+    MEMBER_RULE /* crosses as its place in plan_rules: ids are static texts */
+};
 
 struct member {
     size_t offset;

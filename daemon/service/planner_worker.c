@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,10 @@ static const struct {
 #endif
 };
 
-enum { CPU_SECONDS = 10 }; /* for one text, whatever the daemon does meanwhile */
+enum {
+    CPU_SECONDS = 10,       /* for one text, whatever the daemon does meanwhile */
+    HEAP_KEPT = 128 * 1024, /* a larger text leaves a heap behind that nobody needs again soon */
+};
 
 /* False at the end of the input, or when the daemon is gone. */
 static bool read_all(void *bytes, size_t length)
@@ -146,6 +150,8 @@ int planner_worker_main(void)
         going = read_all(sql, length) && answer(sql, length);
         setitimer(ITIMER_PROF, &off, NULL);
         free(sql);
+        if (length > HEAP_KEPT)
+            malloc_trim(0);
     }
     return going ? EXIT_SUCCESS : EXIT_FAILURE;
 }

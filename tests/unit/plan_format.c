@@ -24,8 +24,8 @@ static void a_whole_file_is_read(void **state)
 {
     static const char sql[] =
         "-- A comment before everything.\n"
-        "--schemagate:\tmigration name=\"split \\\"name\\\" \\\\ \xC3\xA9\" approval=manual  soak_seconds=60 "
-        "keep_hours=0 requires=41 \t\n"
+        "--schemagate:\tmigration name=\"split \\\"name\\\" \\\\ \xC3\xA9\" approval=manual  "
+        "soak_seconds=60 keep_hours=0 requires=41 \t\n"
         "\n"
         "  -- schemagate: contract atomic=no\n"
         "ALTER TABLE users DROP COLUMN name; /* ; */\n"
@@ -347,7 +347,10 @@ static void foreign_text_is_quoted_in_bounds(void **state)
 static void parts_are_joined_under_their_markers(void **state)
 {
     static const char *const parts[PLAN_SECTIONS] = {
-        [PLAN_EXPAND] = "ALTER TABLE a ADD b int", [PLAN_CONTRACT] = "", [PLAN_UNDO] = "SELECT 1;\n"};
+        [PLAN_EXPAND] = "ALTER TABLE a ADD b int",
+        [PLAN_CONTRACT] = "",
+        [PLAN_UNDO] = "SELECT 1;\n",
+    };
     static const char *const none[PLAN_SECTIONS] = {NULL};
     char *file = plan_join_parts(parts);
     struct plan *plan;

@@ -282,7 +282,8 @@ static void signals_for_the_daemon_leave_the_worker_alone(void **state)
 
 static void ten_megabytes_are_answered_within_the_bounds(void **state)
 {
-    static const char row[] = "INSERT INTO t (a, b) VALUES (1, 'text that is a little longer than usual');\n";
+    static const char row[] =
+        "INSERT INTO t (a, b) VALUES (1, 'text that is a little longer than usual');\n";
     static const char head[] = "-- schemagate: expand\n";
     size_t rows = 10000000 / (sizeof(row) - 1), length = sizeof(head) - 1;
     char *sql = malloc(length + rows * (sizeof(row) - 1) + 1);
