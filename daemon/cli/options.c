@@ -132,13 +132,15 @@ static bool row_store(const struct cli_option *row, const char *text, void *into
     return true;
 }
 
+/* What the value of a row must be: this, and for a choice its words. */
 static const char *kind_expects(const struct cli_option *row) {
     static const char *const texts[] = {
+        [OPTION_CHOICE] = "one of ",
         [OPTION_NUMBER] = "a whole number",
         [OPTION_SECONDS] = "a number of seconds",
         [OPTION_RANGE] = "a range of versions such as 41..43",
     };
-    return row->kind == OPTION_CHOICE ? row->argument : texts[row->kind];
+    return texts[row->kind];
 }
 
 int options_complain(const char *verb, const char *format, ...) {
@@ -156,8 +158,8 @@ static int store_environment(const char *verb, const struct row_set *set, const 
         const struct cli_option *row = set->rows[n];
         const char *value = row->environment && !given[n] ? getenv(row->environment) : NULL;
         if (value && *value && !row_store(row, value, into))
-            return options_complain(verb, "%s is \"%s\", which is not %s", row->environment, value,
-                                    kind_expects(row));
+            return options_complain(verb, "%s is \"%s\", which is not %s%s", row->environment, value,
+                                    kind_expects(row), row->kind == OPTION_CHOICE ? row->argument : "");
     }
     return OPTIONS_GO_ON;
 }
@@ -203,8 +205,9 @@ static int read_options(int argc, char **argv, const struct row_set *set, const 
         size_t n = find_row(set, value);
         given[n] = true;
         if (!row_store(set->rows[n], optarg, into))
-            return options_complain(argv[0], "--%s is \"%s\", which is not %s", set->rows[n]->name, optarg,
-                                    kind_expects(set->rows[n]));
+            return options_complain(argv[0], "--%s is \"%s\", which is not %s%s", set->rows[n]->name, optarg,
+                                    kind_expects(set->rows[n]),
+                                    set->rows[n]->kind == OPTION_CHOICE ? set->rows[n]->argument : "");
     }
     return OPTIONS_GO_ON;
 }

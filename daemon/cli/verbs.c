@@ -76,7 +76,7 @@ void cli_print_help(const struct cli_verb *const tables[], const char *name) {
     for (; *tables; tables++)
         for (const struct cli_verb *verb = *tables; verb->name; verb++)
             if (verb->summary)
-                printf("  %-12s %s\n", verb->name, verb->summary);
+                printf("  %-13s %s\n", verb->name, verb->summary);
     puts("\nschemagate help VERB says more about one of them.");
 }
 

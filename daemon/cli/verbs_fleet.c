@@ -33,7 +33,7 @@ const struct cli_option verb_replicas_options[] = {
 struct ending {
     struct connection connection;
     const char *reason, *incarnation;
-    bool terminate_sessions, json;
+    bool terminate_sessions, yes, json;
 };
 
 #define ENDING_OPTIONS                                                                                    \
@@ -47,16 +47,18 @@ const struct cli_option verb_evict_options[] = {
     ENDING_OPTIONS,
     {"terminate-sessions", 0, OPTION_FLAG, NULL, "end its database sessions first",
      offsetof(struct ending, terminate_sessions), NULL},
+    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct ending, yes), NULL},
     OPTION_END};
 
 struct retire {
     struct connection connection;
     const char *reason;
-    bool json;
+    bool yes, json;
 };
 
 const struct cli_option verb_retire_options[] = {
     {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail (required)", offsetof(struct retire, reason), NULL},
+    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct retire, yes), NULL},
     {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct retire, json), NULL},
     OPTION_END};
 
@@ -189,6 +191,10 @@ int verb_evict(int argc, char **argv) {
     int code = read_ending(argc, argv, verb_evict_options, &options, &app, &instance);
     if (code != OPTIONS_GO_ON)
         return code;
+    code = verb_confirm(argv[0], options.yes, "has %s/%s really ended? Gates will not wait for it any more.", app,
+                        instance);
+    if (code != CLI_DONE)
+        return code;
     struct client *client = client_open(&options.connection);
     if (!client)
         return CLI_USAGE;
@@ -223,6 +229,9 @@ int verb_retire(int argc, char **argv) {
         return code;
     if (!options.reason)
         return options_complain(argv[0], "say why: --reason R");
+    code = verb_confirm(argv[0], options.yes, "retire %s for good?", rest.items[0]);
+    if (code != CLI_DONE)
+        return code;
     struct client *client = client_open(&options.connection);
     if (!client)
         return CLI_USAGE;
