@@ -175,8 +175,8 @@ static void requests_that_could_be_read_in_two_ways_are_refused(void **state)
     struct http_client *client = world_client(*state);
     static const char *const requests[] = {
         "GET /status HTTP/1.1\r\n\r\n", /* no Host */
-        "POST /v1/pause HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
-        "Content-Type: application/json\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        ("POST /v1/pause HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
+         "Content-Type: application/json\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
         "GARBAGE\r\n\r\n",
         "GET /status HTTP/9.9\r\nHost: h\r\n\r\n",
     };
