@@ -1,0 +1,493 @@
+/* The executor: migration SQL in the session that holds the lock (coordinator/environment.h; DESIGN.md
+ * sections 5 and 7). A transaction is one batch, from its fence to its COMMIT. */
+#include "answer.h"
+#include "offload.h"
+#include "sql.h"
+#include "state.h"
+
+#include <schemagate/base/failpoint.h>
+#include <schemagate/base/log.h>
+#include <schemagate/base/memory.h>
+
+#include <assert.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MS 15000 /* for schemagate's own statements between those that were submitted */
+#define ERROR_BYTES 1024
+
+/* Statements of a transaction that surround the submitted ones. */
+#define BEFORE 3 /* BEGIN; the fence; search_path */
+#define TIDY 5
+#define AFTER 2 /* the changes; COMMIT */
+
+/* One execution that is under way. */
+struct executor_try {
+    struct database *db;
+    struct execution execution; /* a copy; what it points at is the caller's until the end */
+    execution_done *done;
+    void *context;
+    char lock_timeout[24], statement_timeout[24];
+    char *changes; /* JSON */
+    bool cancelled;
+    bool alone_done;    /* a statement outside of transactions has succeeded */
+    size_t first, sent; /* of the submitted statements in the batch; statements of the batch */
+    PGresult *error;    /* the one that counts, while what it left behind is tidied up */
+    unsigned failed;    /* index of the statement that failed, from 1; 0: none of the submitted ones */
+    double *seconds;
+    size_t seconds_count;
+};
+
+static void executor_failpoint(const struct executor_try *try, const char *place)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "%s-%s", try->execution.phase, place);
+    failpoint(name);
+}
+
+/* ---- the end ---- */
+
+/* What a SQLSTATE means for the try. */
+static const struct {
+    const char *sqlstate;
+    enum execution_status status;
+} meanings[] = {
+    {"SG001", EXECUTION_FENCED},    {"55P03", EXECUTION_TRY_AGAIN}, /* lock_timeout */
+    {"40P01", EXECUTION_TRY_AGAIN},                                 /* deadlock */
+    {"40001", EXECUTION_TRY_AGAIN},                                 /* serialization failure */
+};
+
+static enum execution_status status_of(const struct executor_try *try, const PGresult *error)
+{
+    const char *sqlstate = answer_sqlstate(error);
+
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (strcmp(meanings[i].sqlstate, sqlstate) == 0) {
+            return meanings[i].status;
+        }
+    }
+    return try->cancelled && strcmp(sqlstate, "57014") == 0 ? EXECUTION_CANCELLED : EXECUTION_FAILED;
+}
+
+/* Where the error is, in the file: where PostgreSQL says, else at the beginning of the statement. */
+static void locate_error(const struct executor_try *try, struct execution_error *error)
+{
+    if (try->failed == 0) {
+        return;
+    }
+    const struct execution_statement *statement = &try->execution.statements[try->failed - 1];
+    const char *position = PQresultErrorField(try->error, PG_DIAG_STATEMENT_POSITION);
+    struct file_place place = {statement->line, statement->column};
+
+    if (position != NULL) {
+        place = file_place_of(place, statement->sql, (unsigned)strtoul(position, NULL, 10));
+    }
+    error->step = statement->number;
+    error->line = place.line;
+    error->column = place.column;
+}
+
+static void describe_error(const struct executor_try *try, struct execution_error *error)
+{
+    error->message = PQresultErrorField(try->error, PG_DIAG_MESSAGE_PRIMARY);
+    error->detail = PQresultErrorField(try->error, PG_DIAG_MESSAGE_DETAIL);
+    error->hint = PQresultErrorField(try->error, PG_DIAG_MESSAGE_HINT);
+    error->context = PQresultErrorField(try->error, PG_DIAG_CONTEXT);
+    snprintf(error->sqlstate, sizeof error->sqlstate, "%s", answer_sqlstate(try->error));
+    if (error->message == NULL) {
+        error->message = PQresultErrorMessage(try->error);
+    }
+    locate_error(try, error);
+}
+
+static void executor_free(struct executor_try *try)
+{
+    PQclear(try->error);
+    free(try->changes);
+    free(try->seconds);
+    free(try);
+}
+
+static void executor_finish(struct executor_try *try, struct execution_result *result)
+{
+    struct database *db = try->db;
+
+    result->seconds = try->seconds;
+    result->seconds_count = try->seconds_count;
+    if (try->error != NULL) {
+        describe_error(try, &result->error);
+    }
+    db->running = NULL;
+    try->done(try->context, result);
+    executor_free(try);
+    database_stop_step(db);
+}
+
+static void executor_finish_with(struct executor_try *try, enum execution_status status)
+{
+    struct execution_result result = {.status = status};
+
+    executor_finish(try, &result);
+}
+
+static void executor_finish_failed(struct executor_try *try)
+{
+    executor_finish_with(try, status_of(try, try->error));
+}
+
+/* ---- what surrounds submitted SQL ---- */
+
+static struct session_statement plain(const char *sql)
+{
+    return (struct session_statement){.sql = sql, .drops_rows = true};
+}
+
+/* Undoes what submitted SQL may have set for the session. Never DISCARD ALL: it would drop the lock. */
+static size_t add_tidy(const struct executor_try *try, struct session_statement *s)
+{
+    s[0] = plain("RESET SESSION AUTHORIZATION");
+    s[1] = plain("RESET ROLE");
+    s[2] = plain("RESET ALL");
+    s[3] = plain("DISCARD TEMP");
+    s[4] = session_pin(try->db->holder);
+    return TIDY;
+}
+
+static const char *role_of(const struct execution *e)
+{
+    return e->run_as != NULL && e->run_as[0] != '\0' ? e->run_as : "none";
+}
+
+/* Without SQL the changes are all that is to be written, by the daemon's own role. */
+static size_t add_before(const struct executor_try *try, struct session_statement *s, bool with_sql)
+{
+    const struct database *db = try->db;
+
+    s[0] = plain("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    s[1] = (struct session_statement){
+        .sql = sql_execution_begin,
+        .parameters = {db->epoch, db->nonce, db->lock_key, try->lock_timeout, try->statement_timeout,
+                       with_sql ? role_of(&try->execution) : "none"},
+        .parameter_count = 6,
+        .drops_rows = true,
+    };
+    s[2] = plain("SET LOCAL search_path TO DEFAULT");
+    return with_sql ? BEFORE : BEFORE - 1;
+}
+
+static size_t add_after(const struct executor_try *try, struct session_statement *s)
+{
+    const struct database *db = try->db;
+
+    s[0] = (struct session_statement){
+        .sql = sql_execution_end,
+        .parameters = {db->lock_key, db->epoch, db->nonce, try->changes},
+        .parameter_count = 4,
+    };
+    s[1] = (struct session_statement){.sql = "COMMIT"};
+    return AFTER;
+}
+
+static void executor_send(struct executor_try *try, const struct session_statement *statements,
+                          size_t count, int64_t deadline_ms,
+                          void (*done)(void *context, struct session_outcome *outcome))
+{
+    try->sent = count;
+    session_run(try->db->holder, &(struct session_batch){
+                                     .statements = statements, .count = count,
+                                     .deadline_ms = deadline_ms, .flushes = deadline_ms == 0,
+                                     .done = done, .context = try});
+}
+
+/* ---- a transaction ---- */
+
+static void take_seconds(struct executor_try *try, const struct session_outcome *outcome)
+{
+    size_t ran = outcome->succeeded + (outcome->error != NULL ? 1 : 0);
+    size_t count = try->execution.statement_count;
+
+    for (size_t i = 0; i < count && try->first + i < ran && try->first + i < try->sent; i++) {
+        try->seconds[i] = outcome->seconds[try->first + i];
+        try->seconds_count = i + 1;
+    }
+}
+
+static void take_error(struct executor_try *try, struct session_outcome *outcome)
+{
+    size_t i = outcome->succeeded;
+
+    if (i >= try->first && i < try->first + try->execution.statement_count && !try->alone_done) {
+        try->failed = (unsigned)(i - try->first + 1);
+    }
+    try->error = outcome->error;
+    outcome->error = NULL;
+}
+
+static void on_rolled_back(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->error != NULL) {
+        leadership_fall(try->db, "a failed migration could not be rolled back");
+    }
+    executor_finish_failed(try);
+}
+
+static void roll_back(struct executor_try *try)
+{
+    const struct session_statement rollback = plain("ROLLBACK");
+
+    executor_send(try, &rollback, 1, ANSWER_MS, on_rolled_back);
+}
+
+static void on_committed(struct executor_try *try, const struct session_outcome *outcome)
+{
+    struct execution_result result = {.status = EXECUTION_DONE};
+    struct commit_answer answer = {0};
+    const PGresult *row = outcome->results[try->sent - AFTER];
+
+    executor_failpoint(try, "committed");
+    if (commit_answer_read(&answer, PQgetvalue(row, 0, 1))) {
+        result.commit = answer.result;
+    } else {
+        result.status = EXECUTION_UNKNOWN;
+    }
+    executor_finish(try, &result);
+    commit_answer_release(&answer);
+}
+
+static void on_transaction(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (!try->alone_done) {
+        take_seconds(try, outcome);
+    }
+    if (outcome->succeeded == try->sent) { /* COMMIT was answered, whatever came after it */
+        on_committed(try, outcome);
+    } else if (outcome->lost) {
+        executor_finish_with(try, EXECUTION_UNKNOWN);
+    } else {
+        take_error(try, outcome);
+        roll_back(try);
+    }
+}
+
+/* with_sql: false where the SQL ran before, on its own. */
+static void send_transaction(struct executor_try *try, bool with_sql)
+{
+    const struct execution *e = &try->execution;
+    size_t submitted = with_sql ? e->statement_count : 0, count = 0;
+    struct session_statement *s = memory_new((BEFORE + submitted + TIDY + AFTER) * sizeof *s);
+
+    count += add_before(try, s, submitted > 0);
+    try->first = count;
+    for (size_t i = 0; i < submitted; i++) {
+        s[count++] = plain(e->statements[i].sql);
+    }
+    count += submitted > 0 ? add_tidy(try, s + count) : 0;
+    count += add_after(try, s + count);
+    executor_send(try, s, count, 0, on_transaction);
+    free(s);
+    executor_failpoint(try, "sent");
+}
+
+/* ---- a statement outside of transactions: fence; statement; tidy; a transaction with the changes ---- */
+
+static void on_tidied(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->lost) {
+        executor_finish_with(try, EXECUTION_UNKNOWN);
+    } else if (try->error != NULL) {
+        executor_finish_failed(try);
+    } else if (outcome->error != NULL) {
+        take_error(try, outcome);
+        leadership_fall(try->db, "the session could not be made clean after a migration");
+        executor_finish_with(try, EXECUTION_UNKNOWN);
+    } else {
+        try->alone_done = true;
+        send_transaction(try, false);
+    }
+}
+
+static void on_alone(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+    struct session_statement tidy[TIDY];
+
+    take_seconds(try, outcome);
+    if (outcome->lost) {
+        executor_finish_with(try, EXECUTION_UNKNOWN);
+        return;
+    }
+    if (outcome->error != NULL) {
+        take_error(try, outcome);
+    }
+    executor_send(try, tidy, add_tidy(try, tidy), ANSWER_MS, on_tidied);
+}
+
+static void on_alone_fenced(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->lost) {
+        executor_finish_with(try, EXECUTION_UNKNOWN);
+        return;
+    }
+    if (outcome->error != NULL) {
+        try->first = SIZE_MAX; /* none of the submitted statements ran */
+        take_error(try, outcome);
+        executor_finish_failed(try);
+        return;
+    }
+    const struct session_statement statement = plain(try->execution.statements[0].sql);
+    try->first = 0;
+    executor_send(try, &statement, 1, 0, on_alone);
+    executor_failpoint(try, "sent");
+}
+
+static void send_alone(struct executor_try *try)
+{
+    const struct database *db = try->db;
+    const struct session_statement s[] = {
+        {.sql = sql_execution_alone,
+         .parameters = {db->epoch, db->nonce, db->lock_key, try->statement_timeout,
+                        role_of(&try->execution)},
+         .parameter_count = 5,
+         .drops_rows = true},
+        plain("SET search_path TO DEFAULT"),
+    };
+
+    assert(try->execution.statement_count == 1);
+    executor_send(try, s, sizeof s / sizeof s[0], ANSWER_MS, on_alone_fenced);
+}
+
+/* ---- run ---- */
+
+static void executor_begin(struct executor_try *try)
+{
+    executor_failpoint(try, "begin");
+    if (try->execution.transactional || try->execution.statement_count == 0) {
+        send_transaction(try, true);
+    } else {
+        send_alone(try);
+    }
+}
+
+static void on_no_session(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    executor_finish_with(context, EXECUTION_UNKNOWN);
+}
+
+static void executor_run(void *executor, const struct execution *execution, execution_done *done,
+                         void *context)
+{
+    struct database *db = executor;
+    struct executor_try *try = memory_new(sizeof *try);
+
+    assert(db->running == NULL);
+    try->db = db;
+    try->execution = *execution;
+    try->done = done;
+    try->context = context;
+    try->changes = json_dumps(execution->changes, JSON_COMPACT);
+    try->seconds = memory_new((execution->statement_count + 1) * sizeof *try->seconds);
+    snprintf(try->lock_timeout, sizeof try->lock_timeout, "%" PRId64, execution->lock_timeout_ms);
+    snprintf(try->statement_timeout, sizeof try->statement_timeout, "%" PRId64,
+             execution->statement_timeout_ms);
+    json_decref(execution->changes);
+    db->running = try;
+    if (!leadership_is_leading(db)) {
+        const struct timeval now = {0, 0};
+        event_base_once(db->base, -1, EV_TIMEOUT, on_no_session, try, &now);
+    } else if (db->cancelling == NULL) {
+        executor_begin(try);
+    }
+}
+
+/* ---- cancel: PQcancel waits for the server, so it has a thread; a late one must not hit the next try ---- */
+
+struct cancel_job {
+    struct database *db;
+    PGcancel *request;
+    char error[256]; /* "": sent */
+};
+
+static void cancel_work(void *context)
+{
+    struct cancel_job *job = context;
+
+    PQcancel(job->request, job->error, sizeof job->error);
+}
+
+static void cancel_discard(void *context)
+{
+    struct cancel_job *job = context;
+
+    PQfreeCancel(job->request);
+    free(job);
+}
+
+static void cancel_done(void *context)
+{
+    struct cancel_job *job = context;
+    struct database *db = job->db;
+
+    if (job->error[0] != '\0') {
+        log_warn("a running statement could not be cancelled", LOG_TEXT("error", job->error));
+    }
+    cancel_discard(job);
+    db->cancelling = NULL;
+    struct executor_try *waiting = db->running;
+    if (waiting != NULL && waiting->sent == 0) {
+        if (waiting->cancelled) {
+            executor_finish_with(waiting, EXECUTION_CANCELLED);
+        } else {
+            executor_begin(waiting);
+        }
+    }
+}
+
+static void executor_cancel(void *executor)
+{
+    static const struct offload_job kind = {cancel_work, cancel_done, cancel_discard};
+    struct database *db = executor;
+
+    if (db->running == NULL || !leadership_is_leading(db)) {
+        return;
+    }
+    db->running->cancelled = true;
+    if (db->cancelling != NULL) {
+        return;
+    }
+    struct cancel_job *job = memory_new(sizeof *job);
+    job->db = db;
+    job->request = PQgetCancel(session_connection(db->holder));
+    db->cancelling = offload_start(db->base, &kind, job);
+}
+
+void executor_stop(struct database *db)
+{
+    struct executor_try *waiting = db->running;
+
+    if (db->cancelling != NULL) {
+        offload_abandon(db->cancelling);
+        db->cancelling = NULL;
+        if (waiting != NULL && waiting->sent == 0) {
+            executor_finish_with(waiting, EXECUTION_UNKNOWN);
+        }
+    }
+}
+
+const struct executor_ops database_executor_ops = {
+    .run = executor_run,
+    .cancel = executor_cancel,
+};

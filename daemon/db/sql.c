@@ -1,0 +1,47 @@
+/* Takes in the SQL files, and puts the installation script together. */
+#include "sql.h"
+
+#include <schemagate/base/embed.h>
+
+EMBED(sql_pin_session, "daemon/db/sql/pin_session.sql");
+EMBED(sql_identity, "daemon/db/sql/identity.sql");
+EMBED(sql_poll_lock, "daemon/db/sql/poll_lock.sql");
+EMBED(sql_leader, "daemon/db/sql/leader.sql");
+EMBED(sql_installed, "daemon/db/sql/installed.sql");
+EMBED(sql_layout, "daemon/db/sql/layout.sql");
+EMBED(sql_take_over, "daemon/db/sql/take_over.sql");
+EMBED(sql_ping, "daemon/db/sql/ping.sql");
+EMBED(sql_commit, "daemon/db/sql/commit.sql");
+EMBED(sql_load, "daemon/db/sql/load.sql");
+EMBED(sql_verify, "daemon/db/sql/verify.sql");
+EMBED(sql_events, "daemon/db/sql/events.sql");
+EMBED(sql_execution_begin, "daemon/db/sql/execution_begin.sql");
+EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");
+EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
+
+EMBED(sql_schema, "daemon/db/sql/schema.sql");
+EMBED(sql_function_rfc3339, "daemon/db/sql/functions/rfc3339.sql");
+EMBED(sql_function_fence, "daemon/db/sql/functions/fence.sql");
+EMBED(sql_function_write_registry, "daemon/db/sql/functions/write_registry.sql");
+EMBED(sql_function_write_migrations, "daemon/db/sql/functions/write_migrations.sql");
+EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
+
+/* Row n brings layout n to layout n + 1. */
+static const char *const layouts[SQL_LAYOUT] = {sql_schema};
+
+static const char *const functions[] = {
+    sql_function_rfc3339,          sql_function_fence,  sql_function_write_registry,
+    sql_function_write_migrations, sql_function_commit,
+};
+
+void sql_write_install_script(struct buf *script, int layout)
+{
+    buf_puts(script, "BEGIN;\n");
+    for (int i = layout; i < SQL_LAYOUT; i++) {
+        buf_puts(script, layouts[i]);
+    }
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        buf_puts(script, functions[i]);
+    }
+    buf_puts(script, "COMMIT;\n");
+}

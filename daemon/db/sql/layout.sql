@@ -1,0 +1,2 @@
+-- Which layout the schema has.
+SELECT max(version) FROM schemagate.schema_version;
