@@ -1,8 +1,9 @@
--- Milliseconds from the last old replica's goodbye to the end of contract 2, by the audit trail.
+-- Milliseconds from the last old replica's goodbye to the end of contract 2, by the audit trail: a line of
+-- JSON for each event.
 WITH event AS (
-    SELECT (e ->> 'at')::timestamptz AS at, e ->> 'kind' AS kind, (e ->> 'version')::bigint AS version,
-           e ->> 'instance' AS instance
-    FROM jsonb_array_elements(:'events'::jsonb -> 'items') AS e
+    SELECT (e ->> 'at')::timestamptz AS at, e ->> 'kind' AS kind, (e ->> 'version')::bigint AS version
+    FROM regexp_split_to_table(:'events', '\n') AS line, LATERAL (SELECT line::jsonb) AS parsed (e)
+    WHERE line <> ''
 ), complete AS (
     SELECT at FROM event WHERE kind = 'migration.complete' AND version = 2
 )
