@@ -101,6 +101,25 @@ static bool visit_do(struct statement *statement, const ProtobufCMessage *messag
     return false;
 }
 
+static void walk_all(struct statement *statement, PgQuery__Node *const *nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        walk(statement, &nodes[i]->base);
+}
+
+/* Everything but the body. */
+static bool visit_function(struct statement *statement, const ProtobufCMessage *message)
+{
+    const PgQuery__CreateFunctionStmt *create = (const PgQuery__CreateFunctionStmt *)message;
+
+    walk_all(statement, create->funcname, create->n_funcname);
+    walk_all(statement, create->parameters, create->n_parameters);
+    walk_all(statement, create->options, create->n_options);
+    if (create->return_type != NULL)
+        walk(statement, &create->return_type->base);
+    return false;
+}
+
 static bool visit_nothing(struct statement *statement, const ProtobufCMessage *message)
 {
     (void)statement;
@@ -121,6 +140,7 @@ static const struct {
     {&pg_query__reindex_stmt__descriptor, visit_reindex},
     {&pg_query__publication_obj_spec__descriptor, visit_publication},
     {&pg_query__do_stmt__descriptor, visit_do},
+    {&pg_query__create_function_stmt__descriptor, visit_function},
 };
 
 /* Members of messages that are plain text and name a schema. */

@@ -8,6 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A statement that names a thing five times needs to be told once. */
+static bool is_said(struct statement *statement, enum plan_rule_id rule, const char *message)
+{
+    const struct plan *plan = statement->reader->plan;
+    struct text_place place = text_locate(&statement->reader->text, statement->start);
+
+    for (size_t i = plan->finding_count; i > 0; i--) {
+        const struct plan_finding *finding = &plan->findings[i - 1];
+
+        if (finding->line != place.line || finding->column != place.column)
+            return false;
+        if (finding->id == plan_rules[rule].id && strcmp(finding->message, message) == 0)
+            return true;
+    }
+    return false;
+}
+
 void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
                       const char *format, ...)
 {
@@ -19,6 +36,10 @@ void statement_report(struct statement *statement, enum plan_rule_id rule, const
     va_start(arguments, format);
     message = allocate_text_v(format, arguments);
     va_end(arguments);
+    if (is_said(statement, rule, message)) {
+        free(message);
+        return;
+    }
     finding = reader_report(reader, rule, statement->start, object, "%s", message);
     free(message);
     for (size_t i = statement->first_allowance; i < statement->last_allowance; i++) {

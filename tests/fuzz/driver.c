@@ -4,7 +4,6 @@
  * again, give it as the only FILE with 0 seconds. The same seed makes the same inputs. */
 #include "fuzz.h"
 
-#include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,12 @@ struct corpus {
     uint64_t random;
     size_t words;
 };
+
+static _Noreturn void fail(const char *what)
+{
+    perror(what);
+    exit(EXIT_FAILURE);
+}
 
 /* xorshift64*: good enough to be unforeseen, and the same everywhere. */
 static size_t below(struct corpus *corpus, size_t bound)
@@ -98,12 +103,12 @@ static struct corpus read_corpus(char **files, int count, uint64_t seed)
 
     corpus.inputs = calloc(corpus.count, sizeof(*corpus.inputs));
     if (corpus.inputs == NULL)
-        err(EXIT_FAILURE, "corpus");
+        fail("corpus");
     for (int i = 0; i < count; i++) {
         FILE *file = fopen(files[i], "re");
 
         if (file == NULL)
-            err(EXIT_FAILURE, "%s", files[i]);
+            fail(files[i]);
         corpus.inputs[i].length = fread(corpus.inputs[i].bytes, 1, INPUT_MAX, file);
         fclose(file);
     }
@@ -118,9 +123,9 @@ static void run(const struct input *input, unsigned char *last, int last_file)
     unsigned char *copy = malloc(input->length);
 
     if (input->length > 0 && copy == NULL)
-        err(EXIT_FAILURE, "input");
+        fail("input");
     if (ftruncate(last_file, (off_t)input->length) < 0)
-        err(EXIT_FAILURE, "last input");
+        fail("last input");
     if (input->length > 0) {
         memcpy(last, input->bytes, input->length);
         memcpy(copy, input->bytes, input->length);
@@ -138,13 +143,15 @@ int main(int argc, char **argv)
     int last_file;
     time_t end;
 
-    if (argc < 5)
-        errx(EXIT_FAILURE, "usage: %s SECONDS SEED LAST FILE...", argv[0]);
+    if (argc < 5) {
+        fprintf(stderr, "usage: %s SECONDS SEED LAST FILE...\n", argv[0]);
+        return EXIT_FAILURE;
+    }
     corpus = read_corpus(argv + 4, argc - 4, strtoull(argv[2], NULL, 10));
     last_file = open(argv[3], O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     last = mmap(NULL, INPUT_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, last_file, 0);
     if (last == MAP_FAILED)
-        err(EXIT_FAILURE, "%s", argv[3]);
+        fail(argv[3]);
     for (size_t i = 0; i < corpus.count; i++)
         run(&corpus.inputs[i], last, last_file);
     for (end = time(NULL) + atol(argv[1]); time(NULL) < end; runs++) {

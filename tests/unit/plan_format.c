@@ -344,6 +344,19 @@ static void foreign_text_is_quoted_in_bounds(void **state)
     free(sql);
 }
 
+static void what_the_grammar_gives_up_on_is_unreadable(void **state)
+{
+    char *sql = malloc(strlen(EXPAND) + 30000);
+
+    (void)state;
+    assert_non_null(sql);
+    strcpy(sql, EXPAND "SELECT ");
+    memset(sql + strlen(sql), '(', 20000);
+    sql[strlen(EXPAND) + 7 + 20000] = '\0';
+    expect_findings(sql, "2:10004 unreadable");
+    free(sql);
+}
+
 static void parts_are_joined_under_their_markers(void **state)
 {
     static const char *const parts[PLAN_SECTIONS] = {
@@ -438,6 +451,7 @@ int main(void)
         cmocka_unit_test(exceptions_are_bound_to_the_next_statement),
         cmocka_unit_test(what_is_not_sql_is_found),
         cmocka_unit_test(foreign_text_is_quoted_in_bounds),
+        cmocka_unit_test(what_the_grammar_gives_up_on_is_unreadable),
         cmocka_unit_test(parts_are_joined_under_their_markers),
         cmocka_unit_test(file_names_give_version_and_name),
         cmocka_unit_test(every_rule_has_an_id_and_a_remedy),

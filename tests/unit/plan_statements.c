@@ -229,6 +229,7 @@ static void the_daemon_s_own_schema_is_refused(void **state)
         "ALTER DEFAULT PRIVILEGES IN SCHEMA schemagate GRANT SELECT ON TABLES TO x",
         "COMMENT ON SCHEMA schemagate IS 'x'", "COMMENT ON TABLE schemagate.event IS 'x'",
         "CREATE TABLE schemagate.t (a int)", "DROP TABLE a, schemagate.event",
+        "DROP TABLE schemagate.event, schemagate.step",
         "ALTER TABLE schemagate.event ADD x int", "ALTER TABLE t SET SCHEMA schemagate",
         "UPDATE schemagate.coordinator SET epoch = 1", "DELETE FROM schemagate.event",
         "INSERT INTO t SELECT 1 FROM schemagate.event",
@@ -246,6 +247,11 @@ static void the_daemon_s_own_schema_is_refused(void **state)
         "CREATE PUBLICATION p FOR TABLES IN SCHEMA schemagate",
         "IMPORT FOREIGN SCHEMA x FROM SERVER s INTO schemagate", "LOCK TABLE schemagate.coordinator",
         "COPY schemagate.event TO '/x'", "SELECT nextval('x') FROM t WHERE schemagate.f(a)",
+        "CREATE FUNCTION schemagate.f() RETURNS int BEGIN ATOMIC SELECT 1; END",
+        "CREATE FUNCTION f(a schemagate.t) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION f() RETURNS SETOF schemagate.t LANGUAGE sql AS 'SELECT 1'",
+        "CREATE PROCEDURE f() LANGUAGE sql SET search_path = schemagate AS 'SELECT 1'",
+        "CREATE TABLE t (LIKE schemagate.event)",
         "EXPLAIN ANALYZE DELETE FROM schemagate.event", "VACUUM schemagate.event",
     };
     static const char *const fine[] = {
@@ -274,6 +280,7 @@ static void advisory_locks_are_refused(void **state)
         "INSERT INTO t VALUES ((SELECT pg_advisory_lock(1)))",
     };
     static const char *const fine[] = {
+        "CREATE FUNCTION f() RETURNS void BEGIN ATOMIC SELECT pg_advisory_xact_lock(1); END",
         "SELECT 'pg_advisory_lock(1)'", "SELECT my_pg_advisory_lock(1)",
         "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_xact_lock(1)'",
     };
@@ -302,6 +309,9 @@ static void every_statement_is_looked_at(void **state)
     expect_in_section("BEGIN;\nSELECT pg_advisory_lock(1);\nSELECT 1;\nSET ROLE x;\nCOMMIT;",
                       "2:1 transaction-control, 3:1 advisory-lock, 5:1 managed-setting, "
                       "6:1 transaction-control");
+    expect_in_section("SELECT pg_advisory_lock(1), pg_advisory_lock(2)", "2:1 advisory-lock");
+    expect_in_section("SELECT pg_advisory_lock(1), pg_advisory_unlock(1)",
+                      "2:1 advisory-lock, 2:1 advisory-lock");
     expect_in_section("", "");
     expect_in_section(";;\n;", "");
 }
