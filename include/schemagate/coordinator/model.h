@@ -76,6 +76,7 @@ struct migration {
     int64_t first_try_boot, next_try_boot, next_try_wall; /* next_try: 0 none */
     int64_t soak_from_boot;  /* 0: a replica is behind */
     int64_t soak_stored_ms;  /* elapsed before this term */
+    int64_t soak_written_ms; /* elapsed time as the database has it */
     int64_t index;           /* id of its newest event */
 };
 

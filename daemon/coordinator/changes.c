@@ -1,0 +1,77 @@
+/* Sets of changes. */
+#include "changes.h"
+
+#include <schemagate/base/memory.h>
+
+#include <stdlib.h>
+
+static json_t *rows_of(struct change_set *changes)
+{
+    if (!changes->rows)
+        changes->rows = json_object();
+    return changes->rows;
+}
+
+void changes_row(struct change_set *changes, const char *table, json_t *row)
+{
+    json_t *rows = json_object_get(rows_of(changes), table);
+    if (!rows) {
+        rows = json_array();
+        json_object_set_new(changes->rows, table, rows);
+    }
+    json_array_append_new(rows, row);
+}
+
+void changes_window(struct change_set *changes, json_t *columns)
+{
+    json_t *window = json_object_get(rows_of(changes), "window");
+    if (!window) {
+        json_object_set_new(changes->rows, "window", columns);
+        return;
+    }
+    json_object_update(window, columns);
+    json_decref(columns);
+}
+
+static void set_text(json_t *row, const char *column, const char *text)
+{
+    if (text && *text)
+        json_object_set_new(row, column, json_string(text));
+}
+
+void changes_event(struct change_set *changes, const struct change_event *event)
+{
+    json_t *row = json_pack("{s:s}", "kind", event->kind);
+    if (event->version)
+        json_object_set_new(row, "version", json_integer(event->version));
+    set_text(row, "app", event->app);
+    set_text(row, "instance", event->instance);
+    set_text(row, "actor", event->actor);
+    set_text(row, "reason", event->reason);
+    if (event->data)
+        json_object_set_new(row, "data", event->data);
+    changes_row(changes, "events", row);
+
+    changes->event_versions =
+        memory_grow(changes->event_versions, changes->event_count + 1, sizeof *changes->event_versions);
+    changes->event_versions[changes->event_count++] = event->version;
+}
+
+bool changes_empty(const struct change_set *changes)
+{
+    return !changes->rows;
+}
+
+json_t *changes_take(struct change_set *changes)
+{
+    json_t *rows = rows_of(changes);
+    changes->rows = NULL;
+    return rows;
+}
+
+void changes_free(struct change_set *changes)
+{
+    json_decref(changes->rows);
+    free(changes->event_versions);
+    *changes = (struct change_set){0};
+}

@@ -1,0 +1,240 @@
+/* Intents and their group commit. */
+#include "journal.h"
+#include "state.h"
+
+#include <schemagate/base/log.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So many intents at most share a transaction: a commit stays short for those who wait behind it. */
+#define GROUP_MAX 1000
+
+void journal_init(struct journal *journal)
+{
+    STAILQ_INIT(&journal->waiting);
+    STAILQ_INIT(&journal->in_flight);
+}
+
+bool journal_is_idle(const struct journal *journal)
+{
+    return !journal->busy && STAILQ_EMPTY(&journal->waiting);
+}
+
+void journal_add(struct coordinator *c, struct intent *intent)
+{
+    STAILQ_INSERT_TAIL(&c->journal.waiting, intent, link);
+    coordinator_wake(c);
+}
+
+void intent_answer(const struct intent *intent, const struct outcome *outcome)
+{
+    if (intent->answer)
+        intent->answer(intent->context, outcome);
+}
+
+bool intent_refuse(const struct intent *intent, enum problem problem, const char *format, ...)
+{
+    char detail[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    intent_answer(intent, &(struct outcome){.problem = problem, .detail = detail});
+    return false;
+}
+
+static void release(struct intent *intent)
+{
+    if (intent->kind->release)
+        intent->kind->release(intent);
+    free(intent->subject);
+    free(intent);
+}
+
+static struct intent *take(struct intent_list *list)
+{
+    struct intent *intent = STAILQ_FIRST(list);
+    if (intent)
+        STAILQ_REMOVE_HEAD(list, link);
+    return intent;
+}
+
+/* ---- failing ---- */
+
+static void fail_one(const struct coordinator *c, struct intent *intent)
+{
+    static const enum problem problems[] = {
+        [ROLE_STARTING] = PROBLEM_DATABASE_UNAVAILABLE, [ROLE_LEADER] = PROBLEM_DATABASE_UNAVAILABLE,
+        [ROLE_CUT_OFF] = PROBLEM_DATABASE_UNAVAILABLE,  [ROLE_STANDBY] = PROBLEM_NOT_LEADER,
+        [ROLE_STOPPING] = PROBLEM_STOPPING,
+    };
+    enum problem problem = problems[c->role];
+
+    if (problem == PROBLEM_NOT_LEADER && *c->leader_url)
+        intent_refuse(intent, problem, "another daemon leads: ask %s", c->leader_url);
+    else if (problem == PROBLEM_NOT_LEADER)
+        intent_refuse(intent, problem, "another daemon leads; it names no advertise_url");
+    else if (problem == PROBLEM_STOPPING)
+        intent_refuse(intent, problem, "the daemon is stopping: nothing was recorded; try again soon");
+    else
+        intent_refuse(intent, problem, "nothing is known to be recorded; try again soon: %s",
+                      *c->trouble ? c->trouble : "the database is not ready");
+    release(intent);
+}
+
+void journal_fail(struct coordinator *c)
+{
+    struct intent *intent;
+    while ((intent = take(&c->journal.waiting)))
+        fail_one(c, intent);
+}
+
+static void fail_in_flight(struct coordinator *c)
+{
+    struct intent *intent;
+    while ((intent = take(&c->journal.in_flight)))
+        fail_one(c, intent);
+}
+
+/* ---- committing ---- */
+
+struct subject {
+    UT_hash_handle hh;
+};
+
+/* Adds the intent's subject to the group; false if it is in it already. */
+static bool claim(struct subject **group, const struct intent *intent)
+{
+    struct subject *present;
+    HASH_FIND_STR(*group, intent->subject, present);
+    if (present)
+        return false;
+    present = calloc(1, sizeof *present);
+    HASH_ADD_KEYPTR(hh, *group, intent->subject, strlen(intent->subject), present);
+    return true;
+}
+
+static void clear(struct subject **group)
+{
+    struct subject *subject, *next;
+    HASH_ITER(hh, *group, subject, next)
+    {
+        HASH_DEL(*group, subject);
+        free(subject);
+    }
+}
+
+/* Decides the longest run of intents that may share a transaction. */
+static void collect(struct coordinator *c)
+{
+    struct journal *journal = &c->journal;
+    struct subject *group = NULL;
+    struct intent *intent;
+    size_t count = 0;
+
+    while ((intent = STAILQ_FIRST(&journal->waiting)) && count < GROUP_MAX) {
+        bool exclusive = intent->kind->exclusive;
+        if (exclusive ? count > 0 : !claim(&group, intent))
+            break;
+        take(&journal->waiting);
+        if (!intent->kind->decide(c, intent, &journal->changes)) {
+            release(intent);
+            continue;
+        }
+        STAILQ_INSERT_TAIL(&journal->in_flight, intent, link);
+        count++;
+        journal->exclusive = exclusive;
+        if (exclusive)
+            break;
+    }
+    clear(&group);
+}
+
+static void committed(struct coordinator *c, const struct commit_result *result)
+{
+    struct intent *intent;
+
+    c->generation = result->generation;
+    c->counts.commits++;
+    term_note_events(c, &c->journal.changes, result);
+    changes_free(&c->journal.changes);
+    while ((intent = take(&c->journal.in_flight))) {
+        intent->kind->apply(c, intent);
+        release(intent);
+    }
+    coordinator_changed(c);
+    rollout_advance(c);
+}
+
+static bool same_window(const struct window *a, const struct window *b)
+{
+    return a->floor == b->floor && a->ceiling == b->ceiling && a->contracting == b->contracting &&
+           a->undoing == b->undoing;
+}
+
+/* Somebody else wrote the window row: the executor, whose word is on its way, or nobody that we know. */
+static void stale(struct coordinator *c, const struct commit_result *result)
+{
+    STAILQ_CONCAT(&c->journal.in_flight, &c->journal.waiting);
+    STAILQ_CONCAT(&c->journal.waiting, &c->journal.in_flight);
+    changes_free(&c->journal.changes);
+    if (same_window(&result->window, &c->view.window))
+        c->generation = result->generation;
+    else if (!c->rollout.run)
+        c->env.world_ops->restart_term(c->env.world, "the window was changed behind our back");
+    else
+        return; /* the end of the execution flushes again */
+    coordinator_wake(c);
+}
+
+static void done(void *context, const struct commit_result *result)
+{
+    struct coordinator *c = context;
+
+    c->journal.busy = c->journal.exclusive = false;
+    switch (result->status) {
+    case COMMIT_DONE:
+        committed(c, result);
+        break;
+    case COMMIT_STALE:
+        stale(c, result);
+        return;
+    case COMMIT_FAILED:
+        log_error("commit refused", LOG_TEXT("error", result->error));
+        changes_free(&c->journal.changes);
+        fail_in_flight(c);
+        c->env.world_ops->restart_term(c->env.world, "the database refused a commit");
+        break;
+    case COMMIT_FENCED:
+    case COMMIT_UNKNOWN:
+        changes_free(&c->journal.changes);
+        fail_in_flight(c);
+        c->env.world_ops->restart_term(c->env.world, result->status == COMMIT_FENCED
+                                                         ? "another daemon has taken over"
+                                                         : "the store session was lost");
+        break;
+    }
+    journal_flush(c);
+}
+
+void journal_flush(struct coordinator *c)
+{
+    if (c->journal.busy)
+        return;
+    if (c->role != ROLE_LEADER) {
+        journal_fail(c);
+        return;
+    }
+    collect(c);
+    if (STAILQ_EMPTY(&c->journal.in_flight)) {
+        changes_free(&c->journal.changes);
+        if (!STAILQ_EMPTY(&c->journal.waiting))
+            coordinator_wake(c);
+        return;
+    }
+    c->journal.busy = true;
+    c->env.store_ops->commit(c->env.store, changes_take(&c->journal.changes), c->generation, done, c);
+}

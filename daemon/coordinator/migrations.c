@@ -1,0 +1,185 @@
+/* The collection of migrations, ascending by version, and what follows from it. */
+#include "state.h"
+
+#include <schemagate/base/memory.h>
+
+#include <stdlib.h>
+
+static int by_version_order(const struct migration *a, const struct migration *b)
+{
+    return (a->version > b->version) - (a->version < b->version);
+}
+
+struct migration *migrations_find(const struct coordinator *c, int64_t version)
+{
+    struct migration *m;
+    HASH_FIND(by_version, c->migrations, &version, sizeof version, m);
+    return m;
+}
+
+void migrations_insert(struct coordinator *c, struct migration *m)
+{
+    HASH_ADD_INORDER(by_version, c->migrations, version, sizeof m->version, m, by_version_order);
+}
+
+void migrations_remove(struct coordinator *c, struct migration *m)
+{
+    HASH_DELETE(by_version, c->migrations, m);
+    migration_free(m);
+}
+
+void migration_error_free(struct migration_error *error)
+{
+    if (!error)
+        return;
+    free(error->message);
+    free(error->detail);
+    free(error->hint);
+    free(error->context);
+    free(error);
+}
+
+void migration_free(struct migration *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < m->step_count; i++)
+        free(m->steps[i].sql);
+    free(m->steps);
+    json_decref(m->labels);
+    migration_error_free(m->error);
+    free(m->name);
+    free(m->checksum);
+    free(m->plan_checksum);
+    free(m->approval);
+    free(m->submitted_by);
+    free(m->paused_by);
+    free(m->paused_reason);
+    free(m);
+}
+
+static const struct migration *above(const struct migration *m)
+{
+    return m->by_version.next;
+}
+
+static const struct migration *below(const struct migration *m)
+{
+    return m->by_version.prev;
+}
+
+int64_t migration_earlier(const struct migration *m)
+{
+    int64_t earliest = 0;
+    for (const struct migration *other = below(m); other; other = below(other))
+        if (!phase_is_final(other->phase))
+            earliest = other->version;
+    return earliest;
+}
+
+int64_t migration_later(const struct migration *m)
+{
+    for (const struct migration *other = above(m); other; other = above(other))
+        if (other->phase != PHASE_UNDONE && other->phase != PHASE_CANCELLED)
+            return other->version;
+    return 0;
+}
+
+/* ---- the view ---- */
+
+static bool is_served(const struct migration *m)
+{
+    return phase_is_expanded(m->phase) ||
+           (m->phase == PHASE_UNDOING && phase_is_expanded(m->origin));
+}
+
+static bool is_pending(const struct migration *m)
+{
+    return m->phase == PHASE_QUEUED || m->phase == PHASE_EXPANDING || m->phase == PHASE_BACKFILLING;
+}
+
+void migrations_refresh_view(struct coordinator *c)
+{
+    struct window_view *view = &c->view;
+    size_t count = HASH_CNT(by_version, c->migrations);
+    int64_t *served = memory_grow((void *)view->served, count + 1, sizeof *served);
+    int64_t *pending = memory_grow((void *)view->pending, count + 1, sizeof *pending);
+
+    view->served = served;
+    view->pending = pending;
+    view->served_count = view->pending_count = 0;
+    view->latest = c->baseline;
+    if (c->baseline >= view->window.floor)
+        served[view->served_count++] = c->baseline;
+    for (const struct migration *m = c->migrations; m; m = above(m)) {
+        if (is_served(m) && m->version >= view->window.floor)
+            served[view->served_count++] = m->version;
+        else if (is_pending(m))
+            pending[view->pending_count++] = m->version;
+        if (m->version > view->latest)
+            view->latest = m->version;
+    }
+}
+
+/* ---- facts of one migration ---- */
+
+bool migration_has_steps(const struct migration *m, enum plan_section section)
+{
+    for (size_t i = 0; i < m->step_count; i++)
+        if (m->steps[i].section == section)
+            return true;
+    return false;
+}
+
+static bool any_step_done(const struct migration *m, enum plan_section section)
+{
+    for (size_t i = 0; i < m->step_count; i++)
+        if (m->steps[i].section == section && m->steps[i].state == STEP_DONE)
+            return true;
+    return false;
+}
+
+struct step *migration_next_step(struct migration *m, enum plan_section section)
+{
+    for (size_t i = 0; i < m->step_count; i++)
+        if (m->steps[i].section == section && m->steps[i].state != STEP_DONE)
+            return &m->steps[i];
+    return NULL;
+}
+
+enum plan_section migration_section(const struct migration *m)
+{
+    static const enum plan_section sections[PHASES] = {
+        [PHASE_QUEUED] = PLAN_SECTIONS,      [PHASE_EXPANDING] = PLAN_EXPAND,
+        [PHASE_BACKFILLING] = PLAN_BACKFILL, [PHASE_EXPANDED] = PLAN_SECTIONS,
+        [PHASE_CONTRACTING] = PLAN_CONTRACT, [PHASE_COMPLETE] = PLAN_SECTIONS,
+        [PHASE_UNDOING] = PLAN_UNDO,         [PHASE_UNDONE] = PLAN_SECTIONS,
+        [PHASE_CANCELLED] = PLAN_SECTIONS,
+    };
+    return sections[m->phase];
+}
+
+unsigned migration_facts(const struct coordinator *c, const struct migration *m)
+{
+    const struct window *window = &c->view.window;
+    enum plan_section section = migration_section(m);
+    const struct {
+        bool holds;
+        unsigned fact;
+    } facts[] = {
+        {migration_has_steps(m, PLAN_BACKFILL), FACT_BACKFILL},
+        {migration_has_steps(m, PLAN_CONTRACT), FACT_CONTRACT},
+        {m->has_section[PLAN_UNDO], FACT_UNDO},
+        {section != PLAN_SECTIONS && any_step_done(m, section), FACT_COMMITTED},
+        {m->failed, FACT_FAILED},
+        {m->running, FACT_RUNNING},
+        {migration_later(m) == 0, FACT_NEWEST},
+        {window->contracting == m->version || window->undoing == m->version, FACT_FENCED},
+        {window_serves(&c->view, m->version), FACT_SERVED},
+    };
+    unsigned bits = 0;
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        if (facts[i].holds)
+            bits |= facts[i].fact;
+    return bits;
+}

@@ -1,0 +1,277 @@
+/* What is done next: the scheduler of migrations, and the gate's passage from fence to verification.
+ * A contract that is ready goes before a queued expand; contracts and expands run in version order. */
+#include "state.h"
+
+#include <schemagate/base/failpoint.h>
+#include <schemagate/base/log.h>
+#include <schemagate/base/memory.h>
+
+#include <stdlib.h>
+
+/* ---- transitions through the store ---- */
+
+struct transition_intent {
+    struct intent intent;
+    int64_t version;
+    enum machine_event event;
+    struct migration_error *error;
+    struct transition transition;
+};
+
+static void transition_release(struct intent *intent)
+{
+    struct transition_intent *t = (struct transition_intent *)intent;
+    migration_error_free(t->error);
+}
+
+static bool gate_is_open(const struct coordinator *c, const struct migration *m)
+{
+    struct gate_facts facts;
+    facts_of_memory(c, m, &facts);
+    return gate_evaluate(&facts, NULL, NULL) == 0;
+}
+
+/* Only the first of several tries of the same thing is told. */
+static bool is_repetition(const struct migration *m, enum machine_event event)
+{
+    bool at_gate = event == EVENT_GATE_OPEN || event == EVENT_HOLD_FOUND;
+    return (at_gate && m->attempt > 0) || (event == EVENT_TRY_FAILED && m->attempt > 1);
+}
+
+static bool decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
+{
+    struct transition_intent *t = (struct transition_intent *)intent;
+    const struct migration *m = migrations_find(c, t->version);
+    const char *refusal;
+
+    if (!m || (t->event == EVENT_GATE_OPEN && !gate_is_open(c, m)) ||
+        !transition_prepare(c, m, t->event, &t->transition, &refusal)) {
+        c->rollout.busy = false;
+        return false;
+    }
+    t->transition.error = t->error;
+    t->transition.quiet = is_repetition(m, t->event);
+    transition_write(c, m, &t->transition, changes);
+    if (t->event == EVENT_GATE_OPEN && !t->transition.quiet)
+        changes_event(changes, &(struct change_event){
+                                   .kind = "gate.opened",
+                                   .version = m->version,
+                                   .data = json_pack("{s:s, s:I, s:I}", "evidence", "reported",
+                                                     "generation", (json_int_t)c->generation, "epoch",
+                                                     (json_int_t)c->term.epoch)});
+    if (t->event == EVENT_HOLD_FOUND && !t->transition.quiet)
+        changes_event(changes, &(struct change_event){.kind = "gate.closed", .version = m->version});
+    return true;
+}
+
+static void verify(struct coordinator *c, struct migration *m);
+
+static void apply(struct coordinator *c, struct intent *intent)
+{
+    struct transition_intent *t = (struct transition_intent *)intent;
+    struct migration *m = migrations_find(c, t->version);
+
+    c->rollout.busy = false;
+    t->error = NULL; /* the migration has it now */
+    transition_apply(c, m, &t->transition);
+    if (t->event == EVENT_STEP_FAILED || t->transition.step.action == ACTION_UNFENCE)
+        m->attempt = t->event == EVENT_TRY_FAILED ? m->attempt : 0;
+    if (t->event == EVENT_HOLD_FOUND && t->transition.step.action == ACTION_BACK_OFF) {
+        m->attempt++;
+        m->next_try_boot = coordinator_now(c).boot_ms + c->config->migration.retry_max_ms;
+    }
+    if (t->transition.step.action == ACTION_FENCE)
+        verify(c, m);
+}
+
+static const struct intent_kind transition_kind = {
+    .exclusive = true, .decide = decide, .apply = apply, .release = transition_release};
+
+void rollout_transition(struct coordinator *c, const struct migration *m, enum machine_event event,
+                        struct migration_error *error)
+{
+    struct transition_intent *t = memory_new(sizeof *t);
+    t->intent.kind = &transition_kind;
+    t->version = m->version;
+    t->event = event;
+    t->error = error;
+    c->rollout.busy = true;
+    journal_add(c, &t->intent);
+}
+
+/* ---- behind the fence ---- */
+
+struct verification {
+    struct coordinator *c;
+    int64_t version;
+    unsigned term;
+};
+
+static void verified(void *context, const json_t *fleet)
+{
+    struct verification v = *(struct verification *)context;
+    struct coordinator *c = v.c;
+
+    free(context);
+    if (v.term != c->rollout.term)
+        return;
+    struct migration *m = migrations_find(c, v.version);
+    c->rollout.busy = false;
+    if (!fleet || !m) {
+        c->env.world_ops->restart_term(c->env.world, "the store session was lost");
+        return;
+    }
+    failpoint(m->phase == PHASE_CONTRACTING ? "contract-verified" : "undo-verified");
+    if (!gate_is_open(c, m)) {
+        rollout_transition(c, m, EVENT_HOLD_FOUND, NULL);
+    } else if (facts_verify(c, m, fleet) > 0) {
+        /* PostgreSQL knows a replica that memory does not: memory is read in anew. */
+        log_warn("the registry in PostgreSQL differs from the one in memory",
+                 LOG_NUMBER("version", m->version));
+        rollout_transition(c, m, EVENT_HOLD_FOUND, NULL);
+        c->rollout.reread = true;
+    } else {
+        run_start(c, m);
+    }
+}
+
+static void verify(struct coordinator *c, struct migration *m)
+{
+    struct verification *v = memory_new(sizeof *v);
+    *v = (struct verification){c, m->version, c->rollout.term};
+    c->rollout.busy = true;
+    failpoint(m->phase == PHASE_CONTRACTING ? "contract-fenced" : "undo-fenced");
+    c->env.store_ops->verify(c->env.store, verified, v);
+}
+
+/* ---- what is next ---- */
+
+static bool may_work(const struct coordinator *c, const struct migration *m)
+{
+    return !m->failed && !m->paused && !c->pause.paused && !m->running &&
+           m->next_try_boot <= coordinator_now(c).boot_ms;
+}
+
+static bool is_fenced(const struct coordinator *c, const struct migration *m)
+{
+    return c->view.window.contracting == m->version || c->view.window.undoing == m->version;
+}
+
+/* A contract or undo of which a part is committed goes on, behind its closed admission. */
+static bool go_on_fenced(struct coordinator *c, struct migration *m)
+{
+    if (!is_fenced(c, m) || !may_work(c, m))
+        return false;
+    verify(c, m);
+    return true;
+}
+
+static bool pass_gate(struct coordinator *c, struct migration *m)
+{
+    enum gate_kind kind;
+    struct gate_facts facts;
+
+    if (is_fenced(c, m) || m->phase == PHASE_CONTRACTING || !migration_gate_kind(m, &kind))
+        return false;
+    facts_of_memory(c, m, &facts);
+    if (kind == GATE_CONTRACT)
+        soak_follow(c, m, &facts);
+    if (!may_work(c, m) || gate_evaluate(&facts, NULL, NULL) > 0)
+        return false;
+    rollout_transition(c, m, EVENT_GATE_OPEN, NULL);
+    return true;
+}
+
+static bool requirement_is_met(const struct coordinator *c, const struct migration *m)
+{
+    const struct migration *needed = migrations_find(c, m->requires);
+    return m->requires == 0 || (needed ? needed->phase == PHASE_COMPLETE : m->requires <= c->baseline);
+}
+
+static bool expand(struct coordinator *c, struct migration *m)
+{
+    if (!may_work(c, m))
+        return false;
+    if (m->phase != PHASE_QUEUED)
+        run_start(c, m);
+    else if (requirement_is_met(c, m))
+        rollout_transition(c, m, EVENT_TURN, NULL);
+    else
+        return false;
+    return true;
+}
+
+/* The only one whose expand or backfill may run: the lowest that is not expanded. */
+static struct migration *next_to_expand(const struct coordinator *c)
+{
+    struct migration *candidate = NULL;
+    for (struct migration *m = c->migrations; m; m = m->by_version.next) {
+        if (m->phase == PHASE_UNDOING)
+            return NULL;
+        bool unexpanded = m->phase == PHASE_QUEUED || m->phase == PHASE_EXPANDING ||
+                          m->phase == PHASE_BACKFILLING;
+        if (unexpanded && !candidate)
+            candidate = m;
+    }
+    return candidate;
+}
+
+static bool begin_something(struct coordinator *c)
+{
+    static bool (*const duties[])(struct coordinator *, struct migration *) = {go_on_fenced, pass_gate};
+
+    for (size_t i = 0; i < sizeof duties / sizeof *duties; i++)
+        for (struct migration *m = c->migrations; m; m = m->by_version.next)
+            if (!phase_is_final(m->phase) && duties[i](c, m))
+                return true;
+    struct migration *m = next_to_expand(c);
+    return m && expand(c, m);
+}
+
+/* ---- when to look again ---- */
+
+static void earlier_of(int64_t *at, int64_t candidate)
+{
+    if (candidate > 0 && (*at == 0 || candidate < *at))
+        *at = candidate;
+}
+
+static void ask_to_be_woken(const struct coordinator *c)
+{
+    const struct replica *earliest = registry_earliest(&c->registry);
+    int64_t at = earliest ? earliest->deadline_boot : 0, now = coordinator_now(c).boot_ms;
+
+    for (const struct migration *m = c->migrations; m; m = m->by_version.next) {
+        struct gate_facts facts;
+        if (phase_is_final(m->phase))
+            continue;
+        if (m->next_try_boot > now)
+            earlier_of(&at, m->next_try_boot);
+        if (m->phase != PHASE_EXPANDED)
+            continue;
+        facts_of_memory(c, m, &facts);
+        earlier_of(&at, soak_end_boot(m, &facts));
+    }
+    if (at)
+        c->env.world_ops->wake_at(c->env.world, at);
+}
+
+void rollout_advance(struct coordinator *c)
+{
+    if (c->role == ROLE_LEADER && c->rollout.reread && !c->rollout.busy) {
+        c->rollout.reread = false;
+        c->env.world_ops->restart_term(c->env.world, "the registry has to be read in anew");
+        return;
+    }
+    if (c->role == ROLE_LEADER && !c->rollout.busy && !c->journal.exclusive)
+        begin_something(c);
+    ask_to_be_woken(c);
+}
+
+void rollout_reset(struct coordinator *c)
+{
+    run_free(c->rollout.run);
+    c->rollout = (struct rollout){.term = c->rollout.term + 1};
+    for (struct migration *m = c->migrations; m; m = m->by_version.next)
+        m->running = false;
+}

@@ -1,0 +1,245 @@
+/* One transaction of a migration's phase: its SQL, its steps, the window and the events are committed
+ * together by the executor. */
+#include "record.h"
+#include "state.h"
+
+#include <schemagate/base/log.h>
+#include <schemagate/base/memory.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct completion {
+    struct coordinator *c;
+    unsigned term;
+};
+
+void run_free(struct run *run)
+{
+    if (!run)
+        return;
+    changes_free(&run->changes);
+    free(run->statements);
+    free(run->transition);
+    free(run);
+}
+
+/* ---- preparing ---- */
+
+/* The steps from `first` on that share its transaction. */
+static size_t group_size(const struct migration *m, const struct step *first)
+{
+    const struct step *end = m->steps + m->step_count, *step = first;
+    while (step < end && step->section == first->section && step->transaction == first->transaction)
+        step++;
+    return (size_t)(step - first);
+}
+
+static bool is_last(const struct migration *m, const struct run *run)
+{
+    const struct step *next = run->steps + run->step_count;
+    return run->step_count == 0 || next == m->steps + m->step_count || next->section != run->section;
+}
+
+static void collect_statements(const struct coordinator *c, struct migration *m, struct run *run)
+{
+    run->statements = memory_new((run->step_count + 1) * sizeof *run->statements);
+    for (size_t i = 0; i < run->step_count; i++) {
+        struct step *step = &run->steps[i];
+        step->attempts++;
+        step->started_wall = coordinator_now(c).wall_ms;
+        run->statements[i] =
+            (struct execution_statement){step->sql, step->line, step->column, step->number};
+        changes_row(&run->changes, "steps", record_step(m->version, step, STEP_DONE));
+    }
+}
+
+static struct run *prepare(const struct coordinator *c, struct migration *m)
+{
+    struct run *run = memory_new(sizeof *run);
+    struct step *first = migration_next_step(m, migration_section(m));
+    const char *refusal;
+
+    run->version = m->version;
+    run->section = migration_section(m);
+    run->steps = first;
+    run->step_count = first ? group_size(m, first) : 0;
+    run->transition = memory_new(sizeof *run->transition);
+    if (!transition_prepare(c, m, is_last(m, run) ? EVENT_PHASE_DONE : EVENT_STEP_DONE,
+                            run->transition, &refusal)) {
+        log_error("a phase that cannot end", LOG_NUMBER("version", m->version),
+                  LOG_TEXT("because", refusal));
+        abort();
+    }
+    run->transition->quiet = run->transition->event == EVENT_STEP_DONE;
+    collect_statements(c, m, run);
+    transition_write(c, m, run->transition, &run->changes);
+    return run;
+}
+
+/* ---- its end ---- */
+
+static char *copy_or_null(const char *text)
+{
+    return text && *text ? memory_copy(text) : NULL;
+}
+
+static struct migration_error *error_of(const struct run *run, const struct execution_error *from)
+{
+    struct migration_error *error = memory_new(sizeof *error);
+    error->section = run->section;
+    error->step = from->step;
+    memcpy(error->sqlstate, from->sqlstate, sizeof error->sqlstate);
+    error->message = memory_copy(from->message ? from->message : "");
+    error->detail = copy_or_null(from->detail);
+    error->hint = copy_or_null(from->hint);
+    error->context = copy_or_null(from->context);
+    error->line = from->line;
+    error->column = from->column;
+    return error;
+}
+
+static void succeeded(struct coordinator *c, struct migration *m, struct run *run,
+                      const struct execution_result *result)
+{
+    for (size_t i = 0; i < run->step_count; i++) {
+        run->steps[i].state = STEP_DONE;
+        if (i < result->seconds_count)
+            run->steps[i].seconds = result->seconds[i];
+    }
+    m->attempt = 0;
+    m->next_try_boot = m->next_try_wall = 0;
+    c->generation = result->commit.generation;
+    term_note_events(c, &run->changes, &result->commit);
+    enum phase before = m->phase;
+    transition_apply(c, m, run->transition);
+    if (before == PHASE_CONTRACTING && m->phase == PHASE_COMPLETE)
+        c->counts.contracts++;
+    if (!phase_is_expanded(before) && phase_is_expanded(m->phase))
+        c->counts.expands++;
+}
+
+static void failed(struct coordinator *c, struct migration *m, const struct run *run,
+                   struct migration_error *error)
+{
+    if (error->step > 0)
+        for (size_t i = 0; i < run->step_count; i++)
+            if (run->steps[i].number == error->step)
+                run->steps[i].state = STEP_FAILED;
+    log_warn("migration failed", LOG_NUMBER("version", m->version),
+             LOG_TEXT("section", plan_section_name(run->section)), LOG_NUMBER("step", error->step),
+             LOG_TEXT("sqlstate", error->sqlstate), LOG_TEXT("message", error->message));
+    rollout_transition(c, m, EVENT_STEP_FAILED, error);
+}
+
+static void try_again(struct coordinator *c, struct migration *m, const struct run *run,
+                      const struct execution_error *from)
+{
+    const struct retry_policy policy = {
+        .first_ms = c->config->migration.retry_first_ms,
+        .max_ms = c->config->migration.retry_max_ms,
+        .for_ms = c->config->migration.retry_for_seconds * 1000,
+    };
+    struct instant now = coordinator_now(c);
+    int64_t delay = retry_delay_ms(&policy, m->attempt, now.boot_ms - m->first_try_boot,
+                                   c->env.world_ops->chance(c->env.world));
+
+    c->counts.tries_failed++;
+    if (delay < 0) {
+        failed(c, m, run, error_of(run, from));
+        return;
+    }
+    m->next_try_boot = now.boot_ms + delay;
+    m->next_try_wall = now.wall_ms + delay;
+    log_debug("try failed", LOG_NUMBER("version", m->version), LOG_NUMBER("attempt", m->attempt),
+              LOG_TEXT("sqlstate", from->sqlstate), LOG_NUMBER("next_in_ms", delay));
+    bool fenced = c->view.window.contracting || c->view.window.undoing;
+    if (fenced || m->attempt == 1)
+        rollout_transition(c, m, EVENT_TRY_FAILED, NULL);
+}
+
+static void cancelled(struct coordinator *c, struct migration *m, const struct run *run,
+                      const struct execution_error *from)
+{
+    struct migration_error *error = error_of(run, from);
+    memory_replace(&error->message, "cancelled by an operator");
+    if (c->role == ROLE_LEADER)
+        failed(c, m, run, error);
+    else
+        migration_error_free(error); /* stopping: the next term takes it up again */
+}
+
+static void finish(struct coordinator *c, struct run *run, const struct execution_result *result)
+{
+    struct migration *m = migrations_find(c, run->version);
+
+    m->running = false;
+    switch (result->status) {
+    case EXECUTION_DONE:
+        succeeded(c, m, run, result);
+        break;
+    case EXECUTION_TRY_AGAIN:
+        try_again(c, m, run, &result->error);
+        break;
+    case EXECUTION_CANCELLED:
+        cancelled(c, m, run, &result->error);
+        break;
+    case EXECUTION_FAILED:
+        failed(c, m, run, error_of(run, &result->error));
+        break;
+    case EXECUTION_FENCED:
+        c->env.world_ops->restart_term(c->env.world, "another daemon has taken over");
+        break;
+    case EXECUTION_UNKNOWN:
+        c->env.world_ops->restart_term(c->env.world, "the coordinator session was lost");
+        break;
+    }
+}
+
+static void done(void *context, const struct execution_result *result)
+{
+    struct completion completion = *(struct completion *)context;
+    struct coordinator *c = completion.c;
+
+    free(context);
+    if (completion.term != c->rollout.term)
+        return;
+    struct run *run = c->rollout.run;
+    c->rollout.run = NULL;
+    c->rollout.busy = false;
+    finish(c, run, result);
+    run_free(run);
+    coordinator_changed(c);
+    rollout_advance(c);
+    coordinator_wake(c);
+}
+
+void run_start(struct coordinator *c, struct migration *m)
+{
+    struct completion *completion = memory_new(sizeof *completion);
+    struct run *run = prepare(c, m);
+
+    if (m->attempt++ == 0)
+        m->first_try_boot = coordinator_now(c).boot_ms;
+    m->next_try_boot = m->next_try_wall = 0;
+    m->running = true;
+    c->rollout.busy = true;
+    c->rollout.run = run;
+    *completion = (struct completion){c, c->rollout.term};
+    c->env.executor_ops->run(
+        c->env.executor,
+        &(struct execution){
+            .version = m->version,
+            .phase = plan_section_name(run->section),
+            .transactional = run->step_count == 0 || run->steps[0].transactional,
+            .statements = run->statements,
+            .statement_count = run->step_count,
+            .changes = changes_take(&run->changes),
+            .lock_timeout_ms = c->config->migration.lock_timeout_ms,
+            .statement_timeout_ms = c->config->migration.statement_timeout_ms,
+            .run_as = c->config->migration.run_as,
+        },
+        done, completion);
+    coordinator_changed(c);
+}

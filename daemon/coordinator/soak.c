@@ -1,0 +1,71 @@
+/* Soaking: how long no replica below a version has been there. What must survive a restart is stored as
+ * elapsed time; gaps lengthen it, never shorten it (DESIGN.md section 3). */
+#include "state.h"
+
+#include <schemagate/base/memory.h>
+
+/* Elapsed time is stored so often while it counts: a restart costs at most so much soak. */
+#define STORE_EVERY_MS 10000
+
+struct soak_intent {
+    struct intent intent;
+    int64_t version, elapsed_ms;
+};
+
+static bool decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
+{
+    const struct soak_intent *s = (const struct soak_intent *)intent;
+    if (!migrations_find(c, s->version))
+        return false;
+    changes_row(changes, "migrations",
+                json_pack("{s:I, s:I}", "version", (json_int_t)s->version, "soak_elapsed_ms",
+                          (json_int_t)s->elapsed_ms));
+    return true;
+}
+
+static void apply(struct coordinator *c, struct intent *intent)
+{
+    const struct soak_intent *s = (const struct soak_intent *)intent;
+    struct migration *m = migrations_find(c, s->version);
+    if (m)
+        m->soak_written_ms = s->elapsed_ms;
+}
+
+static const struct intent_kind soak_kind = {.exclusive = true, .decide = decide, .apply = apply};
+
+static void store(struct coordinator *c, const struct migration *m, int64_t elapsed_ms)
+{
+    struct soak_intent *s = memory_new(sizeof *s);
+    s->intent.kind = &soak_kind;
+    s->version = m->version;
+    s->elapsed_ms = elapsed_ms;
+    journal_add(c, &s->intent);
+}
+
+void soak_follow(struct coordinator *c, struct migration *m, const struct gate_facts *facts)
+{
+    int64_t now = coordinator_now(c).boot_ms;
+
+    if (gate_behind(facts) > 0) {
+        if (m->soak_stored_ms > 0 || m->soak_written_ms > 0)
+            store(c, m, 0);
+        m->soak_from_boot = m->soak_stored_ms = m->soak_written_ms = 0;
+        return;
+    }
+    if (m->soak_from_boot == 0)
+        m->soak_from_boot = now;
+    int64_t elapsed = m->soak_stored_ms + now - m->soak_from_boot;
+    if (elapsed < facts->soak_ms && elapsed >= m->soak_written_ms + STORE_EVERY_MS) {
+        m->soak_written_ms = elapsed;
+        store(c, m, elapsed);
+    }
+}
+
+int64_t soak_end_boot(const struct migration *m, const struct gate_facts *facts)
+{
+    if (m->soak_from_boot == 0 || facts->soak_elapsed_ms >= facts->soak_ms)
+        return 0;
+    int64_t end = m->soak_from_boot + facts->soak_ms - m->soak_stored_ms;
+    int64_t next_store = m->soak_from_boot + m->soak_written_ms - m->soak_stored_ms + STORE_EVERY_MS;
+    return next_store < end ? next_store : end;
+}

@@ -1,0 +1,160 @@
+/* The coordinator's own state; private to daemon/coordinator. */
+#ifndef COORDINATOR_STATE_H
+#define COORDINATOR_STATE_H
+
+#include "journal.h"
+#include "registry.h"
+
+#include <schemagate/coordinator/coordinator.h>
+#include <schemagate/core/retry.h>
+
+struct transition;
+
+/* One transaction of a migration's phase, while the executor is at work on it. */
+struct run {
+    int64_t version;
+    enum plan_section section;
+    struct step *steps; /* inside the migration */
+    size_t step_count;
+    struct transition *transition; /* owned: what follows from its success */
+    struct change_set changes;
+    struct execution_statement *statements; /* owned */
+};
+
+/* What goes on with the migrations; one thing at a time. */
+struct rollout {
+    bool busy; /* a transition, a verification or a run is under way */
+    bool reread;     /* memory differs from PostgreSQL: the term has to begin anew */
+    struct run *run; /* NULL: the executor is idle */
+    unsigned term;   /* callbacks of an earlier term are told by it */
+};
+
+struct coordinator {
+    const struct config *config;
+    struct environment env;
+
+    enum coordinator_role role;
+    struct term term;
+    char *trouble, *leader_url;
+
+    struct registry registry;
+    struct migration *migrations; /* uthash by_version, ascending */
+    int64_t baseline;
+    struct window_view view; /* arrays owned */
+    struct pause_note pause; /* strings owned */
+    int64_t generation, index;
+
+    struct journal journal;
+    struct rollout rollout;
+    struct loading *loading; /* a term that is being read in, or NULL */
+    struct coordinator_counts counts;
+};
+
+static inline struct instant coordinator_now(const struct coordinator *c)
+{
+    return c->env.world_ops->now(c->env.world);
+}
+
+static inline void coordinator_changed(const struct coordinator *c)
+{
+    c->env.world_ops->changed(c->env.world);
+}
+
+/* Asks for a tick in the next turn of the loop. */
+static inline void coordinator_wake(const struct coordinator *c)
+{
+    c->env.world_ops->wake(c->env.world);
+}
+
+/* ---- migrations.c: the collection, and what follows from it ---- */
+
+struct migration *migrations_find(const struct coordinator *c, int64_t version);
+void migrations_insert(struct coordinator *c, struct migration *m);
+void migrations_remove(struct coordinator *c, struct migration *m);
+void migration_free(struct migration *m);
+void migration_error_free(struct migration_error *error);
+/* Computes the served and the pending versions anew. */
+void migrations_refresh_view(struct coordinator *c);
+/* Bits of enum machine_fact. */
+unsigned migration_facts(const struct coordinator *c, const struct migration *m);
+/* The section that the phase runs; PLAN_SECTIONS: none. */
+enum plan_section migration_section(const struct migration *m);
+/* The first step of a section that is not done, or NULL. */
+struct step *migration_next_step(struct migration *m, enum plan_section section);
+bool migration_has_steps(const struct migration *m, enum plan_section section);
+/* The lowest open version below m; the lowest above m that is not undone or cancelled; 0: none. */
+int64_t migration_earlier(const struct migration *m);
+int64_t migration_later(const struct migration *m);
+
+/* ---- facts.c: what the gate is asked about ---- */
+
+/* True while m waits for a gate; *kind says for which. */
+bool migration_gate_kind(const struct migration *m, enum gate_kind *kind);
+/* From memory alone. */
+void facts_of_memory(const struct coordinator *c, const struct migration *m, struct gate_facts *facts);
+/* The number of holds with the fleet as PostgreSQL has it (struct store_ops, verify). */
+size_t facts_verify(const struct coordinator *c, const struct migration *m, const json_t *fleet);
+int64_t app_min_replicas(const struct coordinator *c, const struct application *app);
+
+/* ---- lease.c ---- */
+
+/* Leases that have run out. */
+void replicas_expire(struct coordinator *c);
+/* The window has changed: waiting replicas may be admitted. */
+void replicas_admit_waiting(struct coordinator *c);
+int64_t replica_lease_end(const struct replica *r);
+/* When a replica that is lost now is assumed to be gone; 0: never. */
+int64_t replica_assume_at(const struct coordinator *c);
+json_t *replica_note(const struct replica *r); /* data of its events */
+
+/* ---- rollout.c: what is done next ---- */
+
+/* Looks for something to do, and asks to be woken for what is due later. Call it whenever something that
+ * a decision depends on has changed. */
+void rollout_advance(struct coordinator *c);
+/* Commits m's transition by `event`; error (taken over) may be NULL. Until it is applied nothing else is
+ * begun. */
+void rollout_transition(struct coordinator *c, const struct migration *m, enum machine_event event,
+                        struct migration_error *error);
+/* Forgets what was under way in a term that is over. */
+void rollout_reset(struct coordinator *c);
+
+/* ---- run.c: one transaction through the executor ---- */
+
+void run_start(struct coordinator *c, struct migration *m);
+void run_free(struct run *run);
+
+/* ---- soak.c ---- */
+
+/* Counts the time without a replica below m; facts are of memory. */
+void soak_follow(struct coordinator *c, struct migration *m, const struct gate_facts *facts);
+/* When the soak of m ends; 0: it does not soak. */
+int64_t soak_end_boot(const struct migration *m, const struct gate_facts *facts);
+
+/* ---- transition.c: one function changes a phase ---- */
+
+struct transition {
+    enum machine_event event;
+    struct machine_step step;
+    struct migration_error *error; /* owned, or NULL */
+    const char *actor, *reason;    /* borrowed */
+    bool quiet;                    /* no event: a further try of the same thing */
+    bool window_changes;
+    struct window window;          /* after it */
+};
+
+/* Finds the row and what the window becomes. Returns false with *refusal. */
+bool transition_prepare(const struct coordinator *c, const struct migration *m,
+                        enum machine_event event, struct transition *t, const char **refusal);
+void transition_write(const struct coordinator *c, const struct migration *m,
+                      const struct transition *t, struct change_set *changes);
+/* After the commit; takes over t->error. */
+void transition_apply(struct coordinator *c, struct migration *m, struct transition *t);
+
+/* ---- term.c ---- */
+
+/* Ids of committed events: raises the index of what they are about. */
+void term_note_events(struct coordinator *c, const struct change_set *changes,
+                      const struct commit_result *result);
+
+#endif
