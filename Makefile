@@ -172,6 +172,8 @@ bench: | deps
 run-bench: $(BINARY) $(call programs,bench)
 	@$(call environment,bench) tests/bench/run
 
+include tests/fuzz/Makefile
+
 # ---- Lint -----------------------------------------------------------------------------------------
 
 # What each folder may include of the others: dependencies point one way (docs/architecture.md).
@@ -276,6 +278,7 @@ help:
 	@echo "make lint                compilers, cppcheck, shellcheck, include direction, generated files"
 	@echo "make demo [KEEP=1]       a rolling deployment that drops a column, for real"
 	@echo "make bench               measurements (docs/benchmarks.md)"
+	@echo "make fuzz                random bytes for what reads foreign text (FUZZ_SECONDS=60)"
 	@echo "make golden              write the generated files anew"
 	@echo "make install             DESTDIR= PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR)"
 	@echo "make clean"
