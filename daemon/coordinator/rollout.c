@@ -174,8 +174,6 @@ static bool pass_gate(struct coordinator *c, struct migration *m)
     if (is_fenced(c, m) || m->phase == PHASE_CONTRACTING || !migration_gate_kind(m, &kind))
         return false;
     facts_of_memory(c, m, &facts);
-    if (kind == GATE_CONTRACT)
-        soak_follow(c, m, &facts);
     if (!may_work(c, m) || gate_evaluate(&facts, NULL, NULL) > 0)
         return false;
     rollout_transition(c, m, EVENT_GATE_OPEN, NULL);
@@ -256,8 +254,22 @@ static void ask_to_be_woken(const struct coordinator *c)
         c->env.world_ops->wake_at(c->env.world, at);
 }
 
+/* Also while something else runs for hours: an old replica that comes and goes begins the soak anew. */
+static void follow_soaks(struct coordinator *c)
+{
+    for (struct migration *m = c->migrations; m; m = m->by_version.next) {
+        struct gate_facts facts;
+        if (m->phase != PHASE_EXPANDED)
+            continue;
+        facts_of_memory(c, m, &facts);
+        soak_follow(c, m, &facts);
+    }
+}
+
 void rollout_advance(struct coordinator *c)
 {
+    if (c->role == ROLE_LEADER)
+        follow_soaks(c);
     if (c->role == ROLE_LEADER && c->rollout.reread && !c->rollout.busy) {
         c->rollout.reread = false;
         c->env.world_ops->restart_term(c->env.world, "the registry has to be read in anew");

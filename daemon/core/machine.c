@@ -34,7 +34,7 @@ struct row {
 static const struct row rows[] = {
     {PHASE_QUEUED, EVENT_TURN, 0, FAILED, PHASE_EXPANDING, KEEPS, ACTION_RUN,
      "every version before it is expanded"},
-    {PHASE_QUEUED, EVENT_CORRECTED, 0, 0, PHASE_QUEUED, CLEARS, ACTION_NONE,
+    {PHASE_QUEUED, EVENT_CORRECTED, FAILED, 0, PHASE_QUEUED, CLEARS, ACTION_NONE,
      "nothing of it has run: the corrected plan takes its place"},
     {PHASE_QUEUED, EVENT_APPROVE, 0, 0, PHASE_QUEUED, KEEPS, ACTION_NONE, "approved"},
     {PHASE_QUEUED, EVENT_PAUSE, 0, 0, PHASE_QUEUED, KEEPS, ACTION_NONE, "paused"},
@@ -239,7 +239,9 @@ static const struct {
     [EVENT_TRY_FAILED] = {"try-failed", "nothing of it is running"},
     [EVENT_STEP_FAILED] = {"step-failed", "nothing of it is running"},
     [EVENT_RECOVERED] = {"recovered", "there is nothing to recover"},
-    [EVENT_CORRECTED] = {"corrected", "part of it has run, or it is undone: use a new version"},
+    [EVENT_CORRECTED] = {"corrected",
+                         "only what was cancelled, or failed before anything was committed, can be "
+                         "submitted again with another text: use a new version"},
     [EVENT_APPROVE] = {"approve", "it has ended: there is nothing to approve"},
     [EVENT_PAUSE] = {"pause", "it has ended: there is nothing to pause"},
     [EVENT_RESUME] = {"resume", "it has ended: there is nothing to resume"},
