@@ -18,6 +18,7 @@
 #define TICK_MS 1000
 #define TRIES 4
 #define RETRY_AFTER_MAX_MS 3000
+#define POLL_LEAST_MS 100 /* between two long polls, where a server does not hold its answers */
 
 struct client {
     struct transport transport;
@@ -26,6 +27,7 @@ struct client {
     int interrupted;
     client_tick *tick;
     void *tick_context;
+    int64_t polled_ms; /* when the last long poll was sent */
 };
 
 struct client *client_open(const struct connection *connection) {
@@ -113,6 +115,10 @@ static bool worth_another_try(const struct reply *reply, int tries) {
 void client_exchange(struct client *client, const char *method, const char *path, json_t *body,
                      int64_t wait_ms, struct reply *reply) {
     struct request request = {method, path, body, (long)(wait_ms + ANSWER_TIMEOUT_MS)};
+    if (wait_ms) {
+        client_pause(client, client->polled_ms + POLL_LEAST_MS - clock_sample().boot_ms);
+        client->polled_ms = clock_sample().boot_ms;
+    }
     for (int tries = 1;; tries++) {
         struct exchange exchange;
         bool begun = exchange_begin(&exchange, &client->transport, &request);

@@ -1,0 +1,435 @@
+/* `schemagate run` as a process: signals, exit codes, the tree that it brings down, what it says to a
+ * daemon. The daemon is a fake: no database is involved in any of this. */
+#include "cli_fake.h"
+
+#include <schemagate/cli/cli.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define WORDS_MAX 40
+
+/* Starts `schemagate run --app web --instance a` with those words; output and errors go to files. */
+#define START(fake, ...) start(fake, (const char *const[]){__VA_ARGS__, NULL})
+#define RUN(fake, ...) process_code(process_wait(START(fake, __VA_ARGS__), PATIENCE_MS))
+
+static pid_t start(struct fake *fake, const char *const words[])
+{
+    char *lock = fake_file(fake, "default-lock");
+    const char *arguments[WORDS_MAX] = {getenv("SCHEMAGATE_BINARY"), "run", "--app", "web", "--instance", "a",
+                                        "--lock-file", lock};
+    size_t count = 8;
+    while (*words && count + 1 < WORDS_MAX)
+        arguments[count++] = *words++;
+    char *output = fake_file(fake, "output"), *errors = fake_file(fake, "errors"), folder[128];
+    snprintf(folder, sizeof(folder), "F=%s", fake->scratch.path);
+    pid_t pid = process_start(
+        &(struct process_options){.arguments = arguments,
+                                  .output = output,
+                                  .errors = errors,
+                                  .death_signal = SIGTERM,
+                                  .environment = (const char *[]){fake->address, folder, "XDG_RUNTIME_DIR",
+                                                                  "SCHEMAGATE_TOKEN_FILE", "PGAPPNAME", NULL}});
+    free(output);
+    free(errors);
+    free(lock);
+    return pid;
+}
+
+static pid_t read_pid(const struct fake *fake, const char *name)
+{
+    fake_wait_says(fake, name, "\n");
+    char *text = fake_read(fake, name);
+    pid_t pid = (pid_t)atoi(text);
+    free(text);
+    return pid;
+}
+
+static bool is_alive(pid_t pid)
+{
+    char path[64], text[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    const char *name_end = length > 0 ? strrchr(text, ')') : NULL;
+    return name_end && name_end[2] != 'Z';
+}
+
+static void wait_dead(pid_t pid)
+{
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
+    while (is_alive(pid)) {
+        if (test_now_ms() > deadline)
+            test_fail("process %d lives on", (int)pid);
+        test_pause();
+    }
+}
+
+static void the_exit_code_is_the_commands(void **state)
+{
+    struct fake *fake = *state;
+    struct fake_request hello, goodbye;
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "true"), 0);
+    assert_true(fake_request(fake, "PUT", "?wait=60", 0, &hello));
+    json_t *incarnation = fake_member(&hello, "incarnation");
+    assert_true(fake_request(fake, "DELETE", json_string_value(incarnation), 0, &goodbye));
+    json_decref(incarnation);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "sh", "-c", "exit 7"), 7);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "sh", "-c", "kill -INT $$"), 128 + SIGINT);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "/nonesuch"), CLI_NOT_FOUND);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "nonesuch"), CLI_NOT_FOUND);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "/etc/passwd"), CLI_NOT_EXECUTABLE);
+    assert_int_equal(fake_count(fake, "PUT", "/replicas/a"), 6);
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 6);
+}
+
+static void usage_is_checked_before_anything_is_asked(void **state)
+{
+    struct fake *fake = *state;
+    assert_int_equal(RUN(fake, "--schema", "2..1", "--", "true"), CLI_USAGE);
+    assert_int_equal(RUN(fake, "--", "true"), CLI_USAGE);
+    assert_int_equal(RUN(fake, "--schema", "1..2"), CLI_USAGE);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--instance", "a/b", "--", "true"), CLI_USAGE);
+    assert_int_equal(RUN(fake, "--schema-from", "/nonesuch", "--min", "1", "--", "true"), CLI_USAGE);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--lease", "20", "--on-lost", "exit", "--", "true"), CLI_USAGE);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--lock-file", "/nonesuch/lock", "--", "true"), CLI_USAGE);
+    assert_int_equal(fake_count(fake, "PUT", ""), 0);
+}
+
+static void the_registration_carries_what_was_said(void **state)
+{
+    struct fake *fake = *state;
+    struct fake_request hello;
+    free(scratch_write(&fake->scratch, "41_one.sql", "-- schemagate: expand\n"));
+    free(scratch_write(&fake->scratch, "V043__two.up.sql", "\xef\xbb\xbf-- schemagate: expand\r\n"));
+    char *folder = fake_file(fake, "release");
+    char command[256];
+    snprintf(command, sizeof(command), "mkdir %s && cp %s/*.sql %s", folder, fake->scratch.path, folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(RUN(fake, "--schema-from", folder, "--min", "40", "--release", "web@9f3", "--lease", "60",
+                         "--on-lost", "exit", "--", "true"),
+                     0);
+    assert_true(fake_request(fake, "PUT", "/replicas/a", 0, &hello));
+    json_t *body = json_loads(hello.body, 0, NULL), *knows = json_object_get(body, "knows");
+    assert_int_equal(json_integer_value(json_object_get(body, "min")), 40);
+    assert_int_equal(json_integer_value(json_object_get(body, "max")), 43);
+    assert_int_equal(json_integer_value(json_object_get(body, "lease_seconds")), 60);
+    assert_string_equal(json_string_value(json_object_get(body, "release")), "web@9f3");
+    assert_string_equal(json_string_value(json_object_get(body, "application_name")), "a");
+    assert_string_equal(json_string_value(json_object_get(body, "on_lost")), "exit");
+    assert_true(json_is_false(json_object_get(body, "predecessor_ended")));
+    assert_int_equal(json_object_size(knows), 2);
+    assert_string_equal(json_string_value(json_object_get(knows, "41")),
+                        json_string_value(json_object_get(knows, "43")));
+    json_decref(body);
+    free(folder);
+}
+
+static void the_command_starts_clean(void **state)
+{
+    struct fake *fake = *state;
+    char *token = scratch_write(&fake->scratch, "token", "very-secret\n");
+    struct fake_request hello;
+    signal(SIGHUP, SIG_IGN);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--token-file", token, "--", "sh", "-c",
+                         "env >$F/env; grep -E 'Sig(Blk|Ign)' /proc/self/status >$F/signals; ps -o pgid= -p $$ >$F/group; "
+                         "echo $$ >>$F/group"),
+                     0);
+    signal(SIGHUP, SIG_DFL);
+    assert_true(fake_request(fake, "PUT", "/replicas/a", 0, &hello));
+    assert_string_equal(hello.authorization, "Bearer very-secret");
+    assert_true(fake_says(fake, "env", "PGAPPNAME=a\n"));
+    assert_true(fake_says(fake, "env", "SCHEMAGATE_SCHEMA=1..2\n"));
+    assert_true(fake_says(fake, "env", "SCHEMAGATE_PROTECTED=yes\n"));
+    assert_false(fake_says(fake, "env", "TOKEN"));
+    assert_false(fake_says(fake, "env", "secret"));
+    assert_true(fake_says(fake, "signals", "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"));
+    char *group = fake_read(fake, "group");
+    char *process;
+    long leader = strtol(group, &process, 10);
+    assert_int_equal(leader, strtol(process, NULL, 10));
+    free(group);
+    free(token);
+}
+
+static void descriptors_are_not_leaked(void **state)
+{
+    struct fake *fake = *state;
+    int ours = open("/dev/null", O_RDWR);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--lock-file", "/dev/zero", "--", "sh", "-c",
+                         "ls -l /proc/self/fd >$F/descriptors"),
+                     0);
+    char *text = fake_read(fake, "descriptors");
+    assert_non_null(strstr(text, "/dev/null"));
+    assert_non_null(strstr(text, "/dev/zero")); /* the lock */
+    assert_null(strstr(text, "signalfd"));
+    assert_null(strstr(text, "timerfd"));
+    assert_null(strstr(text, "eventpoll"));
+    free(text);
+    close(ours);
+}
+
+/* A grandchild in a session of its own, deaf to SIGTERM, is part of the tree: the lease is renewed until
+ * it has ended, and only then comes the goodbye. */
+static void sigterm_drains_the_whole_tree(void **state)
+{
+    struct fake *fake = *state;
+    struct fake_request goodbye;
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c",
+                      "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while [ ! -e $F/end ]; do sleep 0.05; "
+                      "done; echo over >$F/over' & trap 'exit 9' TERM; while :; do sleep 0.05; done");
+    pid_t grandchild = read_pid(fake, "grandchild");
+    kill(pid, SIGTERM);
+    size_t before = fake_count(fake, "POST", "/renew");
+    fake_wait(fake, "POST", "/renew", before + 4);
+    assert_true(is_alive(grandchild));
+    assert_int_equal(fake_count(fake, "DELETE", ""), 0);
+    free(scratch_write(&fake->scratch, "end", ""));
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 9);
+    assert_true(fake_says(fake, "over", "over"));
+    assert_true(fake_request(fake, "DELETE", "/replicas/a", 0, &goodbye));
+}
+
+static void what_outlives_kill_after_is_killed(void **state)
+{
+    struct fake *fake = *state;
+    pid_t pid = START(fake, "--kill-after", "0.3", "--schema", "1..2", "--", "sh", "-c",
+                      "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while :; do sleep 0.05; done' & "
+                      "trap '' TERM; while :; do sleep 0.05; done");
+    pid_t grandchild = read_pid(fake, "grandchild");
+    kill(pid, SIGTERM);
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 128 + SIGKILL);
+    assert_false(is_alive(grandchild));
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+}
+
+static void what_the_command_leaves_behind_is_ended(void **state)
+{
+    struct fake *fake = *state;
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "sh", "-c", "setsid sleep 60 & echo $! >$F/left; exit 3"), 3);
+    assert_false(is_alive(read_pid(fake, "left")));
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+}
+
+static void signals_are_forwarded(void **state)
+{
+    static const int numbers[] = {SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH};
+    struct fake *fake = *state;
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c",
+                      "for s in INT HUP USR1 USR2 QUIT WINCH; do trap \"echo $s >>$F/signals\" $s; done; "
+                      "trap 'exit 4' TERM; echo 1 >$F/ready; while :; do sleep 0.05; done");
+    static const char *const names[] = {"INT", "HUP", "USR1", "USR2", "QUIT", "WINCH"};
+    fake_wait_says(fake, "ready", "1");
+    for (size_t n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
+        kill(pid, numbers[n]);
+        fake_wait_says(fake, "signals", names[n]);
+    }
+    kill(pid, SIGTERM);
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 4);
+}
+
+static void a_killed_wrapper_takes_its_command_along(void **state)
+{
+    struct fake *fake = *state;
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c", "echo $$ >$F/child; exec sleep 60");
+    pid_t child = read_pid(fake, "child");
+    kill(pid, SIGKILL);
+    process_wait(pid, PATIENCE_MS);
+    wait_dead(child);
+    assert_int_equal(fake_count(fake, "DELETE", ""), 0);
+}
+
+static void while_waiting_nothing_is_started(void **state)
+{
+    struct fake *fake = *state;
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 202, FAKE_REPLICA("waiting", "30", "10"));
+    pid_t pid = START(fake, "--schema", "3..3", "--", "sh", "-c", "echo 1 >$F/started");
+    fake_wait(fake, "PUT", "/replicas/a", 2);
+    fake_wait_says(fake, "errors", "waiting");
+    kill(pid, SIGTERM);
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 128 + SIGTERM);
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+    assert_false(fake_says(fake, "started", "1"));
+
+    pid = START(fake, "--schema", "3..3", "--", "sh", "-c", "echo 1 >$F/started");
+    fake_wait(fake, "PUT", "/replicas/a", 3);
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 200, FAKE_REPLICA("live", "30", "10"));
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 0);
+    assert_true(fake_says(fake, "started", "1"));
+}
+
+static void an_old_release_is_refused(void **state)
+{
+    struct fake *fake = *state;
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 409, FAKE_PROBLEM("schema-too-old"));
+    assert_int_equal(RUN(fake, "--schema", "1..1", "--", "sh", "-c", "echo 1 >$F/started"), CLI_TOO_OLD);
+    assert_false(fake_says(fake, "started", "1"));
+    assert_true(fake_says(fake, "errors", "so it is"));
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 403, FAKE_PROBLEM("forbidden"));
+    assert_int_equal(RUN(fake, "--schema", "1..1", "--", "true"), CLI_REFUSED);
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 422, FAKE_PROBLEM("invalid"));
+    assert_int_equal(RUN(fake, "--schema", "1..1", "--", "true"), CLI_USAGE);
+}
+
+static void a_superseded_command_is_kept(void **state)
+{
+    struct fake *fake = *state;
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 409, FAKE_PROBLEM("incarnation-superseded"));
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c", "while [ ! -e $F/end ]; do sleep 0.05; done; exit 6");
+    fake_wait_says(fake, "errors", "newer incarnation");
+    assert_true(process_runs(pid));
+    size_t renewals = fake_count(fake, "POST", "/renew");
+    free(scratch_write(&fake->scratch, "end", ""));
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 6);
+    assert_int_equal(renewals, 1);
+    assert_int_equal(fake_count(fake, "POST", "/renew"), 1);
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+}
+
+static void a_forgotten_replica_registers_again(void **state)
+{
+    struct fake *fake = *state;
+    struct fake_request first, second;
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 404, FAKE_PROBLEM("unknown-replica"));
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sleep", "60");
+    fake_wait(fake, "PUT", "/replicas/a", 2);
+    kill(pid, SIGTERM);
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 128 + SIGTERM);
+    assert_true(fake_request(fake, "PUT", "/replicas/a", 0, &first));
+    assert_true(fake_request(fake, "PUT", "/replicas/a", 1, &second));
+    assert_string_equal(first.body, second.body);
+}
+
+/* The schema has moved beyond code that runs unprotected: it is stopped. */
+static void an_unprotected_command_that_is_too_old_is_stopped(void **state)
+{
+    struct fake *fake = *state;
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 503, FAKE_PROBLEM("database-unavailable"));
+    assert_int_equal(RUN(fake, "--on-unavailable", "fail", "--schema", "1..2", "--", "true"), CLI_UNREACHABLE);
+    pid_t pid = START(fake, "--on-unavailable", "run", "--schema", "1..2", "--", "sh", "-c", "env >$F/env; exec sleep 60");
+    fake_wait_says(fake, "env", "SCHEMAGATE_PROTECTED=no");
+    assert_true(fake_says(fake, "errors", "UNPROTECTED"));
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 409, FAKE_PROBLEM("schema-too-old"));
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), CLI_TOO_OLD);
+}
+
+static void it_waits_for_a_daemon(void **state)
+{
+    struct fake *fake = *state;
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 503, FAKE_PROBLEM("database-unavailable"));
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c", "exit 5");
+    fake_wait(fake, "PUT", "/replicas/a", 2);
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "30", "10"));
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 5);
+}
+
+/* lease 5 s, kill-after 1 s: renewals every 1.3 s at most, and the command must be gone before second 5
+ * after the last renewal that succeeded. */
+static void on_lost_exit_ends_before_the_lease(void **state)
+{
+    struct fake *fake = *state;
+    struct fake_request renewal;
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "5", "2"));
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 200, FAKE_REPLICA("live", "5", "2"));
+    pid_t pid = START(fake, "--on-lost", "exit", "--lease", "5", "--kill-after", "1", "--schema", "1..2", "--", "sleep", "60");
+    fake_wait(fake, "POST", "/renew", 1);
+    assert_true(fake_request(fake, "POST", "/renew", 0, &renewal));
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 503, FAKE_PROBLEM("database-unavailable"));
+    assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 128 + SIGTERM);
+    int64_t lasted = test_now_ms() - renewal.at_ms;
+    assert_in_range((unsigned long)lasted, 2500, 4900);
+    assert_true(fake_count(fake, "POST", "/renew") >= 3);
+}
+
+/* The GET answers that the incarnation of the first registration is lost. */
+static void list_first_incarnation(struct fake *fake, const char *other)
+{
+    struct fake_request hello;
+    char body[512];
+    assert_true(fake_request(fake, "PUT", "/replicas/a", 0, &hello));
+    json_t *incarnation = fake_member(&hello, "incarnation");
+    snprintf(body, sizeof(body), "{\"items\":[{\"incarnation\":\"%s\",\"state\":\"live\"}%s%s%s]}",
+             json_string_value(incarnation), other ? ",{\"state\":\"lost\",\"incarnation\":\"" : "", other ? other : "",
+             other ? "\"}" : "");
+    fake_answer(fake, "GET", "/v1/apps/web/replicas/", 200, body);
+    json_decref(incarnation);
+}
+
+static bool attests(struct fake *fake, size_t registration)
+{
+    struct fake_request hello;
+    assert_true(fake_request(fake, "PUT", "/replicas/a", registration, &hello));
+    json_t *ended = fake_member(&hello, "predecessor_ended");
+    bool attested = json_is_true(ended);
+    json_decref(ended);
+    return attested;
+}
+
+/* The wrapper is killed with its command, but a grandchild lives on and holds the lock: no word about an
+ * end. When it has gone, the next start knows. */
+static void an_end_is_attested_when_nobody_holds_the_lock(void **state)
+{
+    struct fake *fake = *state;
+    char *lock = fake_file(fake, "lock");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    pid_t pid = START(fake, "--lock-file", lock, "--schema", "1..2", "--", "sh", "-c",
+                      "setsid sleep 60 & echo $! >$F/grandchild; wait");
+    pid_t grandchild = read_pid(fake, "grandchild");
+    kill(pid, SIGKILL);
+    process_wait(pid, PATIENCE_MS);
+    list_first_incarnation(fake, NULL);
+    assert_int_equal(RUN(fake, "--lock-file", lock, "--schema", "1..2", "--", "true"), 0);
+    assert_false(attests(fake, 1));
+    kill(grandchild, SIGKILL);
+    waitpid(grandchild, NULL, 0);
+    assert_int_equal(RUN(fake, "--lock-file", lock, "--schema", "1..2", "--", "true"), 0);
+    assert_true(attests(fake, 2));
+    free(lock);
+}
+
+/* An incarnation that never held this file, on another machine perhaps, is not declared dead. */
+static void strangers_are_not_attested(void **state)
+{
+    struct fake *fake = *state;
+    char *lock = fake_file(fake, "lock");
+    assert_int_equal(RUN(fake, "--lock-file", lock, "--schema", "1..2", "--", "true"), 0);
+    list_first_incarnation(fake, "somebody-else");
+    assert_int_equal(RUN(fake, "--lock-file", lock, "--schema", "1..2", "--", "true"), 0);
+    assert_false(attests(fake, 1));
+    list_first_incarnation(fake, NULL);
+    assert_int_equal(RUN(fake, "--lock-file", lock, "--schema", "1..2", "--", "true"), 0);
+    assert_true(attests(fake, 2));
+    free(lock);
+}
+
+#define fake_test(function) cmocka_unit_test_setup_teardown(function, fake_open, fake_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fake_test(the_exit_code_is_the_commands),
+        fake_test(usage_is_checked_before_anything_is_asked),
+        fake_test(the_registration_carries_what_was_said),
+        fake_test(the_command_starts_clean),
+        fake_test(descriptors_are_not_leaked),
+        fake_test(sigterm_drains_the_whole_tree),
+        fake_test(what_outlives_kill_after_is_killed),
+        fake_test(what_the_command_leaves_behind_is_ended),
+        fake_test(signals_are_forwarded),
+        fake_test(a_killed_wrapper_takes_its_command_along),
+        fake_test(while_waiting_nothing_is_started),
+        fake_test(an_old_release_is_refused),
+        fake_test(a_superseded_command_is_kept),
+        fake_test(a_forgotten_replica_registers_again),
+        fake_test(an_unprotected_command_that_is_too_old_is_stopped),
+        fake_test(it_waits_for_a_daemon),
+        fake_test(on_lost_exit_ends_before_the_lease),
+        fake_test(an_end_is_attested_when_nobody_holds_the_lock),
+        fake_test(strangers_are_not_attested),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
