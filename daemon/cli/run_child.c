@@ -133,7 +133,8 @@ int run_child_start(struct run_child *child, char **command, char **environment,
     return explain_failure(command[0], error);
 }
 
-/* Ctrl-Z reached the command alone: the shell that waits for us must see us stop as well. */
+/* Ctrl-Z reached the command alone: the shell that waits for us must see us stop as well. What continues
+ * us is forwarded to the command like any other signal. */
 static void stop_along(const struct run_child *child) {
     if (child->terminal < 0 || getsid(0) == getpid())
         return;
@@ -141,7 +142,6 @@ static void stop_along(const struct run_child *child) {
     raise(SIGSTOP);
     if (tcgetpgrp(child->terminal) == getpgrp())
         tcsetpgrp(child->terminal, child->pid);
-    run_child_signal_group(child, SIGCONT);
 }
 
 enum run_reaped run_child_reap(struct run_child *child) {

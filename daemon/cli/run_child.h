@@ -31,8 +31,7 @@ enum run_reaped {
     REAPED_ALL      /* nobody is left */
 };
 
-/* Collects what has ended; where the command was stopped from its terminal, stops this process too, and
- * continues both. */
+/* Collects what has ended; where the command was stopped from its terminal, stops this process too. */
 enum run_reaped run_child_reap(struct run_child *child);
 
 void run_child_signal_group(const struct run_child *child, int signal);

@@ -134,6 +134,52 @@ static void on_children(struct run *run) {
         drain(run, events[reaped]);
 }
 
+/* --- what is due ------------------------------------------------------------------------------------ */
+
+static void due_ask(struct run *run) {
+    run_ask(run);
+}
+
+static void due_lost(struct run *run) {
+    run_say(run, "no renewal succeeded: the command is stopped before the lease ends (--on-lost exit)");
+    run_stop_command(run);
+}
+
+static void due_kill(struct run *run) {
+    if (run->drain == DRAIN_STOPPING)
+        run_say(run, "the time of --kill-after is up: what is left is killed");
+    drain(run, DRAIN_KILL_DUE);
+}
+
+static void due_leave(struct run *run) {
+    if (run->known_to_daemon)
+        run_say(run, "the goodbye did not arrive; the daemon holds gates for this replica\n"
+                     "  next: schemagate evict %s/%s --reason \"ended, its goodbye was lost\"",
+                run->facts.app, run->facts.instance);
+    event_base_loopbreak(run->base);
+}
+
+/* Does what is due. */
+static void act_on_dues(struct run *run) {
+    static void (*const acts[])(struct run *) = {[RUN_DUE_ASK] = due_ask, [RUN_DUE_LOST] = due_lost,
+                                                 [RUN_DUE_KILL] = due_kill, [RUN_DUE_LEAVE] = due_leave};
+    int64_t now = clock_sample().boot_ms;
+    for (size_t n = 0; n < RUN_DUES; n++) {
+        if (!run->due[n] || run->due[n] > now)
+            continue;
+        run->due[n] = 0;
+        acts[n](run);
+    }
+    arm_timer(run);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context) {
+    uint64_t times;
+    (void)what;
+    if (read(fd, &times, sizeof(times)) > 0)
+        act_on_dues(context);
+}
+
 /* --- signals ---------------------------------------------------------------------------------------- */
 
 /* Before the command runs these end the wait; afterwards they are the command's business, but for SIGTERM. */
@@ -161,6 +207,8 @@ static void on_signal(struct run *run, const struct signalfd_siginfo *info) {
     } else if (number == SIGTERM) {
         drain(run, DRAIN_STOP);
     } else {
+        if (number == SIGCONT)
+            act_on_dues(run); /* the lease may have ended while all stood still: first that, then go on */
         run_child_signal_group(&run->child, number);
     }
 }
@@ -173,47 +221,6 @@ static void on_signals(evutil_socket_t fd, short what, void *context) {
 }
 
 /* --- the loop --------------------------------------------------------------------------------------- */
-
-static void due_ask(struct run *run) {
-    run_ask(run);
-}
-
-static void due_lost(struct run *run) {
-    run_say(run, "no renewal succeeded: the command is stopped before the lease ends (--on-lost exit)");
-    run_stop_command(run);
-}
-
-static void due_kill(struct run *run) {
-    if (run->drain == DRAIN_STOPPING)
-        run_say(run, "the time of --kill-after is up: what is left is killed");
-    drain(run, DRAIN_KILL_DUE);
-}
-
-static void due_leave(struct run *run) {
-    if (run->known_to_daemon)
-        run_say(run, "the goodbye did not arrive; the daemon holds gates for this replica\n"
-                     "  next: schemagate evict %s/%s --reason \"ended, its goodbye was lost\"",
-                run->facts.app, run->facts.instance);
-    event_base_loopbreak(run->base);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *context) {
-    static void (*const acts[])(struct run *) = {[RUN_DUE_ASK] = due_ask, [RUN_DUE_LOST] = due_lost,
-                                                 [RUN_DUE_KILL] = due_kill, [RUN_DUE_LEAVE] = due_leave};
-    struct run *run = context;
-    uint64_t times;
-    (void)what;
-    if (read(fd, &times, sizeof(times)) < 0)
-        return;
-    int64_t now = clock_sample().boot_ms;
-    for (size_t n = 0; n < RUN_DUES; n++) {
-        if (!run->due[n] || run->due[n] > now)
-            continue;
-        run->due[n] = 0;
-        acts[n](run);
-    }
-    arm_timer(run);
-}
 
 int run_loop(struct run *run) {
     run->timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
