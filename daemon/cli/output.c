@@ -20,8 +20,9 @@
 static const struct {
     const char *word, *colour;
 } colours[] = {
-    {"failed", RED},      {"lost", RED},        {"too-old", RED},     {"disconnected", RED},
+    {"failed", RED},      {"lost", RED},        {"too-old", RED},     {"away", RED},
     {"retrying", YELLOW}, {"waiting", YELLOW},  {"paused", YELLOW},   {"standby", YELLOW},
+    {"starting", YELLOW}, {"connecting", YELLOW},
     {"running", GREEN},   {"live", GREEN},      {"leader", GREEN},    {"connected", GREEN},
     {"complete", GREEN},  {"done", GREEN},      {"gone", DIM},        {"cancelled", DIM},
     {"undone", DIM},

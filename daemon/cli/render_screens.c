@@ -71,30 +71,30 @@ static void append_blockers(struct buf *out, const json_t *lock) {
     }
 }
 
-/* `error` is a text, or an object whose members are texts and numbers. */
+/* "error     expand step 2, 7:12: 42P07 relation … already exists", and what PostgreSQL says besides. */
 static void append_error(struct buf *out, const json_t *error) {
-    if (!json_is_string(error) && !json_is_object(error))
+    static const char *const besides[] = {"detail", "hint", "context"};
+    if (!json_is_object(error))
         return;
+    const json_t *position = json_object_get(error, "position");
     buf_puts(out, "error     ");
-    if (json_is_string(error)) {
-        text_clean(out, json_string_value(error));
-        buf_puts(out, "\n");
-        return;
-    }
-    const char *name;
-    json_t *value;
-    bool first = true;
-    json_object_foreach((json_t *)(uintptr_t)error, name, value) {
-        if (!json_is_string(value) && !json_is_integer(value))
-            continue;
-        buf_printf(out, "%s%s: ", first ? "" : "\n          ", name);
-        if (json_is_string(value))
-            text_clean(out, json_string_value(value));
-        else
-            buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        first = false;
-    }
+    text_clean(out, render_text(error, "phase"));
+    if (render_number(error, "step"))
+        buf_printf(out, " step %" PRId64, render_number(error, "step"));
+    if (json_is_object(position))
+        buf_printf(out, ", %" PRId64 ":%" PRId64, render_number(position, "line"), render_number(position, "column"));
+    buf_puts(out, ": ");
+    text_clean(out, render_text(error, "sqlstate"));
+    buf_puts(out, " ");
+    text_clean(out, render_text(error, "message"));
     buf_puts(out, "\n");
+    for (size_t n = 0; n < sizeof(besides) / sizeof(besides[0]); n++) {
+        if (!*render_text(error, besides[n]))
+            continue;
+        buf_printf(out, "          %s: ", besides[n]);
+        text_clean(out, render_text(error, besides[n]));
+        buf_puts(out, "\n");
+    }
 }
 
 static void append_actions(struct buf *out, const json_t *actions, int64_t version) {
@@ -137,6 +137,18 @@ void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms,
     }
 }
 
+static void append_pause(struct buf *out, const json_t *paused) {
+    if (!json_is_object(paused))
+        return;
+    buf_puts(out, "\npaused    the whole daemon, by ");
+    text_clean(out, render_text(paused, "by"));
+    if (*render_text(paused, "reason")) {
+        buf_puts(out, ": ");
+        text_clean(out, render_text(paused, "reason"));
+    }
+    buf_puts(out, "; next: schemagate resume");
+}
+
 static void append_head(struct buf *out, const json_t *status, bool colour) {
     const json_t *database = json_object_get(status, "database"), *window = json_object_get(status, "window");
     output_bold(out, "schemagate", colour);
@@ -154,6 +166,14 @@ static void append_head(struct buf *out, const json_t *status, bool colour) {
         buf_puts(out, " at ");
         text_clean(out, render_text(database, "host"));
     }
+    if (*render_text(database, "trouble")) {
+        buf_puts(out, ": ");
+        text_clean(out, render_text(database, "trouble"));
+    }
+    if (*render_text(status, "leader_url")) {
+        buf_puts(out, "\nleader    ");
+        text_clean(out, render_text(status, "leader_url"));
+    }
     if (json_is_object(window)) {
         buf_printf(out, "\nwindow    %" PRId64 "..%" PRId64, render_number(window, "floor"),
                    render_number(window, "ceiling"));
@@ -164,9 +184,7 @@ static void append_head(struct buf *out, const json_t *status, bool colour) {
     }
     buf_puts(out, "\nsummary   ");
     text_clean(out, render_text(status, "summary"));
-    const json_t *paused = json_object_get(status, "paused");
-    if (paused && !json_is_null(paused) && !json_is_false(paused))
-        buf_puts(out, "\npaused    the whole daemon; next: schemagate resume");
+    append_pause(out, json_object_get(status, "paused"));
     buf_puts(out, "\n");
 }
 

@@ -33,20 +33,18 @@ const struct cli_option verb_replicas_options[] = {
 struct ending {
     struct connection connection;
     const char *reason, *incarnation;
-    bool terminate_sessions, yes, json;
+    bool yes, json;
 };
 
 #define ENDING_OPTIONS                                                                                    \
     {"reason", 'r', OPTION_TEXT, "R", "how it is known (required)", offsetof(struct ending, reason), NULL}, \
-    {"incarnation", 'i', OPTION_TEXT, "I", "of several incarnations, this one",                            \
+    {"incarnation", 'i', OPTION_TEXT, "I", "this incarnation only",                            \
      offsetof(struct ending, incarnation), NULL},                                                          \
     {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct ending, json), NULL}
 
 const struct cli_option verb_attest_options[] = {ENDING_OPTIONS, OPTION_END};
 const struct cli_option verb_evict_options[] = {
     ENDING_OPTIONS,
-    {"terminate-sessions", 0, OPTION_FLAG, NULL, "end its database sessions first",
-     offsetof(struct ending, terminate_sessions), NULL},
     {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct ending, yes), NULL},
     OPTION_END};
 
@@ -120,45 +118,14 @@ int verb_replicas(int argc, char **argv) {
     return code;
 }
 
-/* What a replica's document lists: {"items": […]}, {"incarnations": […]}, or one incarnation itself. */
-static const json_t *incarnations_of(const json_t *body) {
-    const json_t *items = json_object_get(body, "items");
-    return items ? items : json_object_get(body, "incarnations");
-}
-
-/* The incarnation that is meant when none is named: the only one that is not gone. */
-static int find_incarnation(struct client *client, const char *app, const char *instance, char **incarnation) {
-    char *path = verb_path("/v1/apps/", app, "/replicas/", instance, NULL);
-    char *subject = memory_printf("%s/%s", app, instance);
-    struct reply reply;
-    int code = client_call(client, "GET", path, NULL, subject, &reply);
-    size_t n, found = 0;
-    json_t *item;
-    json_array_foreach(incarnations_of(reply.body), n, item) {
-        if (strcmp(render_text(item, "state"), "gone") == 0)
-            continue;
-        memory_replace(incarnation, render_text(item, "incarnation"));
-        found++;
-    }
-    if (code == CLI_DONE && found != 1) {
-        fprintf(stderr, "schemagate: %s has %zu incarnations that may run\n  next: %s\n", subject, found,
-                found ? "name one with --incarnation I; `schemagate replicas` lists them" : "schemagate replicas");
-        code = CLI_REFUSED;
-    }
-    reply_free(&reply);
-    free(subject);
-    free(path);
-    return code;
-}
-
 /* POST …/evict or …/attest. */
-static int declare_ended(const char *verb, const struct ending *options, const char *app, const char *instance,
-                         const char *incarnation, struct client *client) {
+static int declare_ended(const char *verb, const struct ending *options, const char *app, const char *instance) {
+    struct client *client = client_open(&options->connection);
+    if (!client)
+        return CLI_USAGE;
     char *path = verb_path("/v1/apps/", app, "/replicas/", instance, "/", verb, NULL);
     char *subject = memory_printf("%s/%s", app, instance);
-    json_t *body = json_pack("{s:s*, s:s}", "incarnation", incarnation, "reason", options->reason);
-    if (options->terminate_sessions)
-        json_object_set_new(body, "terminate_sessions", json_true());
+    json_t *body = json_pack("{s:s*, s:s}", "incarnation", options->incarnation, "reason", options->reason);
     struct reply reply;
     int code = client_call(client, "POST", path, body, subject, &reply);
     if (code == CLI_DONE && options->json && reply.body)
@@ -168,6 +135,7 @@ static int declare_ended(const char *verb, const struct ending *options, const c
     reply_free(&reply);
     free(subject);
     free(path);
+    client_close(client);
     return code;
 }
 
@@ -195,30 +163,14 @@ int verb_evict(int argc, char **argv) {
                         instance);
     if (code != CLI_DONE)
         return code;
-    struct client *client = client_open(&options.connection);
-    if (!client)
-        return CLI_USAGE;
-    code = declare_ended("evict", &options, app, instance, options.incarnation, client);
-    client_close(client);
-    return code;
+    return declare_ended(argv[0], &options, app, instance);
 }
 
 int verb_attest(int argc, char **argv) {
     struct ending options = {0};
     const char *app, *instance;
     int code = read_ending(argc, argv, verb_attest_options, &options, &app, &instance);
-    if (code != OPTIONS_GO_ON)
-        return code;
-    struct client *client = client_open(&options.connection);
-    if (!client)
-        return CLI_USAGE;
-    char *incarnation = memory_copy(options.incarnation);
-    code = incarnation ? CLI_DONE : find_incarnation(client, app, instance, &incarnation);
-    if (code == CLI_DONE)
-        code = declare_ended("attest", &options, app, instance, incarnation, client);
-    free(incarnation);
-    client_close(client);
-    return code;
+    return code == OPTIONS_GO_ON ? declare_ended(argv[0], &options, app, instance) : code;
 }
 
 int verb_retire(int argc, char **argv) {

@@ -165,8 +165,6 @@ static void the_fleets_verbs_send_what_they_say(void **state)
     struct fake_request request;
     fake_answer(fake, "POST", "/v1/apps/web/replicas/a/evict", 200, "{}");
     fake_answer(fake, "POST", "/v1/apps/web/replicas/a/attest", 200, "{}");
-    fake_answer(fake, "GET", "/v1/apps/web/replicas/a", 200,
-                "{\"items\":[{\"incarnation\":\"i1\",\"state\":\"gone\"},{\"incarnation\":\"i2\",\"state\":\"lost\"}]}");
     fake_answer(fake, "GET", "/v1/replicas", 200, "{\"items\":[{\"app\":\"web\",\"instance\":\"a\",\"state\":\"live\","
                                                   "\"min\":1,\"max\":2}],\"next\":null}");
     assert_int_equal(VERB(fake, "evict", "web/a", "--yes"), CLI_USAGE);
@@ -174,7 +172,7 @@ static void the_fleets_verbs_send_what_they_say(void **state)
     assert_int_equal(VERB(fake, "evict", "web/a", "--yes", "--reason", "r"), CLI_DONE);
     assert_true(fake_request(fake, "POST", "/evict", 0, &request));
     assert_string_equal(request.body, "{\"reason\":\"r\"}");
-    assert_int_equal(VERB(fake, "attest", "web/a", "--reason", "r"), CLI_DONE);
+    assert_int_equal(VERB(fake, "attest", "web/a", "--reason", "r", "--incarnation", "i2"), CLI_DONE);
     assert_true(fake_request(fake, "POST", "/attest", 0, &request));
     assert_string_equal(request.body, "{\"incarnation\":\"i2\",\"reason\":\"r\"}");
     assert_int_equal(VERB(fake, "replicas", "--app", "web", "--state", "live"), CLI_DONE);
