@@ -186,6 +186,8 @@ static int wrap(struct run *run) {
     else
         code = options_complain("run", "cannot open --lock-file %s: %s", options->lock_file, strerror(errno));
     run_lock_close(&run->lock);
+    run_child_close(&run->child);
+    close(run->signals);
     transport_close(&run->transport);
     return code;
 }

@@ -139,7 +139,7 @@ static void stop_along(const struct run_child *child) {
     if (child->terminal < 0 || getsid(0) == getpid())
         return;
     tcsetpgrp(child->terminal, getpgrp());
-    raise(SIGSTOP);
+    kill(getpid(), SIGSTOP);
     if (tcgetpgrp(child->terminal) == getpgrp())
         tcsetpgrp(child->terminal, child->pid);
 }

@@ -50,7 +50,7 @@ static void on_answer(evutil_socket_t fd, short what, void *context) {
 
 static void on_socket(evutil_socket_t fd, short what, void *context) {
     struct run_http *http = context;
-    int actions = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+    int actions = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
     int running;
     curl_multi_socket_action(http->multi, fd, actions, &running);
     collect(http);
@@ -74,7 +74,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
         event_free(event);
     event = NULL;
     if (what != CURL_POLL_REMOVE) {
-        short wanted = (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+        short wanted = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
         event = event_new(http->base, fd, (short)(wanted | EV_PERSIST), on_socket, http);
         event_add(event, NULL);
     }

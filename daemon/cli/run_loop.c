@@ -189,7 +189,7 @@ static bool ends_waiting(int number) {
 
 static void signal_before_start(struct run *run, int number) {
     if (number == SIGTSTP)
-        raise(SIGSTOP);
+        kill(getpid(), SIGSTOP);
     if (!ends_waiting(number))
         return;
     run_say(run, "%s while waiting: nothing was started", strsignal(number));
@@ -243,9 +243,7 @@ int run_loop(struct run *run) {
     event_free(on_timer_event);
     run_http_close(run->http);
     event_base_free(run->base);
-    run_child_close(&run->child);
     close(run->timer);
-    close(run->signals);
     free(run->last_wait);
     return run->exit_code;
 }

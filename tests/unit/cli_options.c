@@ -28,7 +28,7 @@ static const struct cli_option sample_options[] = {
 
 /* Parses "status" and words; rules: any number of arguments. */
 #define PARSE(sample, rest, stop, ...)                                                              \
-    parse((const char *const[]){"status", ##__VA_ARGS__, NULL}, &(struct argument_rules){0, -1, stop}, \
+    parse((const char *const[]){"status", __VA_ARGS__, NULL}, &(struct argument_rules){0, -1, stop}, \
           sample, rest)
 
 static int parse(const char *const words[], const struct argument_rules *rules, struct sample *sample,
@@ -105,18 +105,18 @@ static void the_environment_stands_in(void **state)
     struct arguments rest;
     (void)state;
     setenv("SCHEMAGATE_SAMPLE", "1..2", 1);
-    assert_int_equal(PARSE(&sample, &rest, false), OPTIONS_GO_ON);
+    assert_int_equal(PARSE(&sample, &rest, false, NULL), OPTIONS_GO_ON);
     assert_int_equal(sample.range.max, 2);
     assert_int_equal(PARSE(&sample, &rest, false, "-r", "5"), OPTIONS_GO_ON);
     assert_int_equal(sample.range.min, 5);
     assert_int_equal(sample.range.max, 5);
     setenv("SCHEMAGATE_SAMPLE", "two", 1);
-    assert_int_equal(PARSE(&sample, &rest, false), CLI_USAGE);
+    assert_int_equal(PARSE(&sample, &rest, false, NULL), CLI_USAGE);
     setenv("SCHEMAGATE_SAMPLE", "", 1);
-    assert_int_equal(PARSE(&sample, &rest, false), OPTIONS_GO_ON);
+    assert_int_equal(PARSE(&sample, &rest, false, NULL), OPTIONS_GO_ON);
     unsetenv("SCHEMAGATE_SAMPLE");
     setenv("SCHEMAGATE_URL", "unix:/x", 1);
-    assert_int_equal(PARSE(&sample, &rest, false), OPTIONS_GO_ON);
+    assert_int_equal(PARSE(&sample, &rest, false, NULL), OPTIONS_GO_ON);
     assert_string_equal(sample.connection.url, "unix:/x");
     assert_int_equal(PARSE(&sample, &rest, false, "--url", "http://y"), OPTIONS_GO_ON);
     assert_string_equal(sample.connection.url, "http://y");
