@@ -1,0 +1,204 @@
+/* A migration with its steps, its gate and what it waits for (documents.h). */
+#include "documents.h"
+
+static const char *const step_state_names[] = {
+    [STEP_PENDING] = "pending",
+    [STEP_DONE] = "done",
+    [STEP_FAILED] = "failed",
+};
+
+static void write_steps(struct writer *w, const struct migration *m)
+{
+    writer_open_list(w, "steps");
+    for (size_t i = 0; i < m->step_count; i++) {
+        const struct step *step = &m->steps[i];
+        writer_open_object(w, NULL);
+        writer_text(w, "phase", plan_section_name(step->section));
+        writer_number(w, "n", step->number);
+        writer_text(w, "sql", step->sql);
+        writer_bool(w, "transactional", step->transactional);
+        writer_number(w, "line", step->line);
+        writer_number(w, "column", step->column);
+        writer_text(w, "state", step_state_names[step->state]);
+        writer_number(w, "attempts", step->attempts);
+        writer_time(w, "started_at", step->started_wall);
+        writer_real(w, "seconds", step->seconds);
+        writer_close_object(w);
+    }
+    writer_close_list(w);
+}
+
+static void write_hold(struct writer *w, const struct hold *hold)
+{
+    writer_open_object(w, NULL);
+    writer_text(w, "code", gate_code_name(hold->code));
+    if (hold->app != NULL) {
+        writer_text(w, "app", hold->app);
+    }
+    if (hold->replica != NULL) {
+        const struct version_range *range = &hold->replica->cohort->gate.range;
+        writer_text(w, "instance", hold->replica->instance);
+        writer_text(w, "incarnation", hold->replica->incarnation);
+        writer_number(w, "min", range->min);
+        writer_number(w, "max", range->max);
+    }
+    if (hold->version != 0) {
+        writer_number(w, "version", hold->version);
+    }
+    writer_time(w, "since", hold->since_wall);
+    writer_text(w, "message", hold->message);
+    writer_text(w, "clears_when", gate_code_clears_when(hold->code));
+    writer_close_object(w);
+}
+
+void document_gate(struct writer *w, const char *name, const struct coordinator *c,
+                   const struct migration *m)
+{
+    struct hold holds[DOCUMENT_HOLDS_MAX];
+    size_t total, count = coordinator_holds(c, m, holds, DOCUMENT_HOLDS_MAX, &total);
+
+    writer_open_object(w, name);
+    writer_bool(w, "open", total == 0);
+    writer_text(w, "evidence", "reported");
+    writer_number(w, "holds_total", (int64_t)total);
+    writer_open_list(w, "holds");
+    for (size_t i = 0; i < count; i++) {
+        write_hold(w, &holds[i]);
+    }
+    writer_close_list(w);
+    if (name == NULL) {
+        writer_number(w, "index", m->index);
+    }
+    writer_close_object(w);
+}
+
+bool document_has_gate(const struct migration *m)
+{
+    if (phase_is_final(m->phase)) {
+        return false;
+    }
+    if (m->phase == PHASE_UNDOING) {
+        return true;
+    }
+    for (size_t i = 0; i < m->step_count; i++) {
+        if (m->steps[i].section == PLAN_CONTRACT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who blocks is known once the witness looks at sessions; the tries are known already. */
+static void write_lock(struct writer *w, const struct migration *m)
+{
+    if (m->next_try_wall == 0) {
+        writer_null(w, "lock");
+        return;
+    }
+    writer_open_object(w, "lock");
+    writer_number(w, "attempt", m->attempt);
+    writer_time(w, "next_try_at", m->next_try_wall);
+    writer_open_list(w, "blockers");
+    writer_close_list(w);
+    writer_close_object(w);
+}
+
+static void write_error(struct writer *w, const struct migration_error *error)
+{
+    if (error == NULL) {
+        writer_null(w, "error");
+        return;
+    }
+    writer_open_object(w, "error");
+    writer_text(w, "phase", plan_section_name(error->section));
+    writer_version(w, "step", error->step);
+    writer_text(w, "sqlstate", *error->sqlstate != '\0' ? error->sqlstate : NULL);
+    writer_text(w, "message", error->message);
+    writer_text(w, "detail", error->detail);
+    writer_text(w, "hint", error->hint);
+    writer_text(w, "context", error->context);
+    if (error->line > 0) {
+        writer_open_object(w, "position");
+        writer_number(w, "line", error->line);
+        writer_number(w, "column", error->column);
+        writer_close_object(w);
+    } else {
+        writer_null(w, "position");
+    }
+    writer_close_object(w);
+}
+
+void document_actions(struct writer *w, const struct coordinator *c, const struct migration *m)
+{
+    static const struct {
+        enum machine_event event;
+        const char *name;
+    } actions[] = {
+        {EVENT_APPROVE, "approve"}, {EVENT_PAUSE, "pause"}, {EVENT_RESUME, "resume"},
+        {EVENT_RETRY, "retry"},     {EVENT_UNDO, "undo"},   {EVENT_CANCEL, "cancel"},
+    };
+    bool allowed[MACHINE_EVENTS] = {false};
+
+    coordinator_actions(c, m, allowed);
+    writer_open_list(w, "actions");
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (allowed[actions[i].event]) {
+            writer_text(w, NULL, actions[i].name);
+        }
+    }
+    writer_close_list(w);
+}
+
+static void write_plan(struct writer *w, const struct migration *m)
+{
+    writer_text(w, "approval", m->approval);
+    writer_bool(w, "approved", m->approved);
+    writer_number(w, "soak_seconds", m->soak_seconds);
+    writer_number(w, "keep_hours", m->keep_hours);
+    writer_version(w, "requires", m->requires);
+    if (m->labels != NULL) {
+        writer_json(w, "labels", m->labels);
+    } else {
+        writer_open_object(w, "labels");
+        writer_close_object(w);
+    }
+    writer_time(w, "submitted_at", m->submitted_wall);
+    writer_text(w, "submitted_by", m->submitted_by);
+}
+
+void document_migration(struct writer *w, const char *name, const struct coordinator *c,
+                        const struct migration *m, enum caller_role role)
+{
+    char summary[512];
+    const struct pause_note pause = {m->paused, m->paused_by, m->paused_reason, m->paused_since_wall};
+
+    coordinator_migration_summary(c, m, summary, sizeof(summary));
+    writer_open_object(w, name);
+    writer_number(w, "version", m->version);
+    writer_text(w, "name", m->name);
+    writer_text(w, "checksum", m->checksum);
+    writer_text(w, "plan_checksum", m->plan_checksum);
+    writer_text(w, "phase", phase_name(m->phase));
+    writer_text(w, "status", migration_status_name(coordinator_migration_status(c, m)));
+    writer_text(w, "summary", summary);
+    write_plan(w, m);
+    writer_time(w, "phase_since", m->phase_since_wall);
+    document_pause(w, &pause);
+    write_steps(w, m);
+    writer_null(w, "backfill");
+    write_lock(w, m);
+    if (document_has_gate(m)) {
+        document_gate(w, "gate", c, m);
+    } else {
+        writer_null(w, "gate");
+    }
+    write_error(w, m->error);
+    if (role == CALLER_OPERATOR) {
+        document_actions(w, c, m);
+    } else {
+        writer_open_list(w, "actions");
+        writer_close_list(w);
+    }
+    writer_number(w, "index", m->index);
+    writer_close_object(w);
+}

@@ -1,0 +1,236 @@
+/* The operators' page, put together from the pieces in daemon/web (page.h). */
+#include "page.h"
+
+#include "documents.h"
+#include "template.h"
+
+#include <schemagate/base/embed.h>
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+EMBED(web_page, "daemon/web/page.html");
+EMBED(web_style, "daemon/web/style.css");
+EMBED(web_migration, "daemon/web/migration.html");
+EMBED(web_hold, "daemon/web/hold.html");
+EMBED(web_app, "daemon/web/app.html");
+EMBED(web_range, "daemon/web/range.html");
+EMBED(web_notice, "daemon/web/notice.html");
+
+#define SHA256_BYTES 32
+
+char *page_style_source(void)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    char text[4 * ((SHA256_BYTES + 2) / 3) + 1];
+    struct buf source = BUF_INIT(0);
+
+    EVP_Digest(web_style, (size_t)(web_style_end - web_style), sum, NULL, EVP_sha256(), NULL);
+    EVP_EncodeBlock((unsigned char *)text, sum, SHA256_BYTES);
+    buf_printf(&source, "'sha256-%s'", text);
+    return buf_take(&source);
+}
+
+/* "3 s", "12 min", "5 h", "8 d" since then. */
+static char *age_text(int64_t since_wall, int64_t now_wall, char text[32])
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    int64_t seconds = now_wall > since_wall ? (now_wall - since_wall) / 1000 : 0;
+    size_t i = 0;
+
+    while (i < 3 && seconds < units[i].seconds) {
+        i++;
+    }
+    snprintf(text, 32, "%" PRId64 " %s", seconds / units[i].seconds, units[i].unit);
+    return text;
+}
+
+/* ---- migrations ---- */
+
+static void write_holds(struct buf *out, const struct coordinator *c, const struct migration *m,
+                        int64_t now_wall)
+{
+    struct hold holds[DOCUMENT_HOLDS_MAX];
+    size_t total, count = coordinator_holds(c, m, holds, DOCUMENT_HOLDS_MAX, &total);
+    char age[32], more[64];
+
+    for (size_t i = 0; i < count; i++) {
+        TEMPLATE_WRITE(out, web_hold, {"code", gate_code_name(holds[i].code), false},
+                       {"message", holds[i].message, false},
+                       {"clears_when", gate_code_clears_when(holds[i].code), false},
+                       {"age", holds[i].since_wall != 0 ? age_text(holds[i].since_wall, now_wall, age) : "",
+                        false});
+    }
+    if (total > count) {
+        snprintf(more, sizeof(more), "and %zu more", total - count);
+        TEMPLATE_WRITE(out, web_hold, {"code", "", false}, {"message", more, false},
+                       {"clears_when", "", false}, {"age", "", false});
+    }
+}
+
+static void write_migration(struct buf *out, const struct coordinator *c, const struct migration *m,
+                            int64_t now_wall)
+{
+    struct buf holds = BUF_INIT(0);
+    char version[24], summary[512], age[32];
+
+    snprintf(version, sizeof(version), "%" PRId64, m->version);
+    coordinator_migration_summary(c, m, summary, sizeof(summary));
+    if (document_has_gate(m)) {
+        write_holds(&holds, c, m, now_wall);
+    }
+    TEMPLATE_WRITE(out, web_migration, {"version", version, false}, {"name", m->name, false},
+                   {"phase", phase_name(m->phase), false},
+                   {"status", migration_status_name(coordinator_migration_status(c, m)), false},
+                   {"age", age_text(m->phase_since_wall, now_wall, age), false},
+                   {"by", m->submitted_by, false}, {"summary", summary, false},
+                   {"holds", buf_text(&holds), true});
+    buf_free(&holds);
+}
+
+static void write_notice(struct buf *out, const char *text)
+{
+    TEMPLATE_WRITE(out, web_notice, {"text", text, false});
+}
+
+static void write_migrations(struct buf *out, const struct coordinator *c, int64_t now_wall)
+{
+    size_t before = out->length, complete = 0;
+    char text[96];
+
+    for (const struct migration *m = coordinator_first_migration(c); m != NULL;
+         m = coordinator_next_migration(m)) {
+        complete += m->phase == PHASE_COMPLETE;
+        if (!phase_is_final(m->phase)) {
+            write_migration(out, c, m, now_wall);
+        }
+    }
+    if (out->length == before) {
+        snprintf(text, sizeof(text), "No migration is open; %zu %s complete.", complete,
+                 complete == 1 ? "is" : "are");
+        write_notice(out, text);
+    }
+}
+
+/* ---- replicas ---- */
+
+struct range_writing {
+    struct buf *out;
+    const struct window *window;
+    size_t present;
+};
+
+static void write_range(void *context, struct version_range range, size_t count)
+{
+    struct range_writing *writing = context;
+    const struct window *window = writing->window;
+    char text[64], number[24], share[24];
+
+    snprintf(text, sizeof(text), "%" PRId64 "..%" PRId64, range.min, range.max);
+    snprintf(number, sizeof(number), "%zu", count);
+    snprintf(share, sizeof(share), "%zu", writing->present);
+    TEMPLATE_WRITE(writing->out, web_range, {"range", text, false}, {"count", number, false},
+                   {"present", share, false},
+                   {"kind", range.max < window->ceiling ? "behind" : "current", false});
+}
+
+static void write_app(struct buf *out, const struct coordinator *c, const struct application *a)
+{
+    struct buf ranges = BUF_INIT(0);
+    struct range_writing writing = {&ranges, &coordinator_window(c)->window, a->gate.live + a->lost};
+    char live[24], lost[24], waiting[24], least[24];
+
+    document_each_range(a, write_range, &writing);
+    snprintf(live, sizeof(live), "%zu", a->gate.live);
+    snprintf(lost, sizeof(lost), "%zu", a->lost);
+    snprintf(waiting, sizeof(waiting), "%zu", a->waiting);
+    snprintf(least, sizeof(least), "%" PRId64, a->gate.min_replicas);
+    TEMPLATE_WRITE(out, web_app, {"app", a->gate.name, false}, {"live", live, false},
+                   {"lost", lost, false}, {"waiting", waiting, false}, {"least", least, false},
+                   {"lost_kind", a->lost > 0 ? "lost" : "none", false},
+                   {"ranges", buf_text(&ranges), true});
+    buf_free(&ranges);
+}
+
+static void write_apps(struct buf *out, const struct coordinator *c)
+{
+    size_t before = out->length;
+
+    for (const struct application *a = coordinator_first_app(c); a != NULL; a = coordinator_next_app(a)) {
+        if (!a->retired) {
+            write_app(out, c, a);
+        }
+    }
+    if (out->length == before) {
+        write_notice(out, "No replica has reported yet.");
+    }
+}
+
+/* ---- the whole ---- */
+
+/* What an operator has to know before everything else. */
+static void write_trouble(struct buf *out, const struct coordinator *c)
+{
+    const struct pause_note pause = coordinator_paused(c);
+    const char *trouble = coordinator_trouble(c), *leader = coordinator_leader_url(c);
+    struct buf text = BUF_INIT(0);
+
+    if (*trouble != '\0') {
+        buf_printf(&text, "The database is away: %s", trouble);
+        write_notice(out, buf_text(&text));
+    }
+    if (coordinator_role(c) == ROLE_STANDBY) {
+        buf_free(&text);
+        buf_printf(&text, "This daemon stands by. The leader is %s.", *leader != '\0' ? leader : "another one");
+        write_notice(out, buf_text(&text));
+    }
+    if (pause.paused) {
+        buf_free(&text);
+        buf_printf(&text, "Paused by %s: %s", pause.by != NULL ? pause.by : "",
+                   pause.reason != NULL && *pause.reason != '\0' ? pause.reason : "no reason given");
+        write_notice(out, buf_text(&text));
+    }
+    buf_free(&text);
+}
+
+static char *version_or_dash(int64_t version, char text[24])
+{
+    snprintf(text, 24, "%" PRId64, version);
+    return version != 0 ? text : strcpy(text, "–");
+}
+
+void page_write(struct buf *out, const struct http_server *server)
+{
+    const struct coordinator *c = server->coordinator;
+    const struct term *term = coordinator_term(c);
+    const struct window *window = &coordinator_window(c)->window;
+    int64_t now_wall = clock_sample().wall_ms;
+    struct buf migrations = BUF_INIT(0), apps = BUF_INIT(0), trouble = BUF_INIT(0);
+    char summary[512], floor_text[24], ceiling[24], moving[24], epoch[24], now[CLOCK_RFC3339_SIZE];
+
+    coordinator_summary(c, summary, sizeof(summary));
+    write_trouble(&trouble, c);
+    write_migrations(&migrations, c, now_wall);
+    write_apps(&apps, c);
+    snprintf(floor_text, sizeof(floor_text), "%" PRId64, window->floor);
+    snprintf(ceiling, sizeof(ceiling), "%" PRId64, window->ceiling);
+    snprintf(epoch, sizeof(epoch), "%" PRId64, term != NULL ? term->epoch : 0);
+    TEMPLATE_WRITE(out, web_page, {"style", web_style, true}, {"summary", summary, false},
+                   {"trouble", buf_text(&trouble), true}, {"floor", floor_text, false},
+                   {"ceiling", ceiling, false},
+                   {"contracting", version_or_dash(window->contracting, moving), false},
+                   {"migrations", buf_text(&migrations), true}, {"apps", buf_text(&apps), true},
+                   {"role", coordinator_role_name(coordinator_role(c)), false},
+                   {"version", SCHEMAGATE_VERSION, false}, {"epoch", epoch, false},
+                   {"host", term != NULL ? term->host : "", false},
+                   {"server_version", term != NULL ? term->server_version : "", false},
+                   {"now", clock_rfc3339(now_wall, now), false});
+    buf_free(&migrations);
+    buf_free(&apps);
+    buf_free(&trouble);
+}

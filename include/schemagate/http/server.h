@@ -1,0 +1,43 @@
+/* The HTTP server: libmicrohttpd on the daemon's event loop (DESIGN.md section 11, docs/http.md). It asks
+ * the coordinator and never touches the database. */
+#ifndef SCHEMAGATE_HTTP_SERVER_H
+#define SCHEMAGATE_HTTP_SERVER_H
+
+#include <schemagate/base/buf.h>
+#include <schemagate/base/config.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct coordinator;
+struct event_base;
+struct http_server;
+
+/* Borrows all three until http_server_free. Binds nothing yet. */
+struct http_server *http_server_new(struct event_base *base, const struct config *config,
+                                    struct coordinator *coordinator);
+
+/* Reads tokens and certificates, binds what [http] listen names, and adds the sockets that systemd hands
+ * over. Writes one line for each mistake into `errors` and returns false if there was one. Each address is
+ * logged as `listening address=…`. */
+bool http_server_listen(struct http_server *server, struct buf *errors);
+
+/* The coordinator's model or the event list has changed: long polls look again, once per turn of the loop.
+ * Cheap; may come often. */
+void http_server_changed(struct http_server *server);
+
+/* After SIGHUP: `config` takes the place of the one borrowed so far; tokens and socket roles are read anew.
+ * With a mistake in them (written to `errors`) false is returned and the old ones stay in force. */
+bool http_server_configure(struct http_server *server, const struct config *config, struct buf *errors);
+
+/* Accepts nothing more, answers the long polls, lets open requests finish, then calls `done` from the event
+ * loop; after five seconds in any case. */
+void http_server_stop(struct http_server *server, void (*done)(void *context), void *context);
+
+/* Closes what is open. NULL is fine. Comes before coordinator_free. */
+void http_server_free(struct http_server *server);
+
+/* One row a line: method, path, roles; for the golden file and docs/http.md. */
+void http_print_routes(FILE *out);
+
+#endif
