@@ -23,9 +23,9 @@ static const struct config_key database_keys[] = {
          .meaning = "libpq connection string or URI of the database whose schema is migrated; it may "
                     "name several hosts. Empty: libpq's own PG* variables and service file say where "
                     "it is. Keep passwords out of it."),
-    TEXT("password_file", IN(database.password_file), .change = CONFIG_FIXED,
+    TEXT("password_file", IN(database.password_file),
          .meaning = "File whose first line is the password, for example a systemd credential or a "
-                    "mounted secret. Empty: libpq's own password file counts."),
+                    "mounted secret; read for each connection. Empty: libpq's own password file counts."),
     {0},
 };
 
@@ -35,23 +35,23 @@ static const struct config_key http_keys[] = {
          .meaning = "Addresses to serve: host:port, [v6]:port or unix:/path. Sockets that systemd "
                     "hands over are added. Without a tokens file only loopback addresses and unix "
                     "sockets are accepted."),
-    TEXT("advertise_url", IN(http.advertise_url),
+    TEXT("advertise_url", IN(http.advertise_url), .change = CONFIG_FIXED,
          .meaning = "The URL under which clients reach this daemon; a standby daemon names the "
                     "leader's."),
     TEXT("tokens_file", IN(http.tokens_file),
          .meaning = "Bearer tokens, one a line: name, role, app (or -) and the token's SHA-256; "
                     "`schemagate token new` prints such a line. Empty: every client is an operator."),
-    TEXT("tls_certificate", IN(http.tls_certificate), .change = CONFIG_PLANNED,
-         .meaning = "PEM file with the server's certificate chain."),
-    TEXT("tls_key", IN(http.tls_key), .change = CONFIG_PLANNED,
+    TEXT("tls_certificate", IN(http.tls_certificate), .change = CONFIG_FIXED,
+         .meaning = "PEM file with the server's certificate chain; with tls_key, TCP addresses serve TLS."),
+    TEXT("tls_key", IN(http.tls_key), .change = CONFIG_FIXED,
          .meaning = "PEM file with the certificate's private key."),
-    TEXT("tls_client_ca", IN(http.tls_client_ca), .change = CONFIG_PLANNED,
+    TEXT("tls_client_ca", IN(http.tls_client_ca), .change = CONFIG_FIXED,
          .meaning = "PEM file with the authorities whose client certificates are accepted."),
     LIST("socket_roles", IN(http.socket_roles), "", .check = config_check_socket_role,
          .meaning = "Roles of unix socket clients: uid:1000=operator, user:deploy=deployer. Root and the "
                     "daemon's own user are operators, others viewers."),
     NUMBER("max_body_bytes", IN(http.max_body_bytes), "1048576", 1024, 67108864,
-           .change = CONFIG_FIXED, .meaning = "A longer request body is answered 413."),
+           .meaning = "A longer request body is answered 413."),
     NUMBER("max_connections", IN(http.max_connections), "20000", 16, 1000000,
            .change = CONFIG_FIXED, .meaning = "Connections open at a time, the limit on open files allowing."),
     NUMBER("idle_timeout_seconds", IN(http.idle_timeout_seconds), "120", 5, 86400,
@@ -104,8 +104,9 @@ static const struct config_key gate_keys[] = {
 };
 
 static const struct config_key migration_keys[] = {
-    TEXT("run_as", IN(migration.run_as), .change = CONFIG_PLANNED,
-         .meaning = "Database role that shall own what migrations create."),
+    TEXT("run_as", IN(migration.run_as),
+         .meaning = "Database role that shall own what migrations create; the daemon's own role has to be "
+                    "a member. Empty: the daemon's own."),
     NUMBER("lock_timeout_ms", IN(migration.lock_timeout_ms), "100", 1, 600000,
            .meaning = "How long one try may wait for a lock, with the application's queries queueing "
                       "behind it."),
