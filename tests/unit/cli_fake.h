@@ -185,7 +185,7 @@ static inline bool fake_request(struct fake *fake, const char *method, const cha
 
 static inline size_t fake_count(struct fake *fake, const char *method, const char *part)
 {
-    struct fake_request found;
+    struct fake_request found = {0};
     size_t count = 0;
     while (fake_request(fake, method, part, count, &found))
         count++;

@@ -72,7 +72,7 @@ static void wait_dead(pid_t pid)
 static void the_exit_code_is_the_commands(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request hello, goodbye;
+    struct fake_request hello = {0}, goodbye = {0};
     assert_int_equal(RUN(fake, "--schema", "1..2", "--", "true"), 0);
     assert_true(fake_request(fake, "PUT", "?wait=60", 0, &hello));
     json_t *incarnation = fake_member(&hello, "incarnation");
@@ -103,7 +103,7 @@ static void usage_is_checked_before_anything_is_asked(void **state)
 static void the_registration_carries_what_was_said(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request hello;
+    struct fake_request hello = {0};
     free(scratch_write(&fake->scratch, "41_one.sql", "-- schemagate: expand\n"));
     free(scratch_write(&fake->scratch, "V043__two.up.sql", "\xef\xbb\xbf-- schemagate: expand\r\n"));
     char *folder = fake_file(fake, "release");
@@ -129,11 +129,21 @@ static void the_registration_carries_what_was_said(void **state)
     free(folder);
 }
 
+/* A set of signals as /proc shows it, without the two that the C library keeps to itself (32 and 33). */
+static unsigned long long read_signals(const struct fake *fake, const char *name)
+{
+    char *text = fake_read(fake, "signals"), *line = strstr(text, name);
+    assert_non_null(line);
+    unsigned long long set = strtoull(line + strlen(name), NULL, 16) & ~(3ULL << 31);
+    free(text);
+    return set;
+}
+
 static void the_command_starts_clean(void **state)
 {
     struct fake *fake = *state;
     char *token = scratch_write(&fake->scratch, "token", "very-secret\n");
-    struct fake_request hello;
+    struct fake_request hello = {0};
     signal(SIGHUP, SIG_IGN);
     assert_int_equal(RUN(fake, "--schema", "1..2", "--token-file", token, "--", "sh", "-c",
                          "env >$F/env; grep -E 'Sig(Blk|Ign)' /proc/self/status >$F/signals; ps -o pgid= -p $$ >$F/group; "
@@ -147,7 +157,8 @@ static void the_command_starts_clean(void **state)
     assert_true(fake_says(fake, "env", "SCHEMAGATE_PROTECTED=yes\n"));
     assert_false(fake_says(fake, "env", "TOKEN"));
     assert_false(fake_says(fake, "env", "secret"));
-    assert_true(fake_says(fake, "signals", "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"));
+    assert_int_equal(read_signals(fake, "SigBlk:"), 0);
+    assert_int_equal(read_signals(fake, "SigIgn:"), 0);
     char *group = fake_read(fake, "group");
     char *process;
     long leader = strtol(group, &process, 10);
@@ -178,7 +189,7 @@ static void descriptors_are_not_leaked(void **state)
 static void sigterm_drains_the_whole_tree(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request goodbye;
+    struct fake_request goodbye = {0};
     pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c",
                       "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while [ ! -e $F/end ]; do sleep 0.05; "
                       "done; echo over >$F/over' & trap 'exit 9' TERM; while :; do sleep 0.05; done");
@@ -293,7 +304,7 @@ static void a_superseded_command_is_kept(void **state)
 static void a_forgotten_replica_registers_again(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request first, second;
+    struct fake_request first = {0}, second = {0};
     fake_answer(fake, "POST", "/v1/apps/web/replicas/", 404, FAKE_PROBLEM("unknown-replica"));
     pid_t pid = START(fake, "--schema", "1..2", "--", "sleep", "60");
     fake_wait(fake, "PUT", "/replicas/a", 2);
@@ -332,7 +343,7 @@ static void it_waits_for_a_daemon(void **state)
 static void on_lost_exit_ends_before_the_lease(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request renewal;
+    struct fake_request renewal = {0};
     fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "5", "2"));
     fake_answer(fake, "POST", "/v1/apps/web/replicas/", 200, FAKE_REPLICA("live", "5", "2"));
     pid_t pid = START(fake, "--on-lost", "exit", "--lease", "5", "--kill-after", "1", "--schema", "1..2", "--", "sleep", "60");
@@ -348,7 +359,7 @@ static void on_lost_exit_ends_before_the_lease(void **state)
 /* The GET answers that the incarnation of the first registration is lost. */
 static void list_first_incarnation(struct fake *fake, const char *other)
 {
-    struct fake_request hello;
+    struct fake_request hello = {0};
     char body[512];
     assert_true(fake_request(fake, "PUT", "/replicas/a", 0, &hello));
     json_t *incarnation = fake_member(&hello, "incarnation");
@@ -361,7 +372,7 @@ static void list_first_incarnation(struct fake *fake, const char *other)
 
 static bool attests(struct fake *fake, size_t registration)
 {
-    struct fake_request hello;
+    struct fake_request hello = {0};
     assert_true(fake_request(fake, "PUT", "/replicas/a", registration, &hello));
     json_t *ended = fake_member(&hello, "predecessor_ended");
     bool attested = json_is_true(ended);

@@ -41,7 +41,7 @@ static void says(const struct fake *fake, const char *name, const char *part)
 static void a_folder_goes_in_version_order(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request request;
+    struct fake_request request = {0};
     char *folder = fake_file(fake, "migrations"), command[300];
     snprintf(command, sizeof(command), "mkdir %s && cd %s && for f in 10_c V002__b 1_a; do echo '-- %%' >$f.sql; done",
              folder, folder);
@@ -143,7 +143,7 @@ static void a_silence_is_ridden_out(void **state)
 static void operators_must_say_yes(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request request;
+    struct fake_request request = {0};
     fake_answer(fake, "POST", "/v1/migrations/42/undo", 200, MIGRATION("undoing", "running", OPEN));
     fake_answer(fake, "POST", "/v1/pause", 200, "{}");
     assert_int_equal(VERB(fake, "undo", "42"), CLI_USAGE);
@@ -162,7 +162,7 @@ static void operators_must_say_yes(void **state)
 static void the_fleets_verbs_send_what_they_say(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request request;
+    struct fake_request request = {0};
     fake_answer(fake, "POST", "/v1/apps/web/replicas/a/evict", 200, "{}");
     fake_answer(fake, "POST", "/v1/apps/web/replicas/a/attest", 200, "{}");
     fake_answer(fake, "GET", "/v1/replicas", 200, "{\"items\":[{\"app\":\"web\",\"instance\":\"a\",\"state\":\"live\","
@@ -196,7 +196,7 @@ static void admission_is_an_exit_code(void **state)
 static void tokens_stay_secret(void **state)
 {
     struct fake *fake = *state;
-    struct fake_request request;
+    struct fake_request request = {0};
     char *token = scratch_write(&fake->scratch, "token", "very-secret\n");
     fake_answer(fake, "GET", "/status", 401, FAKE_PROBLEM("unauthorized"));
     assert_int_equal(VERB(fake, "status", "--token-file", token), CLI_REFUSED);
