@@ -141,6 +141,19 @@ static void executor_finish_failed(struct executor_try *try)
 
 /* ---- what surrounds submitted SQL ---- */
 
+void executor_prepare(struct database *db,
+                      void (*done)(void *context, struct session_outcome *outcome))
+{
+    static const struct session_statement statements[] = {
+        {.sql = sql_execution_begin, .prepare = "begin"},
+        {.sql = sql_execution_end, .prepare = "end"},
+    };
+
+    session_run(db->holder, &(struct session_batch){.statements = statements, .count = 2,
+                                                    .deadline_ms = ANSWER_MS, .done = done,
+                                                    .context = db});
+}
+
 static struct session_statement plain(const char *sql)
 {
     return (struct session_statement){.sql = sql, .drops_rows = true};
@@ -169,7 +182,7 @@ static size_t add_before(const struct executor_try *try, struct session_statemen
 
     s[0] = plain("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     s[1] = (struct session_statement){
-        .sql = sql_execution_begin,
+        .prepared = "begin",
         .parameters = {db->epoch, db->nonce, db->lock_key, try->lock_timeout, try->statement_timeout,
                        with_sql ? role_of(&try->execution) : "none"},
         .parameter_count = 6,
@@ -184,7 +197,7 @@ static size_t add_after(const struct executor_try *try, struct session_statement
     const struct database *db = try->db;
 
     s[0] = (struct session_statement){
-        .sql = sql_execution_end,
+        .prepared = "end",
         .parameters = {db->lock_key, db->epoch, db->nonce, try->changes},
         .parameter_count = 4,
     };
@@ -225,6 +238,9 @@ static void take_error(struct executor_try *try, struct session_outcome *outcome
     }
     try->error = outcome->error;
     outcome->error = NULL;
+    if (try->failed == 0 && strcmp(answer_sqlstate(try->error), "26000") == 0) {
+        leadership_fall(try->db, "a migration has deallocated schemagate's own prepared statements");
+    }
 }
 
 static void on_rolled_back(void *context, struct session_outcome *outcome)

@@ -460,7 +460,12 @@ static void enter_taking_over(struct database *db)
 
 /* ---- the store's session ---- */
 
-static void on_prepared(void *context, struct session_outcome *outcome)
+static void on_executor_ready(void *context, struct session_outcome *outcome)
+{
+    leadership_failed(context, outcome);
+}
+
+static void on_store_ready(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
@@ -487,8 +492,7 @@ static void on_store_proved(void *context, struct session_outcome *outcome)
                             "time differ; database.conninfo should name the primary");
         return;
     }
-    const struct session_statement statement = {.sql = sql_commit, .prepare = "commit"};
-    ask(db, db->store, &statement, on_prepared);
+    store_prepare(db, on_store_ready);
 }
 
 static void on_store_opened(void *context)
@@ -505,6 +509,7 @@ static void enter_joining(struct database *db)
     const struct session_owner owner = {db, on_store_opened, on_session_lost};
 
     db->store = session_open(db->base, db->config, &settings, &owner);
+    executor_prepare(db, on_executor_ready);
     leadership_set_timer(db, PING_MS);
 }
 

@@ -454,7 +454,7 @@ void session_run_script(struct session *s, const char *script,
 struct session_statement session_pin(const struct session *s)
 {
     return (struct session_statement){
-        .sql = sql_pin_session,
+        .prepared = "pin",
         .parameters = {s->settings.lock_timeout, s->settings.idle_session_timeout},
         .parameter_count = 2,
         .drops_rows = true,
@@ -492,8 +492,11 @@ static void session_on_connected(void *context, PGconn *connection, const char *
         session_lose_connection(s);
         return;
     }
-    const struct session_statement pin = session_pin(s);
-    session_run(s, &(struct session_batch){.statements = &pin, .count = 1, .deadline_ms = 10000,
+    const struct session_statement statements[] = {
+        {.sql = sql_pin_session, .prepare = "pin"},
+        session_pin(s),
+    };
+    session_run(s, &(struct session_batch){.statements = statements, .count = 2, .deadline_ms = 10000,
                                            .done = session_on_pinned, .context = s});
 }
 

@@ -55,6 +55,18 @@ static void store_send(struct database *db, const struct session_statement *stat
                                .row = row, .done = call->answered, .context = copy});
 }
 
+void store_prepare(struct database *db, void (*done)(void *context, struct session_outcome *outcome))
+{
+    static const struct session_statement statements[] = {
+        {.sql = sql_commit, .prepare = "commit"},
+        {.sql = sql_verify, .prepare = "verify"},
+    };
+
+    session_run(db->store, &(struct session_batch){.statements = statements, .count = 2,
+                                                   .deadline_ms = ANSWER_MS, .done = done,
+                                                   .context = db});
+}
+
 static void store_log_error(const char *message, const struct session_outcome *outcome)
 {
     if (outcome->error != NULL) {
@@ -161,7 +173,7 @@ static void store_on_json(void *context, struct session_outcome *outcome)
 
 static void store_verify(void *store, void (*done)(void *context, const json_t *facts), void *context)
 {
-    const struct session_statement statement = {.sql = sql_verify};
+    const struct session_statement statement = {.prepared = "verify"};
     const struct store_call call = {
         .done.json = done, .context = context, .answered = store_on_json};
 

@@ -251,6 +251,61 @@ static void results_of_any_size_are_dropped_as_they_come(void **state)
                      EXECUTION_DONE);
 }
 
+static void stopping_cancels_what_runs_and_waits_for_its_end(void **state)
+{
+    (void)state;
+    struct executed e;
+    struct part own;
+    char database[CLUSTER_CONNINFO_SIZE];
+    const struct execution_statement sleep_long = {"SELECT pg_sleep(60)", 1, 1, 1};
+
+    cluster_database(&cluster, database);
+    part_lead(&own, database);
+    execute_start(&own, &e, (struct execution){.transactional = true, .statements = &sleep_long,
+                                               .statement_count = 1}, EVENT);
+    part_turn(&own);
+    part_stop(&own);
+    assert_int_equal(e.answers, 1);
+    assert_int_equal(e.status, EXECUTION_CANCELLED);
+}
+
+static void a_plain_role_is_enough(void **state)
+{
+    (void)state;
+    struct part own;
+    char database[CLUSTER_CONNINFO_SIZE], as_role[CLUSTER_CONNINFO_SIZE + 32];
+
+    cluster_database(&cluster, database);
+    sql_run(sql, "DROP ROLE IF EXISTS modest; DROP ROLE IF EXISTS table_owner; CREATE ROLE table_owner; "
+                 "CREATE ROLE modest LOGIN IN ROLE table_owner");
+    PGconn *admin = sql_open(database);
+    sql_run(admin, "GRANT CREATE ON DATABASE %s TO modest; GRANT CREATE ON SCHEMA public TO table_owner",
+            PQdb(admin));
+    snprintf(as_role, sizeof as_role, "%s user=modest", database);
+    part_lead(&own, as_role);
+    const struct execution_statement create = {"CREATE TABLE t (id int)", 1, 1, 1};
+    struct executed e = execute(&own, (struct execution){.transactional = true, .statements = &create,
+                                                         .statement_count = 1,
+                                                         .run_as = "table_owner"}, EVENT);
+    assert_string_equal(e.message, "");
+    assert_int_equal(e.status, EXECUTION_DONE);
+    const struct execution_statement index = {"CREATE INDEX CONCURRENTLY ON t (id)", 1, 1, 1};
+    e = execute(&own, (struct execution){.statements = &index, .statement_count = 1,
+                                         .run_as = "table_owner"}, EVENT);
+    assert_string_equal(e.message, "");
+    assert_int_equal(e.status, EXECUTION_DONE);
+    part_stop(&own);
+    PQfinish(admin);
+}
+
+static void sql_that_drops_prepared_statements_only_costs_a_new_session(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(true, {"DEALLOCATE ALL", 1, 1, 1}).status, EXECUTION_FAILED);
+    part_wait(&part, part.coordinator.begun == 2);
+    assert_int_equal(RUN(true, {"SELECT 1", 1, 1, 1}).status, EXECUTION_DONE);
+}
+
 #define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
 
 int main(void)
@@ -271,6 +326,9 @@ int main(void)
         WITH_TERM(a_statement_time_out_is_a_failure),
         WITH_TERM(a_lost_session_leaves_the_outcome_unknown),
         WITH_TERM(copy_from_the_client_does_not_hang),
+        WITH_TERM(stopping_cancels_what_runs_and_waits_for_its_end),
+        WITH_TERM(a_plain_role_is_enough),
+        WITH_TERM(sql_that_drops_prepared_statements_only_costs_a_new_session),
         WITH_TERM(results_of_any_size_are_dropped_as_they_come),
     };
     return cmocka_run_group_tests(tests, open_cluster, close_cluster);

@@ -141,6 +141,45 @@ static void a_lost_connection_leaves_the_outcome_unknown(void **state)
     assert_int_equal(commit_json(&part, 0, "{}").status, COMMIT_DONE);
 }
 
+static void a_commit_larger_than_any_socket_buffer_goes_through(void **state)
+{
+    (void)state;
+    struct committed c = {0};
+    json_t *changes = json_object(), *replicas = json_array();
+
+    for (int i = 0; i < 20000; i++) {
+        json_array_append_new(
+            replicas, json_pack("{s:s, s:o, s:s, s:s, s:i, s:i, s:i}", "app", "web", "instance",
+                                json_sprintf("instance-%d", i), "incarnation", "i", "state", "live",
+                                "min", 1, "max", 2, "lease_seconds", 30));
+    }
+    json_object_set_new(changes, "replicas", replicas);
+    database_store_ops.commit(part.db, changes, 0, on_commit, &c);
+    part_wait(&part, c.answers > 0);
+    assert_int_equal(c.status, COMMIT_DONE);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM schemagate.replica"), 20000);
+}
+
+static void on_commit_restart(void *context, const struct commit_result *result)
+{
+    on_commit(context, result);
+    database_restart_term(part.db, "asked for by the coordinator");
+}
+
+static void the_coordinator_may_end_the_term_from_inside_an_answer(void **state)
+{
+    (void)state;
+    struct committed c = {0}, d = {0};
+
+    database_store_ops.commit(part.db, json_object(), 0, on_commit_restart, &c);
+    database_store_ops.commit(part.db, json_object(), 0, on_commit, &d);
+    part_wait(&part, part.coordinator.begun == 2);
+    assert_int_equal(c.answers, 1);
+    assert_int_equal(d.answers, 1);
+    assert_string_equal(part.coordinator.reason, "asked for by the coordinator");
+    assert_int_equal(commit_json(&part, 0, "{}").status, COMMIT_DONE);
+}
+
 /* ---- reading ---- */
 
 struct loaded {
@@ -180,7 +219,7 @@ static void rows_are_loaded_in_the_order_in_which_they_refer_to_each_other(void 
     database_store_ops.load(part.db, on_row, on_loaded, &l);
     part_wait(&part, l.answers > 0);
     assert_true(l.ok);
-    assert_string_equal(l.tables, "window migration step approval app compatible replica replica ");
+    assert_string_equal(l.tables, "window migrations steps approvals apps compatible replicas replicas ");
 }
 
 struct read_back {
@@ -270,6 +309,8 @@ int main(void)
         WITH_TERM(a_refused_commit_says_why_and_leaves_nothing),
         WITH_TERM(another_term_fences_this_one),
         WITH_TERM(a_lost_connection_leaves_the_outcome_unknown),
+        WITH_TERM(a_commit_larger_than_any_socket_buffer_goes_through),
+        WITH_TERM(the_coordinator_may_end_the_term_from_inside_an_answer),
         WITH_TERM(rows_are_loaded_in_the_order_in_which_they_refer_to_each_other),
         WITH_TERM(verification_counts_alike_replicas_and_names_one),
         WITH_TERM(events_are_filtered_by_kind_version_and_place),

@@ -1,4 +1,5 @@
--- The fences of DESIGN.md section 5: a stale daemon fails with SQLSTATE SG001.
+-- The fences of DESIGN.md section 5: a stale daemon fails with SQLSTATE SG001. In plpgsql, which keeps their plans:
+-- they stand in every transaction.
 
 -- Only a takeover writes the coordinator row. FOR SHARE makes a successor wait for the transaction in flight.
 CREATE OR REPLACE FUNCTION schemagate.fence(term_epoch bigint, term_nonce text) RETURNS void
@@ -14,13 +15,14 @@ END $$;
 -- Whether this very session holds the migration lock. pg_locks is asked, because taking the lock once more
 -- would also succeed where it was lost and nobody has taken it yet.
 CREATE OR REPLACE FUNCTION schemagate.holds_lock(lock_key bigint) RETURNS boolean
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (
         SELECT FROM pg_locks
         WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted AND mode = 'ExclusiveLock'
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-          AND (classid::bigint << 32) | objid::bigint = lock_key AND objsubid = 1)
-$$;
+          AND (classid::bigint << 32) | objid::bigint = lock_key AND objsubid = 1);
+END $$;
 
 CREATE OR REPLACE FUNCTION schemagate.prove_lock(lock_key bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
