@@ -23,6 +23,14 @@ static int leave(void **state)
     return 0;
 }
 
+static void assert_text(const char *query, const char *expected)
+{
+    char *text = sql_text(sql, "%s", query);
+
+    assert_string_equal(text, expected);
+    free(text);
+}
+
 #define EVENT "{\"window\":{\"ceiling\":1},\"events\":[{\"kind\":\"migration.expanded\"}]}"
 
 static struct executed run(bool transactional, size_t count, const struct execution_statement *statements)
@@ -73,7 +81,7 @@ static void a_failure_rolls_all_back_and_says_where(void **state)
     assert_int_equal(e.error.line, 6);
     assert_int_equal(e.error.column, 3);
     assert_int_equal(e.seconds_count, 2);
-    assert_string_equal(sql_text(sql, "SELECT to_regclass('public.t')::text"), "");
+    assert_text("SELECT to_regclass('public.t')::text", "");
     assert_int_equal(sql_number(sql, "SELECT ceiling FROM schemagate.window"), 0);
     e = RUN(true, {"DROP TABLE nowhere", 7, 2, 1}); /* PostgreSQL gives no position */
     assert_int_equal(e.error.line, 7);
@@ -116,7 +124,7 @@ static void what_a_migration_sets_does_not_survive_it(void **state)
                             {"SET standard_conforming_strings = off", 1, 1, 4},
                             {"SET my.secret = 'x'", 1, 1, 5});
     assert_int_equal(e.status, EXECUTION_DONE);
-    assert_string_equal(sql_text(sql, "SELECT to_regclass('app.here')::text"), "app.here");
+    assert_text("SELECT to_regclass('app.here')::text", "app.here");
     e = RUN(true,
             {"DO $$ BEGIN ASSERT to_regclass('there') IS NULL; "
              "ASSERT current_setting('search_path') = 'app, public'; "
@@ -136,7 +144,7 @@ static void migrations_run_as_the_role_that_shall_own_what_they_create(void **st
                                                           .statement_count = 1, .run_as = "owner"}, EVENT);
 
     assert_int_equal(e.status, EXECUTION_DONE);
-    assert_string_equal(sql_text(sql, "SELECT tableowner FROM pg_tables WHERE tablename = 'owned'"), "owner");
+    assert_text("SELECT tableowner FROM pg_tables WHERE tablename = 'owned'", "owner");
     sql_run(sql, "DROP TABLE owned; DROP OWNED BY owner; DROP ROLE owner");
     e = execute(&part, (struct execution){.transactional = true, .statements = &create,
                                           .statement_count = 1, .run_as = "owner"}, EVENT);
@@ -154,7 +162,7 @@ static void a_statement_outside_of_transactions_runs_alone(void **state)
     assert_int_equal(e.status, EXECUTION_DONE);
     assert_int_equal(e.seconds_count, 1);
     assert_int_equal(e.commit.events, 1);
-    assert_string_equal(sql_text(sql, "SELECT to_regclass('public.i')::text"), "i");
+    assert_text("SELECT to_regclass('public.i')::text", "i");
     e = RUN(false, {"CREATE UNIQUE INDEX CONCURRENTLY u ON t (id)", 4, 2, 3});
     assert_int_equal(e.status, EXECUTION_FAILED);
     assert_string_equal(e.error.sqlstate, "23505");
@@ -170,7 +178,7 @@ static void another_term_fences_the_executor(void **state)
     sql_run(sql, "UPDATE schemagate.coordinator SET epoch = epoch + 1");
     assert_int_equal(RUN(true, {"CREATE TABLE t (id int)", 1, 1, 1}).status, EXECUTION_FENCED);
     assert_int_equal(RUN(false, {"CREATE TABLE t (id int)", 1, 1, 1}).status, EXECUTION_FENCED);
-    assert_string_equal(sql_text(sql, "SELECT to_regclass('public.t')::text"), "");
+    assert_text("SELECT to_regclass('public.t')::text", "");
 }
 
 static void sql_that_drops_the_lock_cannot_commit(void **state)
@@ -180,7 +188,7 @@ static void sql_that_drops_the_lock_cannot_commit(void **state)
                             {"SELECT pg_advisory_unlock_all()", 1, 1, 2});
 
     assert_int_equal(e.status, EXECUTION_FENCED);
-    assert_string_equal(sql_text(sql, "SELECT to_regclass('public.t')::text"), "");
+    assert_text("SELECT to_regclass('public.t')::text", "");
     part_wait(&part, part.coordinator.begun == 2); /* the next ping notices */
 }
 
@@ -192,7 +200,7 @@ static void sql_cannot_end_the_transaction_from_inside(void **state)
 
     assert_int_equal(e.status, EXECUTION_FAILED);
     assert_string_equal(e.error.sqlstate, "2D000");
-    assert_string_equal(sql_text(sql, "SELECT to_regclass('public.t')::text"), "");
+    assert_text("SELECT to_regclass('public.t')::text", "");
 }
 
 static void a_cancelled_statement_is_rolled_back_and_the_next_one_is_spared(void **state)

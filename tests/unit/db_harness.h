@@ -47,6 +47,7 @@ void coordinator_stand_by(struct coordinator *c, const char *leader_url)
 struct part {
     struct event_base *base;
     struct config config;
+    char empty[1]; /* for settings that are not made */
     struct coordinator coordinator;
     struct database *db;
 };
@@ -59,7 +60,7 @@ static inline void part_open(struct part *part, char *conninfo)
     memset(part, 0, sizeof *part);
     part->base = event_base_new();
     part->config.database.conninfo = conninfo;
-    part->config.database.password_file = (char[]){""};
+    part->config.database.password_file = part->empty;
     part->db = database_new(part->base, &part->config, "http://leader.test:7433");
     database_start(part->db, &part->coordinator);
 }
