@@ -52,7 +52,7 @@ static const struct config_key http_keys[] = {
                     "daemon's own user are operators, others viewers."),
     NUMBER("max_body_bytes", IN(http.max_body_bytes), "1048576", 1024, 67108864,
            .meaning = "A longer request body is answered 413."),
-    NUMBER("max_connections", IN(http.max_connections), "20000", 16, 1000000,
+    NUMBER("max_connections", IN(http.max_connections), "20000", 1, 1000000,
            .change = CONFIG_FIXED, .meaning = "Connections open at a time, the limit on open files allowing."),
     NUMBER("idle_timeout_seconds", IN(http.idle_timeout_seconds), "120", 5, 86400,
            .change = CONFIG_FIXED,
