@@ -151,7 +151,7 @@ void request_problem(struct request *r, unsigned problem, const char *pointer, c
     struct mistakes mistakes = {.in = "body"};
 
     if (pointer == NULL) {
-        answer_problem(r, problem, detail, &(struct problem_members){0});
+        answer_problem(r, problem, detail, &(struct problem_members){.more = NULL});
     } else {
         mistakes_add(&mistakes, pointer, NULL, "%s", detail != NULL ? detail : "is wrong");
         answer_problem(r, problem, detail, &(struct problem_members){.mistakes = &mistakes});
@@ -261,11 +261,6 @@ static bool is_trace_parent(const char *text)
     return strspn(text, "0123456789abcdef-") == 55;
 }
 
-static void echo_header(struct request *r, const char *name, const char *value)
-{
-    MHD_add_response_header(r->response, name, value);
-}
-
 static void log_request(const struct request *r, const char *id, const char *trace)
 {
     char actor[CALLER_ACTOR_SIZE];
@@ -280,24 +275,24 @@ enum MHD_Result request_send(struct request *r)
     const char *id = r->headers[HEADER_X_REQUEST_ID], *trace = r->headers[HEADER_TRACEPARENT];
 
     if (is_identifier(id)) {
-        echo_header(r, "X-Request-Id", id);
+        MHD_add_response_header(r->response, "X-Request-Id", id);
     } else {
         id = NULL;
     }
     if (is_trace_parent(trace)) {
-        echo_header(r, "traceparent", trace);
+        MHD_add_response_header(r->response, "traceparent", trace);
     } else {
         trace = NULL;
     }
     if (r->route != NULL && r->route->method == METHOD_GET) {
-        echo_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-        echo_header(r, "X-Content-Type-Options", "nosniff");
+        MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "private, no-cache");
+        MHD_add_response_header(r->response, "X-Content-Type-Options", "nosniff");
     }
     for (const struct answer_header *header = r->answer_headers; header != NULL; header = header->next) {
-        echo_header(r, header->name, header->value);
+        MHD_add_response_header(r->response, header->name, header->value);
     }
     if (r->server->stopping) {
-        echo_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+        MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     r->server->answers[r->status / 100]++;
     log_request(r, id, trace);

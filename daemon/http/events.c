@@ -102,10 +102,10 @@ static void read_events(struct request *r, int64_t after)
 void events_list(struct request *r)
 {
     int64_t after = first_id(request_query(r));
+    struct list list = {.request = r};
 
     if (after < 0) {
-        request_problem(r, PROBLEM_INVALID, "/cursor",
-                        "is none that this list gave out; begin again without it");
+        list_refuse_cursor(&list);
     } else {
         read_events(r, after);
     }

@@ -6,9 +6,11 @@
 
 void list_refuse_cursor(struct list *list)
 {
+    struct mistakes mistakes = {.in = "query"};
+
     buf_free(&list->body);
-    request_problem(list->request, PROBLEM_INVALID, "/cursor",
-                    "is none that this list gave out; begin again without it");
+    mistakes_add(&mistakes, "", "cursor", "is none that this list gave out; begin again without it");
+    request_problem_mistakes(list->request, &mistakes);
 }
 
 bool list_begin(struct list *list, struct request *r, const struct list_query *query)

@@ -9,6 +9,7 @@
 
 #include <schemagate/base/memory.h>
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 
 /* A body that is refused is read to its end so that the client can read the answer, but not for ever. */
 #define REFUSED_BODY_FACTOR 16
+/* What libmicrohttpd keeps for each header beside its text. */
+#define HEADER_RECORD_BYTES 64
 
 static const struct {
     const char *name;
@@ -46,7 +49,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
     struct request *r = context;
 
     (void)kind;
-    (void)value_length;
+    r->head_bytes += name_length + value_length + HEADER_RECORD_BYTES;
     for (size_t i = 0; i < HEADERS; i++) {
         if (header_names[i].length == name_length && strcasecmp(header_names[i].name, name) == 0) {
             r->duplicate_header |= header_names[i].once && r->headers[i] != NULL;
@@ -60,7 +63,7 @@ static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const
 struct request *request_new(struct transport *transport, struct MHD_Connection *connection,
                             const char *path, const char *method)
 {
-    static const struct caller nobody = {.role = CALLER_VIEWER};
+    static const struct caller nobody = {.role = CALLER_VIEWER, .name = "anonymous"};
     struct request *r = memory_new(sizeof(*r));
 
     r->server = transport->server;
@@ -70,6 +73,7 @@ struct request *request_new(struct transport *transport, struct MHD_Connection *
     r->caller = &nobody;
     r->method = method;
     r->path = path;
+    r->head_bytes = strlen(path) + strlen(method);
     r->server->open_requests++;
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, r);
     return r;
@@ -337,7 +341,8 @@ static bool read_body(struct request *r, struct mistakes *mistakes)
         buf_free(&r->bytes);
     }
     if (r->document == NULL) {
-        request_problem_with(r, PROBLEM_NOT_JSON, error.text, write_position, &error);
+        bool nul = json_error_code(&error) == json_error_null_character;
+        request_problem_with(r, PROBLEM_NOT_JSON, nul ? "\\u0000 is not taken" : error.text, write_position, &error);
         return false;
     }
     decode_object(r->route->body, r->document, "", r->body_values, mistakes);
@@ -346,13 +351,15 @@ static bool read_body(struct request *r, struct mistakes *mistakes)
 
 void request_dispatch(struct request *r)
 {
-    struct mistakes mistakes;
+    struct mistakes mistakes; /* large, and empty nearly always: it is not zeroed */
 
     mistakes.count = 0;
     mistakes.whole_as_real = false;
     if (r->answered) {
         return;
     }
+    assert(r->route->body == NULL || r->route->body->size <= sizeof(r->body_values));
+    assert(r->route->query == NULL || r->route->query->size <= sizeof(r->query_values));
     read_query(r, &mistakes);
     if (r->route->body != NULL && !read_body(r, &mistakes)) {
         return;

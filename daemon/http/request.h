@@ -55,6 +55,7 @@ struct request {
     struct path_values at;          /* points into path_text */
     char path_text[PATH_SIZE];
     bool pretty, duplicate_header;
+    size_t head_bytes;              /* about what its headers take of the connection's memory */
 
     struct buf bytes; /* the body */
     size_t received;

@@ -15,8 +15,11 @@
 #include <unistd.h>
 
 /* Holds a request's headers and its answer's; it is zeroed for each request, so a large one costs more
- * time than anything else. Headers that do not fit are answered with 431. */
+ * time than anything else. A request that leaves too little of it for the answer's headers is refused
+ * here, because libmicrohttpd would only hang up. */
 #define CONNECTION_POOL_BYTES ((size_t)6144)
+#define ANSWER_HEAD_BYTES ((size_t)1200)
+#define REQUEST_HEAD_BYTES (CONNECTION_POOL_BYTES - ANSWER_HEAD_BYTES)
 #define CERTIFICATE_MAXIMUM ((size_t)1024 * 1024)
 
 /* ---- connections ---- */
@@ -78,6 +81,30 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 
 /* ---- requests ---- */
 
+/* Answers past libmicrohttpd, and ends the connection for both sides. */
+static void refuse_head(const struct transport *transport, struct MHD_Connection *connection,
+                        const char *status)
+{
+    char text[160];
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    int length = snprintf(text, sizeof(text),
+                          "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status);
+
+    if (!transport->secure) {
+        send(fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    shutdown(fd, SHUT_WR);
+}
+
+/* Sees the request's first line before it is taken apart. What it returns would be the request. */
+static void *on_first_line(void *context, const char *uri, struct MHD_Connection *connection)
+{
+    if (strlen(uri) > REQUEST_HEAD_BYTES) {
+        refuse_head(context, connection, "414 URI Too Long");
+    }
+    return NULL;
+}
+
 static void hold(struct request *r)
 {
     request_hold(r);
@@ -93,6 +120,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)version;
     if (r == NULL) {
         r = *slot = request_new(context, connection, path, method);
+        if (r->head_bytes > REQUEST_HEAD_BYTES) {
+            refuse_head(r->transport, connection, "431 Request Header Fields Too Large");
+            return MHD_NO;
+        }
         request_begin(r);
         /* Who asks before sending a body need not send it. */
         return r->answered && r->headers[HEADER_EXPECT] != NULL ? request_send(r) : MHD_YES;
@@ -256,10 +287,10 @@ static struct MHD_Daemon *start_daemon(struct transport *transport, const struct
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, transport,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, transport,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, transport,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_BYTES,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)server->config->http.idle_timeout_seconds,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_ARRAY, transport->secure ? tls : none,
         MHD_OPTION_END);
 }
@@ -300,6 +331,7 @@ void transport_free(struct transport *transport)
     event_free(transport->readable);
     event_free(transport->soon);
     event_free(transport->timer);
+    MHD_run(transport->daemon); /* lets answers out that were given just now */
     MHD_stop_daemon(transport->daemon);
     free(transport);
 }
