@@ -15,6 +15,11 @@ const char *answer_sqlstate(const PGresult *error)
     return sqlstate != NULL ? sqlstate : "";
 }
 
+bool answer_is_true(const PGresult *result, int column)
+{
+    return PQgetvalue(result, 0, column)[0] == 't';
+}
+
 void answer_describe_error(const PGresult *error, struct buf *text)
 {
     const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);

@@ -10,6 +10,9 @@
 /* The five characters, or "" where the error is libpq's own. */
 const char *answer_sqlstate(const PGresult *error);
 
+/* A boolean of the first row. */
+bool answer_is_true(const PGresult *result, int column);
+
 /* Appends "42P07: relation "x" already exists", one line. */
 void answer_describe_error(const PGresult *error, struct buf *text);
 

@@ -1,45 +1,26 @@
 /* The executor: migration SQL in the session that holds the lock (coordinator/environment.h; DESIGN.md
  * sections 5 and 7). A transaction is one batch, from its fence to its COMMIT. */
 #include "answer.h"
+#include "cancel.h"
+#include "execution.h"
 #include "offload.h"
 #include "sql.h"
-#include "state.h"
 
 #include <schemagate/base/failpoint.h>
-#include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 
 #include <assert.h>
 #include <event2/event.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MS 15000 /* for schemagate's own statements between those that were submitted */
-#define ERROR_BYTES 1024
 
 /* Statements of a transaction that surround the submitted ones. */
 #define BEFORE 3 /* BEGIN; the fence; search_path */
 #define TIDY 5
 #define AFTER 2 /* the changes; COMMIT */
-
-/* One execution that is under way. */
-struct executor_try {
-    struct database *db;
-    struct execution execution; /* a copy; what it points at is the caller's until the end */
-    execution_done *done;
-    void *context;
-    char lock_timeout[24], statement_timeout[24];
-    char *changes; /* JSON */
-    bool cancelled;
-    bool alone_done;    /* a statement outside of transactions has succeeded */
-    size_t first, sent; /* of the submitted statements in the batch; statements of the batch */
-    PGresult *error;    /* the one that counts, while what it left behind is tidied up */
-    unsigned failed;    /* index of the statement that failed, from 1; 0: none of the submitted ones */
-    double *seconds;
-    size_t seconds_count;
-};
 
 static void executor_failpoint(const struct executor_try *try, const char *place)
 {
@@ -47,96 +28,6 @@ static void executor_failpoint(const struct executor_try *try, const char *place
 
     snprintf(name, sizeof name, "%s-%s", try->execution.phase, place);
     failpoint(name);
-}
-
-/* ---- the end ---- */
-
-/* What a SQLSTATE means for the try. */
-static const struct {
-    const char *sqlstate;
-    enum execution_status status;
-} meanings[] = {
-    {"SG001", EXECUTION_FENCED},    {"55P03", EXECUTION_TRY_AGAIN}, /* lock_timeout */
-    {"40P01", EXECUTION_TRY_AGAIN},                                 /* deadlock */
-    {"40001", EXECUTION_TRY_AGAIN},                                 /* serialization failure */
-};
-
-static enum execution_status status_of(const struct executor_try *try, const PGresult *error)
-{
-    const char *sqlstate = answer_sqlstate(error);
-
-    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
-        if (strcmp(meanings[i].sqlstate, sqlstate) == 0) {
-            return meanings[i].status;
-        }
-    }
-    return try->cancelled && strcmp(sqlstate, "57014") == 0 ? EXECUTION_CANCELLED : EXECUTION_FAILED;
-}
-
-/* Where the error is, in the file: where PostgreSQL says, else at the beginning of the statement. */
-static void locate_error(const struct executor_try *try, struct execution_error *error)
-{
-    if (try->failed == 0) {
-        return;
-    }
-    const struct execution_statement *statement = &try->execution.statements[try->failed - 1];
-    const char *position = PQresultErrorField(try->error, PG_DIAG_STATEMENT_POSITION);
-    struct file_place place = {statement->line, statement->column};
-
-    if (position != NULL) {
-        place = file_place_of(place, statement->sql, (unsigned)strtoul(position, NULL, 10));
-    }
-    error->step = statement->number;
-    error->line = place.line;
-    error->column = place.column;
-}
-
-static void describe_error(const struct executor_try *try, struct execution_error *error)
-{
-    error->message = PQresultErrorField(try->error, PG_DIAG_MESSAGE_PRIMARY);
-    error->detail = PQresultErrorField(try->error, PG_DIAG_MESSAGE_DETAIL);
-    error->hint = PQresultErrorField(try->error, PG_DIAG_MESSAGE_HINT);
-    error->context = PQresultErrorField(try->error, PG_DIAG_CONTEXT);
-    snprintf(error->sqlstate, sizeof error->sqlstate, "%s", answer_sqlstate(try->error));
-    if (error->message == NULL) {
-        error->message = PQresultErrorMessage(try->error);
-    }
-    locate_error(try, error);
-}
-
-static void executor_free(struct executor_try *try)
-{
-    PQclear(try->error);
-    free(try->changes);
-    free(try->seconds);
-    free(try);
-}
-
-static void executor_finish(struct executor_try *try, struct execution_result *result)
-{
-    struct database *db = try->db;
-
-    result->seconds = try->seconds;
-    result->seconds_count = try->seconds_count;
-    if (try->error != NULL) {
-        describe_error(try, &result->error);
-    }
-    db->running = NULL;
-    try->done(try->context, result);
-    executor_free(try);
-    database_stop_step(db);
-}
-
-static void executor_finish_with(struct executor_try *try, enum execution_status status)
-{
-    struct execution_result result = {.status = status};
-
-    executor_finish(try, &result);
-}
-
-static void executor_finish_failed(struct executor_try *try)
-{
-    executor_finish_with(try, status_of(try, try->error));
 }
 
 /* ---- what surrounds submitted SQL ---- */
@@ -250,7 +141,7 @@ static void on_rolled_back(void *context, struct session_outcome *outcome)
     if (outcome->error != NULL) {
         leadership_fall(try->db, "a failed migration could not be rolled back");
     }
-    executor_finish_failed(try);
+    execution_finish_failed(try);
 }
 
 static void roll_back(struct executor_try *try)
@@ -272,7 +163,7 @@ static void on_committed(struct executor_try *try, const struct session_outcome 
     } else {
         result.status = EXECUTION_UNKNOWN;
     }
-    executor_finish(try, &result);
+    execution_finish_with(try, &result);
     commit_answer_release(&answer);
 }
 
@@ -286,7 +177,7 @@ static void on_transaction(void *context, struct session_outcome *outcome)
     if (outcome->succeeded == try->sent) { /* COMMIT was answered, whatever came after it */
         on_committed(try, outcome);
     } else if (outcome->lost) {
-        executor_finish_with(try, EXECUTION_UNKNOWN);
+        execution_finish(try, EXECUTION_UNKNOWN);
     } else {
         take_error(try, outcome);
         roll_back(try);
@@ -319,13 +210,13 @@ static void on_tidied(void *context, struct session_outcome *outcome)
     struct executor_try *try = context;
 
     if (outcome->lost) {
-        executor_finish_with(try, EXECUTION_UNKNOWN);
+        execution_finish(try, EXECUTION_UNKNOWN);
     } else if (try->error != NULL) {
-        executor_finish_failed(try);
+        execution_finish_failed(try);
     } else if (outcome->error != NULL) {
         take_error(try, outcome);
         leadership_fall(try->db, "the session could not be made clean after a migration");
-        executor_finish_with(try, EXECUTION_UNKNOWN);
+        execution_finish(try, EXECUTION_UNKNOWN);
     } else {
         try->alone_done = true;
         send_transaction(try, false);
@@ -339,7 +230,7 @@ static void on_alone(void *context, struct session_outcome *outcome)
 
     take_seconds(try, outcome);
     if (outcome->lost) {
-        executor_finish_with(try, EXECUTION_UNKNOWN);
+        execution_finish(try, EXECUTION_UNKNOWN);
         return;
     }
     if (outcome->error != NULL) {
@@ -353,13 +244,13 @@ static void on_alone_fenced(void *context, struct session_outcome *outcome)
     struct executor_try *try = context;
 
     if (outcome->lost) {
-        executor_finish_with(try, EXECUTION_UNKNOWN);
+        execution_finish(try, EXECUTION_UNKNOWN);
         return;
     }
     if (outcome->error != NULL) {
         try->first = SIZE_MAX; /* none of the submitted statements ran */
         take_error(try, outcome);
-        executor_finish_failed(try);
+        execution_finish_failed(try);
         return;
     }
     const struct session_statement statement = plain(try->execution.statements[0].sql);
@@ -400,94 +291,54 @@ static void on_no_session(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    executor_finish_with(context, EXECUTION_UNKNOWN);
+    execution_finish(context, EXECUTION_UNKNOWN);
 }
 
 static void executor_run(void *executor, const struct execution *execution, execution_done *done,
                          void *context)
 {
     struct database *db = executor;
-    struct executor_try *try = memory_new(sizeof *try);
 
     assert(db->running == NULL);
-    try->db = db;
-    try->execution = *execution;
-    try->done = done;
-    try->context = context;
-    try->changes = json_dumps(execution->changes, JSON_COMPACT);
-    try->seconds = memory_new((execution->statement_count + 1) * sizeof *try->seconds);
-    snprintf(try->lock_timeout, sizeof try->lock_timeout, "%" PRId64, execution->lock_timeout_ms);
-    snprintf(try->statement_timeout, sizeof try->statement_timeout, "%" PRId64,
-             execution->statement_timeout_ms);
-    json_decref(execution->changes);
-    db->running = try;
+    db->running = execution_new(db, execution, done, context);
     if (!leadership_is_leading(db)) {
         const struct timeval now = {0, 0};
-        event_base_once(db->base, -1, EV_TIMEOUT, on_no_session, try, &now);
+        event_base_once(db->base, -1, EV_TIMEOUT, on_no_session, db->running, &now);
     } else if (db->cancelling == NULL) {
-        executor_begin(try);
+        executor_begin(db->running);
     }
 }
 
-/* ---- cancel: PQcancel waits for the server, so it has a thread; a late one must not hit the next try ---- */
+/* ---- cancel ---- */
 
-struct cancel_job {
-    struct database *db;
-    PGcancel *request;
-    char error[256]; /* "": sent */
-};
-
-static void cancel_work(void *context)
+static void on_cancelled(void *context)
 {
-    struct cancel_job *job = context;
-
-    PQcancel(job->request, job->error, sizeof job->error);
-}
-
-static void cancel_discard(void *context)
-{
-    struct cancel_job *job = context;
-
-    PQfreeCancel(job->request);
-    free(job);
-}
-
-static void cancel_done(void *context)
-{
-    struct cancel_job *job = context;
-    struct database *db = job->db;
-
-    if (job->error[0] != '\0') {
-        log_warn("a running statement could not be cancelled", LOG_TEXT("error", job->error));
-    }
-    cancel_discard(job);
-    db->cancelling = NULL;
+    struct database *db = context;
     struct executor_try *waiting = db->running;
-    if (waiting != NULL && waiting->sent == 0) {
-        if (waiting->cancelled) {
-            executor_finish_with(waiting, EXECUTION_CANCELLED);
-        } else {
-            executor_begin(waiting);
-        }
+
+    db->cancelling = NULL;
+    if (waiting == NULL || waiting->sent > 0) {
+        return;
+    }
+    if (waiting->cancelled) {
+        execution_finish(waiting, EXECUTION_CANCELLED);
+    } else {
+        executor_begin(waiting);
     }
 }
 
+/* A request that comes late must not hit the next try: that one waits for it. */
 static void executor_cancel(void *executor)
 {
-    static const struct offload_job kind = {cancel_work, cancel_done, cancel_discard};
     struct database *db = executor;
 
     if (db->running == NULL || !leadership_is_leading(db)) {
         return;
     }
     db->running->cancelled = true;
-    if (db->cancelling != NULL) {
-        return;
+    if (db->cancelling == NULL) {
+        db->cancelling = cancel_start(db->base, session_connection(db->holder), on_cancelled, db);
     }
-    struct cancel_job *job = memory_new(sizeof *job);
-    job->db = db;
-    job->request = PQgetCancel(session_connection(db->holder));
-    db->cancelling = offload_start(db->base, &kind, job);
 }
 
 void executor_stop(struct database *db)
@@ -498,7 +349,7 @@ void executor_stop(struct database *db)
         offload_abandon(db->cancelling);
         db->cancelling = NULL;
         if (waiting != NULL && waiting->sent == 0) {
-            executor_finish_with(waiting, EXECUTION_UNKNOWN);
+            execution_finish(waiting, EXECUTION_UNKNOWN);
         }
     }
 }

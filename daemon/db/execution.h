@@ -1,0 +1,32 @@
+/* One execution that is under way, and how it ends. */
+#ifndef DB_EXECUTION_H
+#define DB_EXECUTION_H
+
+#include "state.h"
+
+struct executor_try {
+    struct database *db;
+    struct execution execution; /* a copy; what it points at is the caller's until the end */
+    execution_done *done;
+    void *context;
+    char lock_timeout[24], statement_timeout[24];
+    char *changes; /* JSON */
+    bool cancelled;
+    bool alone_done;    /* a statement outside of transactions has succeeded */
+    size_t first, sent; /* of the submitted statements in the batch; statements of the batch */
+    PGresult *error;    /* the one that counts, while what it left behind is tidied up */
+    unsigned failed;    /* index of the statement that failed, from 1; 0: none of the submitted ones */
+    double *seconds;
+    size_t seconds_count;
+};
+
+struct executor_try *execution_new(struct database *db, const struct execution *execution,
+                                   execution_done *done, void *context);
+
+/* Frees the executor and the try, and answers. */
+void execution_finish(struct executor_try *try, enum execution_status status);
+void execution_finish_with(struct executor_try *try, struct execution_result *result);
+/* With the status that try->error means. */
+void execution_finish_failed(struct executor_try *try);
+
+#endif

@@ -1,0 +1,31 @@
+/* What the steps on the way to a term (takeover.c) and its keeping (leadership.c) share. */
+#ifndef DB_LEADERSHIP_H
+#define DB_LEADERSHIP_H
+
+#include "state.h"
+
+#define LEADERSHIP_PING_MS 1000
+
+/* The steps; each ends in leadership_advance, or in a fall. */
+void takeover_prove(struct database *db);
+void takeover_poll(struct database *db);
+void takeover_install(struct database *db);
+void takeover_begin_term(struct database *db);
+void takeover_join(struct database *db);
+
+void leadership_advance(struct database *db);
+void leadership_set_timer(struct database *db, int64_t ms);
+void leadership_on_session_lost(void *context, const char *reason);
+
+/* One small statement of the daemon's own. */
+typedef void leadership_answered(void *context, struct session_outcome *outcome);
+void leadership_ask(struct database *db, struct session *s,
+                    const struct session_statement *statement, leadership_answered *done);
+
+/* True where it did not succeed; then the fall is under way. */
+bool leadership_failed(struct database *db, const struct session_outcome *outcome);
+
+/* Waiting cannot mend it: the service ends. */
+void leadership_end(struct database *db, const char *reason);
+
+#endif
