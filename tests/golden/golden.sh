@@ -7,12 +7,21 @@ cd "$(dirname "$0")/../.."
 schemagate=${SCHEMAGATE_BINARY:?is the program; make sets it}
 print=${SCHEMAGATE_PROGRAMS:?is the folder of the golden program; make sets it}/print
 
+# The page with the diagram of the state machine between its markers.
+architecture_page() {
+    awk -v command="$print diagram" '
+        /^<!-- end machine diagram -->/ { inside = 0 }
+        !inside { print }
+        /^<!-- machine diagram -->/ { inside = 1; while ((command | getline line) > 0) print line }
+    ' docs/architecture.md
+}
+
 # file, and the command that prints it
 table="
 tests/golden/machine.tsv   $print machine
 tests/golden/replica.tsv   $print replica
 tests/golden/routes.txt    $print routes
-docs/state-machine.md      $print state-page
+docs/architecture.md       architecture_page
 docs/configuration.md      $schemagate check-config --reference
 config/schemagate.ini      $schemagate check-config --sample
 "
