@@ -56,7 +56,7 @@ static const struct bad table[] = {
     /* out of range */
     {PUT_A, "{\"incarnation\": \"i\", \"min\": -1, \"max\": 1}", 422, "/min"},
     {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 281474976710656}", 422, "/max"},
-    {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 99999999999999999999}", 400, NULL},
+    {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 99999999999999999999}", 422, "/max"},
     {PUT_A, "{\"incarnation\": \"i\", \"min\": 3, \"max\": 1}", 422, "/max"},
     {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1, \"lease_seconds\": 4}", 422,
      "/lease_seconds"},

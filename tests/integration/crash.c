@@ -54,6 +54,7 @@ static void dies_in_the_expand(struct world *world, const char *failpoint)
     struct http_client *client = world_client(world);
     rollout_wait(client, 1, "complete");
     rollout_submit(client, 2, RENAME_ONCE);
+    rollout_wait(client, 2, "expanded");
     fleet_join(client, REPLICA("new", 2, 2));
     expect_done_once(world, client);
 }

@@ -105,7 +105,7 @@ static void sql_that_drops_the_lock_is_rolled_back(void **state)
     struct daemon *daemon = world_daemon(world, NULL);
     rollout_submit(&daemon->client, 1,
                    "-- schemagate: expand\nCREATE TABLE customer (id int);\n"
-                   "DO $$ BEGIN EXECUTE 'SELECT pg_advisory_' || 'unlock_all()'; END $$;\n");
+                   "DO $$ BEGIN EXECUTE 'SELECT pg_adv' || 'isory_unlock_all()'; END $$;\n");
     sql_wait(world->sql, "SELECT failed OR phase = 'expanding' AND epoch > 1 "
                          "FROM schemagate.migration, schemagate.coordinator WHERE version = 1");
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE relname = 'customer'"),

@@ -141,6 +141,7 @@ static void the_directive_of_a_file_asks_for_approval(void **state)
     struct http_client *client = world_client(world);
     rollout_submit(client, 1, SAMPLE_CREATE);
     rollout_submit(client, 2, "-- schemagate: migration approval=manual\n" SAMPLE_RENAME);
+    rollout_wait(client, 2, "expanded");
     fleet_join(client, REPLICA("a", 1, 2));
     rollout_wait_hold(client, 2, "awaiting-approval");
     rollout_act(client, 2, "approve");
@@ -176,8 +177,8 @@ static void pauses_and_earlier_contracts_hold(void **state)
 static void an_undo_waits_for_replicas_that_need_it(void **state)
 {
     struct http_client *client = begin(*state, NULL);
-    fleet_join(client, REPLICA("ahead", 2, 2));
     fleet_join(client, REPLICA("old", 1, 1));
+    fleet_join(client, REPLICA("ahead", 2, 2));
     rollout_act(client, 2, "undo");
     held_by(client, 2, "replica-ahead");
     expect_answer(fleet_leave(client, REPLICA("ahead", 2, 2)), 204, NULL);

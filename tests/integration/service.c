@@ -116,7 +116,7 @@ static void a_wrong_file_at_a_reload_changes_nothing(void **state)
 static void what_cannot_change_while_running_is_said(void **state)
 {
     struct daemon *daemon = world_daemon(*state, NULL);
-    rewrite(daemon->config, "max_connections = 7\n");
+    rewrite(daemon->config, "max_connections = 17\n");
     kill(daemon->pid, SIGHUP);
     daemon_wait_log(daemon, "http.max_connections");
 }

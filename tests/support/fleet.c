@@ -60,10 +60,26 @@ const struct http_answer *fleet_leave(struct http_client *client, const struct f
 
 void fleet_join(struct http_client *client, const struct fleet_replica *replica)
 {
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
     const struct http_answer *answer = fleet_register(client, replica);
+    while (answer->status == 503 && test_now_ms() < deadline) {
+        test_pause();
+        answer = fleet_register(client, replica);
+    }
     if (strcmp(json_text_at(answer->json, "/state"), "live") != 0)
         test_fail("%s/%s is not live: %d %s", replica->app, replica->instance, answer->status,
                   answer->body);
+}
+
+/* What is gone need not be listed any more. */
+static bool is_in_state(const struct http_answer *answer, const char *incarnation, const char *state)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_at(answer->json, "/items"), i, item)
+        if (strcmp(json_text_at(item, "/incarnation"), incarnation) == 0)
+            return strcmp(json_text_at(item, "/state"), state) == 0;
+    return strcmp(state, "gone") == 0;
 }
 
 void fleet_wait_state(struct http_client *client, const struct fleet_replica *replica,
@@ -73,12 +89,8 @@ void fleet_wait_state(struct http_client *client, const struct fleet_replica *re
     for (;;) {
         const struct http_answer *answer =
             http_call(client, "GET", NULL, "/v1/apps/%s/replicas/%s", replica->app, replica->instance);
-        size_t i;
-        json_t *item;
-        json_array_foreach(json_at(answer->json, "/items"), i, item)
-            if (strcmp(json_text_at(item, "/incarnation"), replica->incarnation) == 0 &&
-                strcmp(json_text_at(item, "/state"), state) == 0)
-                return;
+        if (is_in_state(answer, replica->incarnation, state))
+            return;
         if (test_now_ms() > deadline)
             test_fail("%s/%s did not become %s: %s", replica->app, replica->instance, state,
                       answer->body);

@@ -25,7 +25,7 @@ const struct http_answer *fleet_evict(struct http_client *client, const struct f
 const struct http_answer *fleet_attest(struct http_client *client,
                                        const struct fleet_replica *replica);
 
-/* Registers and expects `live`. */
+/* Registers, again while the daemon is between two terms (503), and expects `live`. */
 void fleet_join(struct http_client *client, const struct fleet_replica *replica);
 
 /* Waits until the replica's newest incarnation is in this state. */
