@@ -27,7 +27,8 @@ static const struct cli_verb help_verbs[] = {
 static const struct cli_verb *const verb_tables[] = {daemon_verbs, cli_verbs, help_verbs, NULL};
 
 /* The planner's worker, which the daemon starts. */
-static int run_plan(int argc, char **argv) {
+static int run_plan(int argc, char **argv)
+{
     if (argc == 2 && strcmp(argv[1], "--worker") == 0)
         return planner_worker_main();
     fputs("schemagate plan: planning without a daemon is not available in this version\n"
@@ -36,26 +37,30 @@ static int run_plan(int argc, char **argv) {
     return CLI_USAGE;
 }
 
-static int run_version(int argc, char **argv) {
+static int run_version(int argc, char **argv)
+{
     (void)argc;
     (void)argv;
     puts("schemagate " SCHEMAGATE_VERSION);
     return CLI_DONE;
 }
 
-static int run_help(int argc, char **argv) {
+static int run_help(int argc, char **argv)
+{
     cli_print_help(verb_tables, argc > 1 ? argv[1] : NULL);
     return CLI_DONE;
 }
 
 /* "--help" and the like, for which everybody's fingers reach. */
-static const char *verb_name(const char *word) {
+static const char *verb_name(const char *word)
+{
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return "help";
     return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ? "version" : word;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 2) {
         fputs("schemagate: say what to do\n  next: schemagate help\n", stderr);
         return CLI_USAGE;

@@ -18,7 +18,7 @@
 #define TICK_MS 1000
 #define TRIES 4
 #define RETRY_AFTER_MAX_MS 3000
-#define POLL_LEAST_MS 100 /* between two long polls, where a server does not hold its answers */
+#define POLL_LEAST_MS 100 /* between two long polls, should a server not hold its answers */
 
 struct client {
     struct transport transport;
@@ -30,7 +30,8 @@ struct client {
     int64_t polled_ms; /* when the last long poll was sent */
 };
 
-struct client *client_open(const struct connection *connection) {
+struct client *client_open(const struct connection *connection)
+{
     struct transport transport;
     if (transport_open(&transport, connection) != CLI_DONE)
         return NULL;
@@ -40,7 +41,8 @@ struct client *client_open(const struct connection *connection) {
     return client;
 }
 
-void client_close(struct client *client) {
+void client_close(struct client *client)
+{
     if (!client)
         return;
     curl_multi_cleanup(client->multi);
@@ -51,7 +53,8 @@ void client_close(struct client *client) {
     curl_global_cleanup();
 }
 
-void client_catch_interrupts(struct client *client) {
+void client_catch_interrupts(struct client *client)
+{
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
@@ -60,17 +63,20 @@ void client_catch_interrupts(struct client *client) {
     client->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-int client_interrupted(const struct client *client) {
+int client_interrupted(const struct client *client)
+{
     return client->interrupted;
 }
 
-void client_on_tick(struct client *client, client_tick *tick, void *context) {
+void client_on_tick(struct client *client, client_tick *tick, void *context)
+{
     client->tick = tick;
     client->tick_context = context;
 }
 
 /* One turn of waiting: for curl's sockets, a signal, or the time. */
-static void wait_turn(struct client *client, int64_t milliseconds) {
+static void wait_turn(struct client *client, int64_t milliseconds)
+{
     struct curl_waitfd signals = {.fd = client->signals, .events = CURL_WAIT_POLLIN};
     int64_t turn = milliseconds < TICK_MS ? milliseconds : TICK_MS;
     int64_t before = clock_sample().boot_ms;
@@ -82,7 +88,8 @@ static void wait_turn(struct client *client, int64_t milliseconds) {
         client->tick(client->tick_context);
 }
 
-void client_pause(struct client *client, int64_t milliseconds) {
+void client_pause(struct client *client, int64_t milliseconds)
+{
     int64_t until = clock_sample().boot_ms + milliseconds;
     int64_t left;
     while (!client->interrupted && (left = until - clock_sample().boot_ms) > 0)
@@ -90,7 +97,8 @@ void client_pause(struct client *client, int64_t milliseconds) {
 }
 
 /* Runs one prepared exchange; CURLE_ABORTED_BY_CALLBACK at an interrupt. */
-static CURLcode perform(struct client *client, CURL *easy) {
+static CURLcode perform(struct client *client, CURL *easy)
+{
     CURLcode result = CURLE_ABORTED_BY_CALLBACK;
     int running = 1;
     curl_multi_add_handle(client->multi, easy);
@@ -107,13 +115,15 @@ static CURLcode perform(struct client *client, CURL *easy) {
     return result;
 }
 
-static bool worth_another_try(const struct reply *reply, int tries) {
-    return tries < TRIES && (reply->status == 503 || reply->status == 429) && reply->retry_after_ms >= 0 &&
-           reply->retry_after_ms <= RETRY_AFTER_MAX_MS;
+static bool worth_another_try(const struct reply *reply, int tries)
+{
+    return tries < TRIES && (reply->status == 503 || reply->status == 429) &&
+           reply->retry_after_ms >= 0 && reply->retry_after_ms <= RETRY_AFTER_MAX_MS;
 }
 
 void client_exchange(struct client *client, const char *method, const char *path, json_t *body,
-                     int64_t wait_ms, struct reply *reply) {
+                     int64_t wait_ms, struct reply *reply)
+{
     struct request request = {method, path, body, (long)(wait_ms + ANSWER_TIMEOUT_MS)};
     if (wait_ms) {
         client_pause(client, client->polled_ms + POLL_LEAST_MS - clock_sample().boot_ms);
@@ -133,7 +143,8 @@ void client_exchange(struct client *client, const char *method, const char *path
 }
 
 int client_call(struct client *client, const char *method, const char *path, json_t *body,
-                const char *subject, struct reply *reply) {
+                const char *subject, struct reply *reply)
+{
     client_exchange(client, method, path, body, 0, reply);
     if (client->interrupted)
         return CLI_SIGNAL + client->interrupted;
@@ -141,8 +152,10 @@ int client_call(struct client *client, const char *method, const char *path, jso
     return code == CLI_DONE ? code : problem_report(reply, subject);
 }
 
-/* One page, appended to items. *cursor is freed and replaced by the next page's, NULL after the last. */
-static int list_page(struct client *client, const char *path, char **cursor, json_t *items) {
+/* One page, appended to items. *cursor is freed and replaced by the next page's, NULL after the
+ * last. */
+static int list_page(struct client *client, const char *path, char **cursor, json_t *items)
+{
     struct buf place = BUF_INIT(0);
     buf_puts(&place, path);
     if (*cursor) {
@@ -160,7 +173,8 @@ static int list_page(struct client *client, const char *path, char **cursor, jso
     return code;
 }
 
-int client_list(struct client *client, const char *path, json_t **list) {
+int client_list(struct client *client, const char *path, json_t **list)
+{
     json_t *items = json_array();
     char *cursor = NULL;
     int code;

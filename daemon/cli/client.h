@@ -23,13 +23,14 @@ int client_interrupted(const struct client *client);
 typedef void client_tick(void *context);
 void client_on_tick(struct client *client, client_tick *tick, void *context);
 
-/* One exchange. `body` (may be NULL) is taken over. `wait_ms` is how long the server was asked to hold
- * the answer. A short 429 or 503 is tried again. reply is always filled in; the caller frees it. */
+/* One exchange. `body` (may be NULL) is taken over. `wait_ms` is how long the server was asked to
+ * hold the answer. A short 429 or 503 is tried again. reply is always filled in; the caller frees
+ * it. */
 void client_exchange(struct client *client, const char *method, const char *path, json_t *body,
                      int64_t wait_ms, struct reply *reply);
 
-/* client_exchange that reports a problem about `subject` on stderr. Returns the exit code, CLI_DONE for
- * 2xx. */
+/* client_exchange that reports a problem about `subject` on stderr. Returns the exit code, CLI_DONE
+ * for 2xx. */
 int client_call(struct client *client, const char *method, const char *path, json_t *body,
                 const char *subject, struct reply *reply);
 

@@ -25,12 +25,13 @@
 static const struct {
     const char *until, *phase;
 } reached[] = {
-    {"expanded", "expanded"},  {"expanded", "contracting"}, {"expanded", "complete"},
-    {"expanded", "hidden"},    {"expanded", "purging"},     {"expanded", "restoring"},
+    {"expanded", "expanded"}, {"expanded", "contracting"}, {"expanded", "complete"},
+    {"expanded", "hidden"},   {"expanded", "purging"},     {"expanded", "restoring"},
     {"complete", "complete"},
 };
 
-enum follow_outcome follow_judge(const json_t *migration, const char *until) {
+enum follow_outcome follow_judge(const json_t *migration, const char *until)
+{
     const char *phase = render_text(migration, "phase");
     for (size_t n = 0; n < sizeof(reached) / sizeof(reached[0]); n++)
         if (strcmp(reached[n].until, until) == 0 && strcmp(reached[n].phase, phase) == 0)
@@ -40,7 +41,8 @@ enum follow_outcome follow_judge(const json_t *migration, const char *until) {
     return strcmp(render_text(migration, "status"), "failed") == 0 ? FOLLOW_FAILED : FOLLOW_WAIT;
 }
 
-void follow_start(struct follow *follow) {
+void follow_start(struct follow *follow)
+{
     follow->started_ms = clock_sample().boot_ms;
 }
 
@@ -52,15 +54,19 @@ struct display {
     char *last; /* what the last line was about, without its times */
 };
 
-static void clear_line(const struct display *display) {
+static void clear_line(const struct display *display)
+{
     if (display->terminal)
         fputs("\r\033[K", stderr);
 }
 
 /* Cuts a line to the terminal, at a character's border. */
-static void print_cut(const char *line) {
+static void print_cut(const char *line)
+{
     struct winsize size;
-    size_t columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79;
+    size_t columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1
+                         ? size.ws_col - 1u
+                         : 79;
     const char *end = line;
     for (size_t width = 0; *end; end++) {
         if (((unsigned char)*end & 0xc0) != 0x80 && ++width > columns)
@@ -71,21 +77,25 @@ static void print_cut(const char *line) {
 }
 
 /* The line of a terminal is drawn anew each second. */
-static void tick(void *context) {
+static void tick(void *context)
+{
     struct display *display = context;
     if (!display->terminal || !display->migration)
         return;
     struct instant now = clock_sample();
     struct buf line = BUF_INIT(0);
-    render_wait_line(&line, display->migration, now.boot_ms - display->follow->started_ms, now.wall_ms);
+    render_wait_line(&line, display->migration, now.boot_ms - display->follow->started_ms,
+                     now.wall_ms);
     print_cut(buf_text(&line));
     buf_free(&line);
 }
 
 /* Off a terminal: a line when something has changed. */
-static void print_change(struct display *display) {
+static void print_change(struct display *display)
+{
     const json_t *migration = display->migration;
-    char *about = memory_printf("%s|%s|%s", render_text(migration, "phase"), render_text(migration, "status"),
+    char *about = memory_printf("%s|%s|%s", render_text(migration, "phase"),
+                                render_text(migration, "status"),
                                 render_text(migration, "summary"));
     if (!display->last || strcmp(display->last, about) != 0) {
         struct instant now = clock_sample();
@@ -99,12 +109,15 @@ static void print_change(struct display *display) {
 }
 
 /* Nobody has reported: a contract would wait for ever, so say at once what is missing. */
-static void tell_missing_fleet(struct display *display) {
+static void tell_missing_fleet(struct display *display)
+{
     size_t n;
     json_t *hold;
     if (display->fleet_told || strcmp(display->follow->until, "complete") != 0)
         return;
-    json_array_foreach(json_object_get(json_object_get(display->migration, "gate"), "holds"), n, hold) {
+    json_array_foreach(json_object_get(json_object_get(display->migration, "gate"), "holds"), n,
+                       hold)
+    {
         if (strcmp(render_text(hold, "code"), "fleet-missing") != 0)
             continue;
         struct buf text = BUF_INIT(0);
@@ -120,7 +133,8 @@ static void tell_missing_fleet(struct display *display) {
     }
 }
 
-static void show(struct display *display) {
+static void show(struct display *display)
+{
     if (display->follow->json)
         return;
     tell_missing_fleet(display);
@@ -131,31 +145,37 @@ static void show(struct display *display) {
 }
 
 /* Milliseconds that are left, at most `most`; 0: the wait ran out. */
-static int64_t time_left(const struct follow *follow, int64_t most) {
+static int64_t time_left(const struct follow *follow, int64_t most)
+{
     if (!follow->timeout_ms)
         return most;
     int64_t left = follow->started_ms + follow->timeout_ms - clock_sample().boot_ms;
     return left <= 0 ? 0 : left < most ? left : most;
 }
 
-static char *poll_path(const struct follow *follow, int64_t version, const json_t *known, int64_t wait_ms) {
+static char *poll_path(const struct follow *follow, int64_t version, const json_t *known,
+                       int64_t wait_ms)
+{
     int64_t seconds = (wait_ms + 999) / 1000;
     if (follow->json)
-        return memory_printf("/v1/migrations/%" PRId64 "?until=%s&wait=%" PRId64, version, follow->until, seconds);
+        return memory_printf("/v1/migrations/%" PRId64 "?until=%s&wait=%" PRId64, version,
+                             follow->until, seconds);
     if (!known)
         return memory_printf("/v1/migrations/%" PRId64, version);
-    return memory_printf("/v1/migrations/%" PRId64 "?wait=%" PRId64 "&index=%" PRId64, version, seconds,
-                         render_number(known, "index"));
+    return memory_printf("/v1/migrations/%" PRId64 "?wait=%" PRId64 "&index=%" PRId64, version,
+                         seconds, render_number(known, "index"));
 }
 
-static int64_t poll_interval(const struct display *display) {
+static int64_t poll_interval(const struct display *display)
+{
     const char *status = render_text(display->migration, "status");
     bool moving = strcmp(status, "running") == 0 || strcmp(status, "retrying") == 0;
     return display->terminal && moving ? POLL_FRESH_MS : POLL_MS;
 }
 
 /* No answer: say so once, wait, longer each time. */
-static void ride_out(struct display *display, const struct reply *reply, int64_t *pause_ms) {
+static void ride_out(struct display *display, const struct reply *reply, int64_t *pause_ms)
+{
     if (!display->silence_told) {
         clear_line(display);
         problem_report(reply, NULL);
@@ -166,13 +186,17 @@ static void ride_out(struct display *display, const struct reply *reply, int64_t
     *pause_ms = *pause_ms * 2 < RETRY_MAX_MS ? *pause_ms * 2 : RETRY_MAX_MS;
 }
 
-static int say_detached(const struct follow *follow, int64_t version, int code, const char *what) {
-    fprintf(stderr, "schemagate: %s; migration %" PRId64 " goes on\n  next: schemagate wait %" PRId64 " --for %s\n",
+static int say_detached(const struct follow *follow, int64_t version, int code, const char *what)
+{
+    fprintf(stderr,
+            "schemagate: %s; migration %" PRId64 " goes on\n  next: schemagate wait %" PRId64
+            " --for %s\n",
             what, version, version, follow->until);
     return code;
 }
 
-static int say_failed(const json_t *migration, int64_t version) {
+static int say_failed(const json_t *migration, int64_t version)
+{
     struct buf text = BUF_INIT(0);
     text_clean(&text, render_text(migration, "summary"));
     fprintf(stderr,
@@ -183,14 +207,18 @@ static int say_failed(const json_t *migration, int64_t version) {
     return CLI_FAILED;
 }
 
-static int say_ended(const json_t *migration, int64_t version) {
-    fprintf(stderr, "schemagate: migration %" PRId64 " is %s\n  next: schemagate events --version %" PRId64 "\n",
+static int say_ended(const json_t *migration, int64_t version)
+{
+    fprintf(stderr,
+            "schemagate: migration %" PRId64 " is %s\n  next: schemagate events --version %" PRId64
+            "\n",
             version, render_text(migration, "phase"), version);
     return CLI_REFUSED;
 }
 
 /* One poll. Returns OPTIONS_GO_ON to go on, else the exit code. */
-static int turn(struct display *display, int64_t version, json_t **known, int64_t *pause_ms) {
+static int turn(struct display *display, int64_t version, json_t **known, int64_t *pause_ms)
+{
     const struct follow *follow = display->follow;
     int64_t wait_ms = time_left(follow, poll_interval(display));
     char *path = poll_path(follow, version, *known, wait_ms);
@@ -220,7 +248,8 @@ static int turn(struct display *display, int64_t version, json_t **known, int64_
     return code;
 }
 
-static int conclude(struct display *display, int64_t version) {
+static int conclude(struct display *display, int64_t version)
+{
     switch (follow_judge(display->migration, display->follow->until)) {
     case FOLLOW_REACHED:
         clear_line(display);
@@ -241,7 +270,8 @@ static int conclude(struct display *display, int64_t version) {
     return say_detached(display->follow, version, CLI_TIMEOUT, "the wait ran out");
 }
 
-int follow_migration(const struct follow *follow, int64_t version, json_t **last) {
+int follow_migration(const struct follow *follow, int64_t version, json_t **last)
+{
     struct display display = {.follow = follow, .terminal = isatty(STDERR_FILENO) && !follow->json};
     json_t *known = NULL;
     int64_t pause_ms = RETRY_FIRST_MS;

@@ -23,8 +23,8 @@ struct follow {
 
 void follow_start(struct follow *follow);
 
-/* Waits for one migration, with what it waits for on stderr. Returns the exit code; *last (may be NULL)
- * is the newest document, NULL where there was none; the caller releases it. */
+/* Waits for one migration, with what it waits for on stderr. Returns the exit code; *last (may be
+ * NULL) is the newest document, NULL where there was none; the caller releases it. */
 int follow_migration(const struct follow *follow, int64_t version, json_t **last);
 
 #endif

@@ -15,12 +15,13 @@
 
 #define FILE_MAX (64u << 20)
 
-static void add_file(struct migration_files *files, const char *path, struct buf *errors) {
+static void add_file(struct migration_files *files, const char *path, struct buf *errors)
+{
     const char *slash = strrchr(path, '/');
     char *name = NULL;
     int64_t version = plan_file_version(slash ? slash + 1 : path, &name);
     if (version < 0) {
-        buf_printf(errors, "%s: not the name of a migration file (VERSION_NAME.sql, such as 42_split_name.sql)\n",
+        buf_printf(errors, "%s: not a migration's name (VERSION_NAME.sql: 42_split_name.sql)\n",
                    path);
         free(name);
         return;
@@ -30,11 +31,13 @@ static void add_file(struct migration_files *files, const char *path, struct buf
 }
 
 /* Hidden files are left alone: editors and version control put them everywhere. */
-static int is_visible(const struct dirent *entry) {
+static int is_visible(const struct dirent *entry)
+{
     return entry->d_name[0] != '.';
 }
 
-static void add_directory(struct migration_files *files, const char *directory, struct buf *errors) {
+static void add_directory(struct migration_files *files, const char *directory, struct buf *errors)
+{
     struct dirent **entries = NULL;
     int count = scandir(directory, &entries, is_visible, alphasort);
     if (count < 0)
@@ -43,7 +46,8 @@ static void add_directory(struct migration_files *files, const char *directory, 
         buf_printf(errors, "%s: no migration file in it\n", directory);
     size_t length = strlen(directory);
     for (int n = 0; n < count; n++) {
-        char *path = memory_printf("%s%s%s", directory, length && directory[length - 1] == '/' ? "" : "/",
+        char *path = memory_printf("%s%s%s", directory,
+                                   length && directory[length - 1] == '/' ? "" : "/",
                                    entries[n]->d_name);
         add_file(files, path, errors);
         free(path);
@@ -52,12 +56,14 @@ static void add_directory(struct migration_files *files, const char *directory, 
     free(entries);
 }
 
-static int by_version(const void *left, const void *right) {
+static int by_version(const void *left, const void *right)
+{
     const struct migration_file *a = left, *b = right;
     return a->version < b->version ? -1 : a->version > b->version;
 }
 
-static void refuse_duplicates(const struct migration_files *files, struct buf *errors) {
+static void refuse_duplicates(const struct migration_files *files, struct buf *errors)
+{
     for (size_t n = 1; n < files->count; n++)
         if (files->items[n].version == files->items[n - 1].version)
             buf_printf(errors, "%s: version %" PRId64 " is in %s too\n", files->items[n].path,
@@ -65,7 +71,8 @@ static void refuse_duplicates(const struct migration_files *files, struct buf *e
 }
 
 void migration_files_collect(struct migration_files *files, char *const paths[], size_t path_count,
-                             struct buf *errors) {
+                             struct buf *errors)
+{
     *files = (struct migration_files){0};
     size_t before = errors->length;
     for (size_t n = 0; n < path_count; n++) {
@@ -84,7 +91,8 @@ void migration_files_collect(struct migration_files *files, char *const paths[],
         migration_files_free(files);
 }
 
-void migration_files_free(struct migration_files *files) {
+void migration_files_free(struct migration_files *files)
+{
     for (size_t n = 0; n < files->count; n++) {
         free(files->items[n].name);
         free(files->items[n].path);
@@ -93,7 +101,8 @@ void migration_files_free(struct migration_files *files) {
     *files = (struct migration_files){0};
 }
 
-char *migration_file_read(const char *path, size_t *length, struct buf *errors) {
+char *migration_file_read(const char *path, size_t *length, struct buf *errors)
+{
     struct buf text = BUF_INIT(FILE_MAX);
     char chunk[65536];
     ssize_t got = -1;

@@ -4,7 +4,6 @@
 #include "verbs.h"
 
 #include <schemagate/base/buf.h>
-#include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 #include <schemagate/plan/plan.h>
 
@@ -37,7 +36,8 @@ struct row_set {
     size_t count;
 };
 
-static void row_set_add(struct row_set *set, const struct cli_option *table) {
+static void row_set_add(struct row_set *set, const struct cli_option *table)
+{
     for (; table && table->name; table++) {
         if (set->count == ROWS_MAX)
             abort();
@@ -45,7 +45,8 @@ static void row_set_add(struct row_set *set, const struct cli_option *table) {
     }
 }
 
-bool option_read_number(const char *text, int64_t *number) {
+bool option_read_number(const char *text, int64_t *number)
+{
     if (*text < '0' || *text > '9')
         return false;
     char *end;
@@ -57,7 +58,8 @@ bool option_read_number(const char *text, int64_t *number) {
     return true;
 }
 
-bool option_read_seconds(const char *text, int64_t *milliseconds) {
+bool option_read_seconds(const char *text, int64_t *milliseconds)
+{
     if (strspn(text, "0123456789.") != strlen(text) || *text < '0' || *text > '9')
         return false;
     char *end;
@@ -68,7 +70,8 @@ bool option_read_seconds(const char *text, int64_t *milliseconds) {
     return true;
 }
 
-bool option_read_version(const char *text, int64_t *version) {
+bool option_read_version(const char *text, int64_t *version)
+{
     int64_t value;
     if (!option_read_number(text, &value) || value > PLAN_VERSION_MAX)
         return false;
@@ -76,7 +79,8 @@ bool option_read_version(const char *text, int64_t *version) {
     return true;
 }
 
-bool option_read_range(const char *text, struct version_range *range) {
+bool option_read_range(const char *text, struct version_range *range)
+{
     struct version_range read;
     const char *dots = strstr(text, "..");
     if (!dots) {
@@ -98,7 +102,8 @@ bool option_read_range(const char *text, struct version_range *range) {
     return true;
 }
 
-bool option_read_choice(const char *text, const char *choices) {
+bool option_read_choice(const char *text, const char *choices)
+{
     size_t length = strlen(text);
     for (const char *word = choices; word && length; word = strchr(word, '|')) {
         word += *word == '|';
@@ -109,7 +114,8 @@ bool option_read_choice(const char *text, const char *choices) {
 }
 
 /* Writes a value where the row points to; false if it is not one. */
-static bool row_store(const struct cli_option *row, const char *text, void *into) {
+static bool row_store(const struct cli_option *row, const char *text, void *into)
+{
     char *place = (char *)into + row->offset;
     switch (row->kind) {
     case OPTION_FLAG:
@@ -133,7 +139,8 @@ static bool row_store(const struct cli_option *row, const char *text, void *into
 }
 
 /* What the value of a row must be: this, and for a choice its words. */
-static const char *kind_expects(const struct cli_option *row) {
+static const char *kind_expects(const struct cli_option *row)
+{
     static const char *const texts[] = {
         [OPTION_CHOICE] = "one of ",
         [OPTION_NUMBER] = "a whole number",
@@ -143,7 +150,8 @@ static const char *kind_expects(const struct cli_option *row) {
     return texts[row->kind];
 }
 
-int options_complain(const char *verb, const char *format, ...) {
+int options_complain(const char *verb, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     fprintf(stderr, "schemagate %s: ", verb);
@@ -153,19 +161,24 @@ int options_complain(const char *verb, const char *format, ...) {
     return CLI_USAGE;
 }
 
-static int store_environment(const char *verb, const struct row_set *set, const bool *given, void *into) {
+static int store_environment(const char *verb, const struct row_set *set, const bool *given,
+                             void *into)
+{
     for (size_t n = 0; n < set->count; n++) {
         const struct cli_option *row = set->rows[n];
         const char *value = row->environment && !given[n] ? getenv(row->environment) : NULL;
         if (value && *value && !row_store(row, value, into))
-            return options_complain(verb, "%s is \"%s\", which is not %s%s", row->environment, value,
-                                    kind_expects(row), row->kind == OPTION_CHOICE ? row->argument : "");
+            return options_complain(verb, "%s is \"%s\", which is not %s%s", row->environment,
+                                    value, kind_expects(row),
+                                    row->kind == OPTION_CHOICE ? row->argument : "");
     }
     return OPTIONS_GO_ON;
 }
 
 /* getopt's own tables, made from ours. */
-static void fill_getopt(const struct row_set *set, bool stop, struct option *longs, struct buf *letters) {
+static void fill_getopt(const struct row_set *set, bool stop, struct option *longs,
+                        struct buf *letters)
+{
     buf_puts(letters, stop ? "+:h" : ":h");
     for (size_t n = 0; n < set->count; n++) {
         const struct cli_option *row = set->rows[n];
@@ -178,7 +191,8 @@ static void fill_getopt(const struct row_set *set, bool stop, struct option *lon
     longs[set->count + 1] = (struct option){0};
 }
 
-static size_t find_row(const struct row_set *set, int value) {
+static size_t find_row(const struct row_set *set, int value)
+{
     if (value >= FIRST_LONG_VALUE)
         return (size_t)(value - FIRST_LONG_VALUE);
     size_t n = 0;
@@ -188,7 +202,8 @@ static size_t find_row(const struct row_set *set, int value) {
 }
 
 static int read_options(int argc, char **argv, const struct row_set *set, const char *letters,
-                        const struct option *longs, bool *given, void *into) {
+                        const struct option *longs, bool *given, void *into)
+{
     optind = 0; /* GNU: begin anew */
     opterr = 0;
     int value;
@@ -205,15 +220,17 @@ static int read_options(int argc, char **argv, const struct row_set *set, const 
         size_t n = find_row(set, value);
         given[n] = true;
         if (!row_store(set->rows[n], optarg, into))
-            return options_complain(argv[0], "--%s is \"%s\", which is not %s%s", set->rows[n]->name, optarg,
-                                    kind_expects(set->rows[n]),
-                                    set->rows[n]->kind == OPTION_CHOICE ? set->rows[n]->argument : "");
+            return options_complain(argv[0], "--%s is \"%s\", which is not %s%s",
+                                    set->rows[n]->name, optarg, kind_expects(set->rows[n]),
+                                    set->rows[n]->kind == OPTION_CHOICE ? set->rows[n]->argument
+                                                                        : "");
     }
     return OPTIONS_GO_ON;
 }
 
 int options_parse(int argc, char **argv, const struct cli_option *table,
-                  const struct argument_rules *rules, void *into, struct arguments *rest) {
+                  const struct argument_rules *rules, void *into, struct arguments *rest)
+{
     struct row_set set = {.count = 0};
     struct option longs[ROWS_MAX + 2];
     bool given[ROWS_MAX] = {false};
@@ -233,18 +250,26 @@ int options_parse(int argc, char **argv, const struct cli_option *table,
     if (rest->count < rules->least)
         return options_complain(argv[0], "an argument is missing");
     if (rules->most >= 0 && rest->count > rules->most)
-        return options_complain(argv[0], "\"%s\" is one argument too many", rest->items[rules->most]);
+        return options_complain(argv[0], "\"%s\" is one argument too many",
+                                rest->items[rules->most]);
     return OPTIONS_GO_ON;
 }
 
-void options_print(FILE *out, const struct cli_option *table) {
+void options_print(FILE *out, const struct cli_option *table)
+{
     for (; table && table->name; table++) {
-        char *left = memory_printf("%s%c%s--%s%s%s", table->letter ? "-" : "",
-                                   table->letter ? table->letter : ' ', table->letter ? ", " : "   ",
-                                   table->name, table->argument ? " " : "",
-                                   table->argument ? table->argument : "");
-        fprintf(out, "  %-34s  %s%s%s%s\n", left, table->help, table->environment ? " [" : "",
-                table->environment ? table->environment : "", table->environment ? "]" : "");
-        free(left);
+        struct buf left = BUF_INIT(0);
+        if (table->letter)
+            buf_printf(&left, "-%c, ", table->letter);
+        else
+            buf_puts(&left, "    ");
+        buf_printf(&left, "--%s", table->name);
+        if (table->argument)
+            buf_printf(&left, " %s", table->argument);
+        fprintf(out, "  %-34s  %s", buf_text(&left), table->help);
+        if (table->environment)
+            fprintf(out, " [%s]", table->environment);
+        fputc('\n', out);
+        buf_free(&left);
     }
 }

@@ -1,5 +1,5 @@
-/* One option parser for all verbs: each verb has a table of rows, and a struct that the rows point into
- * by offset. Usage text comes from the same table. */
+/* One option parser for all verbs: each verb has a table of rows, and a struct that the rows point
+ * into by offset. Usage text comes from the same table. */
 #ifndef SCHEMAGATE_CLI_OPTIONS_H
 #define SCHEMAGATE_CLI_OPTIONS_H
 
@@ -13,12 +13,12 @@ struct version_range {
 };
 
 enum option_kind {
-    OPTION_FLAG,   /* bool */
-    OPTION_TEXT,   /* const char * */
-    OPTION_CHOICE, /* const char *: one of the words in `argument`, which "|" separates */
-    OPTION_NUMBER, /* int64_t, not negative */
+    OPTION_FLAG,    /* bool */
+    OPTION_TEXT,    /* const char * */
+    OPTION_CHOICE,  /* const char *: one of the words in `argument`, which "|" separates */
+    OPTION_NUMBER,  /* int64_t, not negative */
     OPTION_SECONDS, /* int64_t: milliseconds; written as seconds, decimals allowed */
-    OPTION_RANGE   /* struct version_range: "41..43", or "41" for 41..41 */
+    OPTION_RANGE    /* struct version_range: "41..43", or "41" for 41..41 */
 };
 
 /* A row; a table ends with a row whose name is NULL. */
@@ -26,10 +26,10 @@ struct cli_option {
     const char *name; /* without the dashes */
     char letter;      /* 0: none */
     enum option_kind kind;
-    const char *argument;    /* what usage calls the value; NULL for flags */
-    const char *help;        /* one line */
-    size_t offset;           /* into the verb's struct */
-    const char *environment; /* the variable that stands in where the option is not given, or NULL */
+    const char *argument; /* what usage calls the value; NULL for flags */
+    const char *help;     /* one line */
+    size_t offset;        /* into the verb's struct */
+    const char *environment; /* the variable that stands in where it is not given, or NULL */
 };
 
 #define OPTION_END {.name = NULL}
@@ -55,8 +55,8 @@ struct argument_rules {
 
 #define OPTIONS_GO_ON (-1)
 
-/* Reads argv by the table and the environment into *into. Returns OPTIONS_GO_ON, or the exit code: --help
- * printed the usage, or a mistake was named on stderr. */
+/* Reads argv by the table and the environment into *into. Returns OPTIONS_GO_ON, or the exit code:
+ * --help printed the usage, or a mistake was named on stderr. */
 int options_parse(int argc, char **argv, const struct cli_option *table,
                   const struct argument_rules *rules, void *into, struct arguments *rest);
 
@@ -71,6 +71,7 @@ bool option_read_range(const char *text, struct version_range *range);
 bool option_read_choice(const char *text, const char *choices);
 
 /* Says "schemagate VERB: <message>" and where to read more; returns CLI_USAGE. */
-int options_complain(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int options_complain(const char *verb, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

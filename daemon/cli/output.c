@@ -20,47 +20,53 @@
 static const struct {
     const char *word, *colour;
 } colours[] = {
-    {"failed", RED},      {"lost", RED},        {"too-old", RED},     {"away", RED},
-    {"retrying", YELLOW}, {"waiting", YELLOW},  {"paused", YELLOW},   {"standby", YELLOW},
-    {"starting", YELLOW}, {"connecting", YELLOW},
-    {"running", GREEN},   {"live", GREEN},      {"leader", GREEN},    {"connected", GREEN},
-    {"complete", GREEN},  {"done", GREEN},      {"gone", DIM},        {"cancelled", DIM},
-    {"undone", DIM},
+    {"failed", RED},      {"lost", RED},          {"too-old", RED},    {"away", RED},
+    {"retrying", YELLOW}, {"waiting", YELLOW},    {"paused", YELLOW},  {"standby", YELLOW},
+    {"starting", YELLOW}, {"connecting", YELLOW}, {"running", GREEN},  {"live", GREEN},
+    {"leader", GREEN},    {"connected", GREEN},   {"complete", GREEN}, {"done", GREEN},
+    {"gone", DIM},        {"cancelled", DIM},     {"undone", DIM},
 };
 
-bool output_wants_colour(FILE *out) {
+bool output_wants_colour(FILE *out)
+{
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     return isatty(fileno(out)) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
 }
 
-static void paint(struct buf *out, const char *text, const char *colour) {
+static void paint(struct buf *out, const char *text, const char *colour)
+{
     buf_puts(out, colour);
     text_clean(out, text);
     buf_puts(out, *colour ? RESET : "");
 }
 
-static const char *colour_of(const char *word) {
+static const char *colour_of(const char *word)
+{
     for (size_t n = 0; n < sizeof(colours) / sizeof(colours[0]); n++)
         if (strcmp(colours[n].word, word) == 0)
             return colours[n].colour;
     return "";
 }
 
-void output_word(struct buf *out, const char *text, bool colour) {
+void output_word(struct buf *out, const char *text, bool colour)
+{
     paint(out, text, colour ? colour_of(text) : "");
 }
 
-void output_bold(struct buf *out, const char *text, bool colour) {
+void output_bold(struct buf *out, const char *text, bool colour)
+{
     paint(out, text, colour ? BOLD : "");
 }
 
-struct table table_new(size_t columns, const char *const heads[]) {
+struct table table_new(size_t columns, const char *const heads[])
+{
     struct table table = {.columns = columns};
     table_add(&table, heads);
     return table;
 }
 
-void table_add(struct table *table, const char *const texts[]) {
+void table_add(struct table *table, const char *const texts[])
+{
     table->cells = memory_grow(table->cells, table->count + table->columns, sizeof(*table->cells));
     for (size_t column = 0; column < table->columns; column++) {
         struct buf cell = BUF_INIT(0);
@@ -70,14 +76,16 @@ void table_add(struct table *table, const char *const texts[]) {
 }
 
 /* Characters of UTF-8 text. */
-static size_t width_of(const char *text) {
+static size_t width_of(const char *text)
+{
     size_t width = 0;
     for (; *text; text++)
         width += ((unsigned char)*text & 0xc0) != 0x80;
     return width;
 }
 
-static size_t column_width(const struct table *table, size_t column) {
+static size_t column_width(const struct table *table, size_t column)
+{
     size_t widest = 0;
     for (size_t n = column; n < table->count; n += table->columns) {
         size_t width = width_of(table->cells[n]);
@@ -86,7 +94,9 @@ static size_t column_width(const struct table *table, size_t column) {
     return widest;
 }
 
-static void append_cell(const struct table *table, size_t n, size_t width, struct buf *out, bool colour) {
+static void append_cell(const struct table *table, size_t n, size_t width, struct buf *out,
+                        bool colour)
+{
     const char *cell = table->cells[n];
     if (n < table->columns)
         output_bold(out, cell, colour);
@@ -98,7 +108,8 @@ static void append_cell(const struct table *table, size_t n, size_t width, struc
         buf_printf(out, "%*s", (int)(width - width_of(cell) + 2), "");
 }
 
-void table_finish(struct table *table, struct buf *out, bool colour) {
+void table_finish(struct table *table, struct buf *out, bool colour)
+{
     size_t *widths = memory_new(table->columns * sizeof(*widths));
     for (size_t column = 0; column < table->columns; column++)
         widths[column] = column_width(table, column);
@@ -111,7 +122,8 @@ void table_finish(struct table *table, struct buf *out, bool colour) {
     *table = (struct table){0};
 }
 
-void output_json(const json_t *value) {
+void output_json(const json_t *value)
+{
     json_dumpf(value, stdout, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
     fputc('\n', stdout);
     fflush(stdout);

@@ -12,8 +12,8 @@
 /* True if `out` is a terminal that wants colour. */
 bool output_wants_colour(FILE *out);
 
-/* Appends text (cleaned) in the colour that its word has: "failed" red, "live" green …; other words as
- * they are. */
+/* Appends text (cleaned) in the colour that its word has: "failed" red, "live" green …; other words
+ * as they are. */
 void output_word(struct buf *out, const char *text, bool colour);
 
 /* Appends text (cleaned) in bold. */

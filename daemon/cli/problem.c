@@ -32,13 +32,19 @@ static const struct advice_row {
     const char *slug;
     const char *next;
 } advice_rows[] = {
-    {0, 0, NULL, "is it running there? start it with `schemagate daemon`, or give its address with --url"},
-    {401, 401, NULL, "give --token-file FILE (or SCHEMAGATE_TOKEN_FILE); an operator makes tokens with "
-                     "`schemagate token new --role ROLE --name NAME`"},
-    {403, 403, NULL, "use a token with the role that this needs: `schemagate token new --role ROLE --name NAME`"},
-    {409, 409, "schema-too-old", "deploy a release that supports the schema; `schemagate status` shows the window"},
-    {409, 409, "version-conflict", "give the changed file a new version; `schemagate status VERSION` shows what is stored"},
-    {409, 409, "out-of-order", "give the file a version above every submitted one; see `schemagate status`"},
+    {0, 0, NULL,
+     "is it running there? start it with `schemagate daemon`, or give its address with --url"},
+    {401, 401, NULL,
+     "give --token-file FILE (or SCHEMAGATE_TOKEN_FILE); an operator makes tokens with "
+     "`schemagate token new --role ROLE --name NAME`"},
+    {403, 403, NULL,
+     "use a token with the role that this needs: `schemagate token new --role ROLE --name NAME`"},
+    {409, 409, "schema-too-old",
+     "deploy a release that supports the schema; `schemagate status` shows the window"},
+    {409, 409, "version-conflict",
+     "give the changed file a new version; `schemagate status VERSION` shows what is stored"},
+    {409, 409, "out-of-order",
+     "give the file a version above every submitted one; see `schemagate status`"},
     {409, 409, "no-undo", "write a new migration that takes it back, and submit that"},
     {409, 409, "invalid-transition", "`schemagate status VERSION` shows what can be done now"},
     {409, 409, NULL, "`schemagate status` shows how things stand"},
@@ -51,41 +57,50 @@ static const struct advice_row {
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-int problem_exit_code(long status, const char *slug) {
+int problem_exit_code(long status, const char *slug)
+{
     for (size_t n = 0; n < COUNT(code_rows); n++) {
         const struct code_row *row = &code_rows[n];
-        if (status >= row->from && status <= row->to && (!row->slug || strcmp(row->slug, slug) == 0))
+        if (status >= row->from && status <= row->to &&
+            (!row->slug || strcmp(row->slug, slug) == 0))
             return row->code;
     }
     return CLI_FAILED;
 }
 
-static const char *problem_advice(long status, const char *slug) {
+static const char *problem_advice(long status, const char *slug)
+{
     for (size_t n = 0; n < COUNT(advice_rows); n++) {
         const struct advice_row *row = &advice_rows[n];
-        if (status >= row->from && status <= row->to && (!row->slug || strcmp(row->slug, slug) == 0))
+        if (status >= row->from && status <= row->to &&
+            (!row->slug || strcmp(row->slug, slug) == 0))
             return row->next;
     }
     return "`schemagate status` shows how things stand";
 }
 
-int reply_exit_code(const struct reply *reply) {
+int reply_exit_code(const struct reply *reply)
+{
     return reply->token_missing ? CLI_USAGE : problem_exit_code(reply->status, reply_slug(reply));
 }
 
-bool reply_is_transient(const struct reply *reply) {
+bool reply_is_transient(const struct reply *reply)
+{
     return !reply->token_missing && reply_exit_code(reply) == CLI_UNREACHABLE;
 }
 
-static const char *member(const json_t *object, const char *name) {
+static const char *member(const json_t *object, const char *name)
+{
     const char *text = json_string_value(json_object_get(object, name));
     return text ? text : "";
 }
 
-static void describe_errors(struct buf *out, const json_t *errors) {
+static void describe_errors(struct buf *out, const json_t *errors)
+{
     size_t n;
     json_t *error;
-    json_array_foreach(errors, n, error) {
+    json_array_foreach(errors, n, error)
+    {
         buf_puts(out, "  ");
         text_clean(out, member(error, "pointer"));
         buf_puts(out, ": ");
@@ -94,10 +109,12 @@ static void describe_errors(struct buf *out, const json_t *errors) {
     }
 }
 
-static void describe_findings(struct buf *out, const json_t *findings, const char *subject) {
+static void describe_findings(struct buf *out, const json_t *findings, const char *subject)
+{
     size_t n;
     json_t *finding;
-    json_array_foreach(findings, n, finding) {
+    json_array_foreach(findings, n, finding)
+    {
         long long line = json_integer_value(json_object_get(finding, "line"));
         long long column = json_integer_value(json_object_get(finding, "column"));
         buf_puts(out, "  ");
@@ -119,7 +136,8 @@ static void describe_findings(struct buf *out, const json_t *findings, const cha
     }
 }
 
-void problem_describe(struct buf *out, const struct reply *reply, const char *subject) {
+void problem_describe(struct buf *out, const struct reply *reply, const char *subject)
+{
     buf_puts(out, "schemagate: ");
     if (subject) {
         text_clean(out, subject);
@@ -137,12 +155,14 @@ void problem_describe(struct buf *out, const struct reply *reply, const char *su
     buf_puts(out, "\n");
     describe_errors(out, json_object_get(reply->body, "errors"));
     describe_findings(out, json_object_get(reply->body, "findings"), subject);
-    buf_printf(out, "  next: %s\n", reply->token_missing
-                                        ? "give a readable file with --token-file (or SCHEMAGATE_TOKEN_FILE)"
-                                        : problem_advice(reply->status, reply_slug(reply)));
+    buf_printf(out, "  next: %s\n",
+               reply->token_missing
+                   ? "give a readable file with --token-file (or SCHEMAGATE_TOKEN_FILE)"
+                   : problem_advice(reply->status, reply_slug(reply)));
 }
 
-int problem_report(const struct reply *reply, const char *subject) {
+int problem_report(const struct reply *reply, const char *subject)
+{
     struct buf text = BUF_INIT(0);
     problem_describe(&text, reply, subject);
     fputs(buf_text(&text), stderr);

@@ -17,8 +17,9 @@ int reply_exit_code(const struct reply *reply);
 /* No answer, 429 or 5xx: the same request may succeed later. */
 bool reply_is_transient(const struct reply *reply);
 
-/* Appends what went wrong, a line for each detail, and the next command to type. `subject` names what
- * the request was about ("42.sql", "migration 42"), or is NULL; findings are shown as places in it. */
+/* Appends what went wrong, a line for each detail, and the next command to type. `subject` names
+ * what the request was about ("42.sql", "migration 42"), or is NULL; findings are shown as places
+ * in it. */
 void problem_describe(struct buf *out, const struct reply *reply, const char *subject);
 
 /* The same on stderr; returns the exit code. */

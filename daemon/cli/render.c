@@ -14,18 +14,23 @@
 static const struct {
     const char *code, *remedy;
 } remedies[] = {
-    {"replica-behind", "deploy a release of {app} that supports {version}; if {instance} has ended: "
-                       "schemagate evict {app}/{instance} --reason R"},
-    {"replica-ahead", "roll {app} back; if {instance} has ended: schemagate evict {app}/{instance} --reason R"},
+    {"replica-behind",
+     "deploy a release of {app} that supports {version}; if {instance} has ended: "
+     "schemagate evict {app}/{instance} --reason R"},
+    {"replica-ahead",
+     "roll {app} back; if {instance} has ended: schemagate evict {app}/{instance} --reason R"},
     {"replica-lost", "if {instance} has ended: schemagate evict {app}/{instance} --reason R"},
     {"session-behind", "end the session, or deploy a release of {app} that supports {version}"},
     {"session-ahead", "end the session, or roll {app} back"},
-    {"session-unpinned", "let the application's connections call schemagate.pin(), or end the session"},
-    {"session-stray", "end the session, or start its program through: schemagate run --app APP --schema MIN..MAX "
-                      "-- COMMAND"},
+    {"session-unpinned",
+     "let the application's connections call schemagate.pin(), or end the session"},
+    {"session-stray",
+     "end the session, or start its program through: schemagate run --app APP --schema MIN..MAX "
+     "-- COMMAND"},
     {"standby-unknown", "make the standby reachable, or take it out of the configuration"},
-    {"fleet-missing", "start the application under the gate: schemagate run --app {app} --schema MIN..MAX -- "
-                      "COMMAND; one that is given up: schemagate retire {app} --reason R"},
+    {"fleet-missing",
+     "start the application under the gate: schemagate run --app {app} --schema MIN..MAX -- "
+     "COMMAND; one that is given up: schemagate retire {app} --reason R"},
     {"desired-behind", "declare what is meant to run: schemagate declare {app} MIN..MAX"},
     {"settling", "wait until every replica has renewed: schemagate replicas"},
     {"soaking", "wait: until then the code can still be rolled back"},
@@ -34,21 +39,26 @@ static const struct {
     {"later-migration", "undo the later one first: schemagate status"},
     {"paused", "schemagate resume {version}, or for the whole daemon: schemagate resume"},
     {"outside-hours", "wait for the configured contract hours"},
-    {"unhealthy", "look at the errors of {app}; undo if the release is at fault: schemagate undo {version}"},
-    {"in-use", "find the program that still uses what the contract drops, and deploy a release that does not"},
+    {"unhealthy",
+     "look at the errors of {app}; undo if the release is at fault: schemagate undo {version}"},
+    {"in-use", "find the program that still uses what the contract drops, and deploy a release "
+               "that does not"},
     {"replication-lag", "wait until the standby has caught up"},
 };
 
-const char *render_text(const json_t *object, const char *member) {
+const char *render_text(const json_t *object, const char *member)
+{
     const char *text = json_string_value(json_object_get(object, member));
     return text ? text : "";
 }
 
-int64_t render_number(const json_t *object, const char *member) {
+int64_t render_number(const json_t *object, const char *member)
+{
     return json_integer_value(json_object_get(object, member));
 }
 
-void render_range(struct buf *out, const json_t *object) {
+void render_range(struct buf *out, const json_t *object)
+{
     const json_t *min = json_object_get(object, "min"), *max = json_object_get(object, "max");
     if (json_is_integer(min) && json_is_integer(max))
         buf_printf(out, "%" JSON_INTEGER_FORMAT "..%" JSON_INTEGER_FORMAT, json_integer_value(min),
@@ -56,7 +66,8 @@ void render_range(struct buf *out, const json_t *object) {
 }
 
 /* How old a time is: appends "lost 8m" for ("lost", time). */
-static void append_since(struct buf *out, const char *word, const char *since, int64_t wall_ms) {
+static void append_since(struct buf *out, const char *word, const char *since, int64_t wall_ms)
+{
     int64_t then;
     if (!text_read_time(since, &then))
         return;
@@ -64,7 +75,8 @@ static void append_since(struct buf *out, const char *word, const char *since, i
     text_age(out, wall_ms - then);
 }
 
-void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms) {
+void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms)
+{
     const char *app = render_text(hold, "app"), *instance = render_text(hold, "instance");
     if (!*app)
         return;
@@ -78,13 +90,15 @@ void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms) {
     bool lost = strcmp(render_text(hold, "code"), "replica-lost") == 0;
     append_since(&age, lost ? "lost" : "for", render_text(hold, "since"), wall_ms);
     if (facts.length || age.length)
-        buf_printf(out, " (%s%s%s)", buf_text(&facts), facts.length && age.length ? ", " : "", buf_text(&age));
+        buf_printf(out, " (%s%s%s)", buf_text(&facts), facts.length && age.length ? ", " : "",
+                   buf_text(&age));
     buf_free(&facts);
     buf_free(&age);
 }
 
 /* The value of {name}, and how long "{name}" is. */
-static size_t append_field(struct buf *out, const char *field, const json_t *hold, int64_t version) {
+static size_t append_field(struct buf *out, const char *field, const json_t *hold, int64_t version)
+{
     size_t length = strcspn(field, "}") + 1;
     if (strncmp(field, "{version}", length) == 0) {
         buf_printf(out, "%" PRId64, version);
@@ -96,7 +110,8 @@ static size_t append_field(struct buf *out, const char *field, const json_t *hol
     return length;
 }
 
-void render_hold_remedy(struct buf *out, const json_t *hold, int64_t version) {
+void render_hold_remedy(struct buf *out, const json_t *hold, int64_t version)
+{
     const char *remedy = "schemagate status";
     for (size_t n = 0; n < sizeof(remedies) / sizeof(remedies[0]); n++)
         if (strcmp(remedies[n].code, render_text(hold, "code")) == 0)
@@ -111,12 +126,14 @@ void render_hold_remedy(struct buf *out, const json_t *hold, int64_t version) {
 }
 
 /* Appends ": web/a (…), web/b (…), and 7 more", where holds name replicas. */
-static void append_subjects(struct buf *out, const json_t *gate, int64_t wall_ms) {
+static void append_subjects(struct buf *out, const json_t *gate, int64_t wall_ms)
+{
     const json_t *holds = json_object_get(gate, "holds");
     int64_t total = render_number(gate, "holds_total"), shown = 0;
     size_t n;
     json_t *hold;
-    json_array_foreach(holds, n, hold) {
+    json_array_foreach(holds, n, hold)
+    {
         if (!*render_text(hold, "instance"))
             continue;
         if (shown == SUBJECTS_SHOWN)
@@ -128,7 +145,8 @@ static void append_subjects(struct buf *out, const json_t *gate, int64_t wall_ms
         buf_printf(out, ", and %" PRId64 " more", total - shown);
 }
 
-void render_wait_line(struct buf *out, const json_t *migration, int64_t waited_ms, int64_t wall_ms) {
+void render_wait_line(struct buf *out, const json_t *migration, int64_t waited_ms, int64_t wall_ms)
+{
     buf_puts(out, "waiting ");
     text_duration(out, waited_ms);
     buf_printf(out, "  %" PRId64 " ", render_number(migration, "version"));
@@ -139,7 +157,8 @@ void render_wait_line(struct buf *out, const json_t *migration, int64_t waited_m
     append_subjects(out, json_object_get(migration, "gate"), wall_ms);
 }
 
-void render_hold(struct buf *out, const json_t *hold, int64_t version, int64_t wall_ms, bool colour) {
+void render_hold(struct buf *out, const json_t *hold, int64_t version, int64_t wall_ms, bool colour)
+{
     output_bold(out, render_text(hold, "code"), colour);
     buf_puts(out, ": ");
     text_clean(out, render_text(hold, "message"));
@@ -159,14 +178,16 @@ void render_hold(struct buf *out, const json_t *hold, int64_t version, int64_t w
     buf_puts(out, "\n");
 }
 
-void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t wall_ms, bool colour) {
+void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t wall_ms, bool colour)
+{
     const json_t *holds = json_object_get(gate, "holds");
     int64_t total = render_number(gate, "holds_total"), listed = (int64_t)json_array_size(holds);
     if (json_is_true(json_object_get(gate, "open")))
         buf_printf(out, "the gate of %" PRId64 " is open", version);
     else
         buf_printf(out, "the gate of %" PRId64 " is closed by %" PRId64 " hold%s", version,
-                   total > listed ? total : listed, (total > listed ? total : listed) == 1 ? "" : "s");
+                   total > listed ? total : listed,
+                   (total > listed ? total : listed) == 1 ? "" : "s");
     if (*render_text(gate, "evidence")) {
         buf_puts(out, " (evidence: ");
         text_clean(out, render_text(gate, "evidence"));
@@ -175,11 +196,12 @@ void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t w
     buf_puts(out, "\n");
     size_t n;
     json_t *hold;
-    json_array_foreach(holds, n, hold) {
+    json_array_foreach(holds, n, hold)
+    {
         buf_puts(out, "  ");
         render_hold(out, hold, version, wall_ms, colour);
     }
     if (total > listed)
-        buf_printf(out, "  and %" PRId64 " more: schemagate replicas --holding %" PRId64 "\n", total - listed,
-                   version);
+        buf_printf(out, "  and %" PRId64 " more: schemagate replicas --holding %" PRId64 "\n",
+                   total - listed, version);
 }

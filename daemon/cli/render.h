@@ -21,16 +21,18 @@ void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms);
 /* Appends what to do about a hold: the next command to type, filled in. */
 void render_hold_remedy(struct buf *out, const json_t *hold, int64_t version);
 
-/* Appends "waiting 12m04s  42 split_name: 2 of 14 replicas …: web/web-7f9c (40..41, …), …", without a
- * line end. */
+/* Appends "waiting 12m04s  42 split_name: 2 of 14 replicas …: web/web-7f9c (40..41, …), …", without
+ * a line end. */
 void render_wait_line(struct buf *out, const json_t *migration, int64_t waited_ms, int64_t wall_ms);
 
 /* One hold as `gate` lists it: message, subject's age, what clears it, what to type. */
-void render_hold(struct buf *out, const json_t *hold, int64_t version, int64_t wall_ms, bool colour);
+void render_hold(struct buf *out, const json_t *hold, int64_t version, int64_t wall_ms,
+                 bool colour);
 
 /* The screens of `status VERSION`, `gate VERSION` and `status`. */
 void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms, bool colour);
-void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t wall_ms, bool colour);
+void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t wall_ms,
+                 bool colour);
 void render_status(struct buf *out, const json_t *status, bool colour);
 
 #endif

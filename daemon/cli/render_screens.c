@@ -10,7 +10,8 @@
 #define SQL_SHOWN 60
 
 /* The first line of a statement, cut. */
-static void append_sql(struct buf *out, const char *sql) {
+static void append_sql(struct buf *out, const char *sql)
+{
     size_t length = strcspn(sql, "\r\n");
     bool cut = sql[length] != '\0' || length > SQL_SHOWN;
     length = length > SQL_SHOWN ? SQL_SHOWN : length;
@@ -20,11 +21,14 @@ static void append_sql(struct buf *out, const char *sql) {
     buf_puts(out, cut ? "…" : "");
 }
 
-static void append_steps(struct buf *out, const json_t *steps, bool colour) {
-    struct table table = table_new(5, (const char *const[]){"PHASE", "STEP", "STATE", "TRIES", "SQL"});
+static void append_steps(struct buf *out, const json_t *steps, bool colour)
+{
+    struct table table = table_new(5,
+                                   (const char *const[]){"PHASE", "STEP", "STATE", "TRIES", "SQL"});
     size_t n;
     json_t *step;
-    json_array_foreach(steps, n, step) {
+    json_array_foreach(steps, n, step)
+    {
         struct buf number = BUF_INIT(0), tries = BUF_INIT(0), sql = BUF_INIT(0);
         buf_printf(&number, "%" PRId64, render_number(step, "n"));
         buf_printf(&tries, "%" PRId64, render_number(step, "attempts"));
@@ -38,7 +42,8 @@ static void append_steps(struct buf *out, const json_t *steps, bool colour) {
     table_finish(&table, out, colour);
 }
 
-static void append_backfill(struct buf *out, const json_t *backfill) {
+static void append_backfill(struct buf *out, const json_t *backfill)
+{
     if (!json_is_object(backfill))
         return;
     buf_printf(out, "backfill  %" PRId64 " of about %" PRId64 " rows, %.0f rows/s",
@@ -57,10 +62,12 @@ static void append_backfill(struct buf *out, const json_t *backfill) {
     buf_puts(out, "\n");
 }
 
-static void append_blockers(struct buf *out, const json_t *lock) {
+static void append_blockers(struct buf *out, const json_t *lock)
+{
     size_t n;
     json_t *blocker;
-    json_array_foreach(json_object_get(lock, "blockers"), n, blocker) {
+    json_array_foreach(json_object_get(lock, "blockers"), n, blocker)
+    {
         buf_printf(out, "blocker   pid %" PRId64 " (", render_number(blocker, "pid"));
         text_clean(out, render_text(blocker, "application_name"));
         buf_puts(out, ", user ");
@@ -71,8 +78,10 @@ static void append_blockers(struct buf *out, const json_t *lock) {
     }
 }
 
-/* "error     expand step 2, 7:12: 42P07 relation … already exists", and what PostgreSQL says besides. */
-static void append_error(struct buf *out, const json_t *error) {
+/* "error     expand step 2, 7:12: 42P07 relation … already exists", and what PostgreSQL says
+ * besides. */
+static void append_error(struct buf *out, const json_t *error)
+{
     static const char *const besides[] = {"detail", "hint", "context"};
     if (!json_is_object(error))
         return;
@@ -82,7 +91,8 @@ static void append_error(struct buf *out, const json_t *error) {
     if (render_number(error, "step"))
         buf_printf(out, " step %" PRId64, render_number(error, "step"));
     if (json_is_object(position))
-        buf_printf(out, ", %" PRId64 ":%" PRId64, render_number(position, "line"), render_number(position, "column"));
+        buf_printf(out, ", %" PRId64 ":%" PRId64, render_number(position, "line"),
+                   render_number(position, "column"));
     buf_puts(out, ": ");
     text_clean(out, render_text(error, "sqlstate"));
     buf_puts(out, " ");
@@ -97,10 +107,12 @@ static void append_error(struct buf *out, const json_t *error) {
     }
 }
 
-static void append_actions(struct buf *out, const json_t *actions, int64_t version) {
+static void append_actions(struct buf *out, const json_t *actions, int64_t version)
+{
     size_t n;
     json_t *action;
-    json_array_foreach(actions, n, action) {
+    json_array_foreach(actions, n, action)
+    {
         buf_printf(out, "%sschemagate ", n ? ", " : "next      ");
         text_clean(out, json_string_value(action) ? json_string_value(action) : "");
         buf_printf(out, " %" PRId64, version);
@@ -109,7 +121,8 @@ static void append_actions(struct buf *out, const json_t *actions, int64_t versi
         buf_puts(out, "\n");
 }
 
-void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms, bool colour) {
+void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms, bool colour)
+{
     int64_t version = render_number(migration, "version");
     const json_t *gate = json_object_get(migration, "gate");
     buf_printf(out, "%" PRId64 " ", version);
@@ -137,7 +150,8 @@ void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms,
     }
 }
 
-static void append_pause(struct buf *out, const json_t *paused) {
+static void append_pause(struct buf *out, const json_t *paused)
+{
     if (!json_is_object(paused))
         return;
     buf_puts(out, "\npaused    the whole daemon, by ");
@@ -149,8 +163,10 @@ static void append_pause(struct buf *out, const json_t *paused) {
     buf_puts(out, "; next: schemagate resume");
 }
 
-static void append_head(struct buf *out, const json_t *status, bool colour) {
-    const json_t *database = json_object_get(status, "database"), *window = json_object_get(status, "window");
+static void append_head(struct buf *out, const json_t *status, bool colour)
+{
+    const json_t *database = json_object_get(status, "database"),
+                 *window = json_object_get(status, "window");
     output_bold(out, "schemagate", colour);
     buf_puts(out, " ");
     text_clean(out, render_text(status, "version"));
@@ -188,17 +204,21 @@ static void append_head(struct buf *out, const json_t *status, bool colour) {
     buf_puts(out, "\n");
 }
 
-static void append_open(struct buf *out, const json_t *open, bool colour) {
-    struct table table = table_new(5, (const char *const[]){"VERSION", "NAME", "PHASE", "STATUS", "SUMMARY"});
+static void append_open(struct buf *out, const json_t *open, bool colour)
+{
+    struct table table = table_new(
+        5, (const char *const[]){"VERSION", "NAME", "PHASE", "STATUS", "SUMMARY"});
     size_t n;
     json_t *migration;
-    json_array_foreach(open, n, migration) {
+    json_array_foreach(open, n, migration)
+    {
         struct buf version = BUF_INIT(0);
         buf_printf(&version, "%" JSON_INTEGER_FORMAT,
                    json_is_integer(migration) ? json_integer_value(migration)
                                               : (json_int_t)render_number(migration, "version"));
-        TABLE_ROW(&table, buf_text(&version), render_text(migration, "name"), render_text(migration, "phase"),
-                  render_text(migration, "status"), render_text(migration, "summary"));
+        TABLE_ROW(&table, buf_text(&version), render_text(migration, "name"),
+                  render_text(migration, "phase"), render_text(migration, "status"),
+                  render_text(migration, "summary"));
         buf_free(&version);
     }
     if (json_array_size(open))
@@ -206,27 +226,34 @@ static void append_open(struct buf *out, const json_t *open, bool colour) {
     table_finish(&table, out, colour);
 }
 
-static void append_ranges(struct buf *out, const json_t *ranges) {
+static void append_ranges(struct buf *out, const json_t *ranges)
+{
     size_t n;
     json_t *range;
-    json_array_foreach(ranges, n, range) {
+    json_array_foreach(ranges, n, range)
+    {
         buf_puts(out, n ? "  " : "");
         render_range(out, range);
         buf_printf(out, " ×%" PRId64, render_number(range, "count"));
     }
 }
 
-static void append_apps(struct buf *out, const json_t *apps, bool colour) {
-    struct table table = table_new(5, (const char *const[]){"APP", "LIVE", "WAITING", "LOST", "RANGES"});
+static void append_apps(struct buf *out, const json_t *apps, bool colour)
+{
+    struct table table = table_new(
+        5, (const char *const[]){"APP", "LIVE", "WAITING", "LOST", "RANGES"});
     const char *name;
     json_t *app;
-    json_object_foreach((json_t *)(uintptr_t)apps, name, app) {
-        struct buf live = BUF_INIT(0), waiting = BUF_INIT(0), lost = BUF_INIT(0), ranges = BUF_INIT(0);
+    json_object_foreach((json_t *)(uintptr_t)apps, name, app)
+    {
+        struct buf live = BUF_INIT(0), waiting = BUF_INIT(0), lost = BUF_INIT(0),
+                   ranges = BUF_INIT(0);
         buf_printf(&live, "%" PRId64, render_number(app, "live"));
         buf_printf(&waiting, "%" PRId64, render_number(app, "waiting"));
         buf_printf(&lost, "%" PRId64, render_number(app, "lost"));
         append_ranges(&ranges, json_object_get(app, "ranges"));
-        TABLE_ROW(&table, name, buf_text(&live), buf_text(&waiting), buf_text(&lost), buf_text(&ranges));
+        TABLE_ROW(&table, name, buf_text(&live), buf_text(&waiting), buf_text(&lost),
+                  buf_text(&ranges));
         buf_free(&live);
         buf_free(&waiting);
         buf_free(&lost);
@@ -237,7 +264,8 @@ static void append_apps(struct buf *out, const json_t *apps, bool colour) {
     table_finish(&table, out, colour);
 }
 
-void render_status(struct buf *out, const json_t *status, bool colour) {
+void render_status(struct buf *out, const json_t *status, bool colour)
+{
     append_head(out, status, colour);
     append_open(out, json_object_get(json_object_get(status, "migrations"), "open"), colour);
     append_apps(out, json_object_get(json_object_get(status, "replicas"), "by_app"), colour);

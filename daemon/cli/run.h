@@ -1,5 +1,5 @@
-/* `run`, the wrapper around an application: the parts that its files share. One event loop; nothing on it
- * blocks, so that signals and renewals never wait for each other.
+/* `run`, the wrapper around an application: the parts that its files share. One event loop; nothing
+ * on it blocks, so that signals and renewals never wait for each other.
  *
  *   run.c           options and facts
  *   run_loop.c      the loop: signals, timers, and what follows from them
@@ -29,7 +29,8 @@
 /* What the command line says. */
 struct run_options {
     struct connection connection;
-    const char *app, *instance, *schema_from, *release, *on_unavailable, *on_lost, *lock_file, *pod_uid;
+    const char *app, *instance, *schema_from, *release, *on_unavailable, *on_lost, *lock_file,
+        *pod_uid;
     struct version_range schema;
     int64_t min; /* for --schema-from; RUN_NOT_GIVEN */
     int64_t lease_ms, kill_after_ms;
@@ -77,18 +78,18 @@ struct run {
     int signals; /* signalfd */
 
     enum run_phase phase;
-    bool asking_in;         /* a registration is under way: it may be recorded at any moment */
-    bool known_to_daemon;   /* a registration may have been recorded: a goodbye is owed */
+    bool asking_in;       /* a registration is under way: it may be recorded at any moment */
+    bool known_to_daemon; /* a registration may have been recorded: a goodbye is owed */
     bool predecessor_ended;
-    bool trouble_told;    /* the present silence has been reported */
-    bool unprotected;     /* the child runs without ever having been registered */
-    int64_t sent_ms;      /* when the request under way, or the last one, was sent */
+    bool trouble_told; /* the present silence has been reported */
+    bool unprotected;  /* the child runs without ever having been registered */
+    int64_t sent_ms;   /* when the request under way, or the last one, was sent */
     int64_t waiting_since_ms;
-    int64_t pause_ms;     /* before the next try, grows */
+    int64_t pause_ms; /* before the next try, grows */
     int64_t lease_ms, renew_ms;
     struct version_range window; /* as the daemon said last */
-    char *last_wait;      /* the wait that was reported last */
-    int exit_code;        /* the wrapper's own, where it is not the child's; RUN_NOT_GIVEN */
+    char *last_wait;             /* the wait that was reported last */
+    int exit_code;               /* the wrapper's own, where it is not the child's; RUN_NOT_GIVEN */
 };
 
 /* "schemagate run: web/web-1: …" on stderr. */

@@ -20,7 +20,9 @@
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
 
 /* Calls visit for each number that names an entry of a /proc directory. */
-static void each_number(const char *directory, void (*visit)(void *context, int number), void *context) {
+static void each_number(const char *directory, void (*visit)(void *context, int number),
+                        void *context)
+{
     DIR *entries = opendir(directory);
     if (!entries)
         return;
@@ -34,21 +36,25 @@ static void each_number(const char *directory, void (*visit)(void *context, int 
     closedir(entries);
 }
 
-static void remember_descriptor(void *context, int fd) {
+static void remember_descriptor(void *context, int fd)
+{
     struct run_child *child = context;
     if (fcntl(fd, F_GETFD) < 0)
         return;
-    child->inherited = memory_grow(child->inherited, child->inherited_count + 1, sizeof(*child->inherited));
+    child->inherited = memory_grow(child->inherited, child->inherited_count + 1,
+                                   sizeof(*child->inherited));
     child->inherited[child->inherited_count++] = fd;
 }
 
-static void open_standard_descriptors(void) {
+static void open_standard_descriptors(void)
+{
     for (int fd = 0; fd <= 2; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             (void)!open("/dev/null", O_RDWR); /* takes the lowest free number: this one */
 }
 
-int run_child_prepare(struct run_child *child) {
+int run_child_prepare(struct run_child *child)
+{
     *child = (struct run_child){.terminal = -1};
     open_standard_descriptors();
     each_number("/proc/self/fd", remember_descriptor, child);
@@ -68,7 +74,8 @@ struct hand_on {
     int lock_fd;
 };
 
-static void close_on_exec(void *context, int fd) {
+static void close_on_exec(void *context, int fd)
+{
     const struct hand_on *what = context;
     for (size_t n = 0; n < what->child->inherited_count; n++)
         if (what->child->inherited[n] == fd)
@@ -78,13 +85,15 @@ static void close_on_exec(void *context, int fd) {
 }
 
 /* The terminal, if we are the ones who may use it now. */
-static int find_terminal(void) {
+static int find_terminal(void)
+{
     return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp() ? STDIN_FILENO : -1;
 }
 
 /* In the new process; only calls that are safe after fork. */
 static _Noreturn void become_command(const struct run_child *child, pid_t parent, char **command,
-                                     char **environment, int failure_fd) {
+                                     char **environment, int failure_fd)
+{
     setpgid(0, 0);
     if (child->terminal >= 0)
         tcsetpgrp(child->terminal, getpid());
@@ -102,14 +111,16 @@ static _Noreturn void become_command(const struct run_child *child, pid_t parent
     _exit(CLI_NOT_FOUND);
 }
 
-static int explain_failure(const char *command, int error) {
+static int explain_failure(const char *command, int error)
+{
     int code = error == ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXECUTABLE;
-    fprintf(stderr, "schemagate run: cannot run \"%s\": %s\n  next: check the command after --\n", command,
-            strerror(error));
+    fprintf(stderr, "schemagate run: cannot run \"%s\": %s\n  next: check the command after --\n",
+            command, strerror(error));
     return code;
 }
 
-int run_child_start(struct run_child *child, char **command, char **environment, int lock_fd) {
+int run_child_start(struct run_child *child, char **command, char **environment, int lock_fd)
+{
     int failure[2];
     if (pipe2(failure, O_CLOEXEC) != 0)
         return explain_failure(command[0], errno);
@@ -133,9 +144,10 @@ int run_child_start(struct run_child *child, char **command, char **environment,
     return explain_failure(command[0], error);
 }
 
-/* Ctrl-Z reached the command alone: the shell that waits for us must see us stop as well. What continues
- * us is forwarded to the command like any other signal. */
-static void stop_along(const struct run_child *child) {
+/* Ctrl-Z reached the command alone: the shell that waits for us must see us stop as well. What
+ * continues us is forwarded to the command like any other signal. */
+static void stop_along(const struct run_child *child)
+{
     if (child->terminal < 0 || getsid(0) == getpid())
         return;
     tcsetpgrp(child->terminal, getpgrp());
@@ -144,7 +156,8 @@ static void stop_along(const struct run_child *child) {
         tcsetpgrp(child->terminal, child->pid);
 }
 
-enum run_reaped run_child_reap(struct run_child *child) {
+enum run_reaped run_child_reap(struct run_child *child)
+{
     enum run_reaped reaped = REAPED_NOTHING;
     int status;
     pid_t pid;
@@ -156,7 +169,8 @@ enum run_reaped run_child_reap(struct run_child *child) {
         }
         if (pid == child->pid && !child->exited) {
             child->exited = true;
-            child->exit_code = WIFSIGNALED(status) ? CLI_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+            child->exit_code = WIFSIGNALED(status) ? CLI_SIGNAL + WTERMSIG(status)
+                                                   : WEXITSTATUS(status);
             reaped = REAPED_MAIN;
         } else if (reaped == REAPED_NOTHING) {
             reaped = REAPED_SOME;
@@ -165,13 +179,15 @@ enum run_reaped run_child_reap(struct run_child *child) {
     return pid < 0 && errno == ECHILD && child->exited ? REAPED_ALL : reaped;
 }
 
-void run_child_signal_group(const struct run_child *child, int signal) {
+void run_child_signal_group(const struct run_child *child, int signal)
+{
     if (child->pid > 0)
         kill(-child->pid, signal);
 }
 
 /* True if the process's parent is this one. */
-static bool is_our_child(int pid) {
+static bool is_our_child(int pid)
+{
     char path[64], text[512];
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -181,7 +197,8 @@ static bool is_our_child(int pid) {
     if (length <= 0)
         return false;
     text[length] = '\0';
-    const char *name_end = strrchr(text, ')'); /* "pid (name) state ppid …": the name may hold anything */
+    /* "pid (name) state ppid …": the name may hold anything, a parenthesis too. */
+    const char *name_end = strrchr(text, ')');
     int parent;
     return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 && parent == getpid();
 }
@@ -191,18 +208,21 @@ struct addressee {
     int signal;
 };
 
-static void signal_if_ours(void *context, int pid) {
+static void signal_if_ours(void *context, int pid)
+{
     const struct addressee *addressee = context;
     if (pid > 1 && is_our_child(pid) && getpgid(pid) != addressee->child->pid)
         kill(pid, addressee->signal);
 }
 
-void run_child_signal_all(const struct run_child *child, int signal) {
+void run_child_signal_all(const struct run_child *child, int signal)
+{
     run_child_signal_group(child, signal);
     each_number("/proc", signal_if_ours, &(struct addressee){child, signal});
 }
 
-void run_child_close(struct run_child *child) {
+void run_child_close(struct run_child *child)
+{
     if (child->terminal >= 0)
         tcsetpgrp(child->terminal, getpgrp()); /* SIGTTOU is blocked: this cannot stop us */
     free(child->inherited);

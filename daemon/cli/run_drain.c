@@ -15,8 +15,10 @@ static const struct drain_row {
     {DRAIN_RUNNING, DRAIN_MAIN_EXITED, DRAIN_STOPPING, DRAIN_ASK_ALL | DRAIN_ARM_KILL},
     {DRAIN_RUNNING, DRAIN_TREE_GONE, DRAIN_GONE, DRAIN_FINISH},
 
-    {DRAIN_STOPPING, DRAIN_STOP, DRAIN_STOPPING, DRAIN_ASK_GROUP},      /* asked twice: no more time for it */
-    {DRAIN_STOPPING, DRAIN_MAIN_EXITED, DRAIN_STOPPING, DRAIN_ASK_ALL}, /* what left the group was not asked yet */
+    {DRAIN_STOPPING, DRAIN_STOP, DRAIN_STOPPING,
+     DRAIN_ASK_GROUP}, /* asked twice: no more time for it */
+    {DRAIN_STOPPING, DRAIN_MAIN_EXITED, DRAIN_STOPPING,
+     DRAIN_ASK_ALL}, /* what left the group was not asked yet */
     {DRAIN_STOPPING, DRAIN_KILL_DUE, DRAIN_KILLING, DRAIN_KILL_ALL},
     {DRAIN_STOPPING, DRAIN_TREE_GONE, DRAIN_GONE, DRAIN_FINISH},
 
@@ -26,7 +28,8 @@ static const struct drain_row {
     {DRAIN_KILLING, DRAIN_TREE_GONE, DRAIN_GONE, DRAIN_FINISH},
 };
 
-unsigned drain_step(enum drain_state *state, enum drain_event event) {
+unsigned drain_step(enum drain_state *state, enum drain_event event)
+{
     for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
         if (rows[n].state != *state || rows[n].event != event)
             continue;

@@ -1,5 +1,5 @@
-/* How the process tree is brought down: a pure state machine. The tree is asked with SIGTERM, given time,
- * then killed; only when nothing of it is left may the replica say goodbye. */
+/* How the process tree is brought down: a pure state machine. The tree is asked with SIGTERM, given
+ * time, then killed; only when nothing of it is left may the replica say goodbye. */
 #ifndef SCHEMAGATE_CLI_RUN_DRAIN_H
 #define SCHEMAGATE_CLI_RUN_DRAIN_H
 

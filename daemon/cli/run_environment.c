@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_named(const char *entry, const struct run_variable *variables) {
+static bool is_named(const char *entry, const struct run_variable *variables)
+{
     size_t length = strcspn(entry, "=");
     for (; variables->name; variables++)
         if (strlen(variables->name) == length && strncmp(variables->name, entry, length) == 0)
@@ -15,7 +16,8 @@ static bool is_named(const char *entry, const struct run_variable *variables) {
     return false;
 }
 
-char **run_environment_make(char *const old[], const struct run_variable *variables) {
+char **run_environment_make(char *const old[], const struct run_variable *variables)
+{
     size_t most = 1, count = 0;
     for (size_t n = 0; old[n]; n++)
         most++;
@@ -31,7 +33,8 @@ char **run_environment_make(char *const old[], const struct run_variable *variab
     return made;
 }
 
-void run_environment_free(char **environment) {
+void run_environment_free(char **environment)
+{
     for (size_t n = 0; environment && environment[n]; n++)
         free(environment[n]);
     free(environment);

@@ -7,8 +7,8 @@ struct run_variable {
     const char *name, *value;
 };
 
-/* `old` with the variables set or taken away, as one list that ends with NULL. The table ends with a NULL
- * name. Free with run_environment_free. */
+/* `old` with the variables set or taken away, as one list that ends with NULL. The table ends with
+ * a NULL name. Free with run_environment_free. */
 char **run_environment_make(char *const old[], const struct run_variable *variables);
 void run_environment_free(char **environment);
 

@@ -20,20 +20,24 @@ struct run_http {
 };
 
 /* Answers are handed over from the loop, never from within curl or run_http_send. */
-static void hand_over(struct run_http *http, CURLcode result) {
+static void hand_over(struct run_http *http, CURLcode result)
+{
     http->result = result;
     event_active(http->answer, EV_TIMEOUT, 0);
 }
 
-static void collect(struct run_http *http) {
+static void collect(struct run_http *http)
+{
     int left;
     const CURLMsg *message;
     while ((message = curl_multi_info_read(http->multi, &left)))
-        if (message->msg == CURLMSG_DONE && http->busy && message->easy_handle == http->exchange.easy)
+        if (message->msg == CURLMSG_DONE && http->busy &&
+            message->easy_handle == http->exchange.easy)
             hand_over(http, message->data.result);
 }
 
-static void on_answer(evutil_socket_t fd, short what, void *context) {
+static void on_answer(evutil_socket_t fd, short what, void *context)
+{
     struct run_http *http = context;
     (void)fd;
     (void)what;
@@ -48,15 +52,18 @@ static void on_answer(evutil_socket_t fd, short what, void *context) {
     reply_free(&reply);
 }
 
-static void on_socket(evutil_socket_t fd, short what, void *context) {
+static void on_socket(evutil_socket_t fd, short what, void *context)
+{
     struct run_http *http = context;
-    int actions = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
+    int actions = ((what & EV_READ) ? CURL_CSELECT_IN : 0) |
+                  ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
     int running;
     curl_multi_socket_action(http->multi, fd, actions, &running);
     collect(http);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *context) {
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
     struct run_http *http = context;
     int running;
     (void)fd;
@@ -66,7 +73,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
 }
 
 /* curl says what it wants to know about a socket; `known` is our event of it. */
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known) {
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
+{
     struct run_http *http = context;
     struct event *event = known;
     (void)easy;
@@ -74,7 +82,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
         event_free(event);
     event = NULL;
     if (what != CURL_POLL_REMOVE) {
-        short wanted = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
+        short wanted = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) |
+                               ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
         event = event_new(http->base, fd, (short)(wanted | EV_PERSIST), on_socket, http);
         event_add(event, NULL);
     }
@@ -82,7 +91,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
     return 0;
 }
 
-static int watch_timer(CURLM *multi, long milliseconds, void *context) {
+static int watch_timer(CURLM *multi, long milliseconds, void *context)
+{
     struct run_http *http = context;
     (void)multi;
     if (milliseconds < 0) {
@@ -94,7 +104,8 @@ static int watch_timer(CURLM *multi, long milliseconds, void *context) {
     return 0;
 }
 
-struct run_http *run_http_open(struct event_base *base, const struct transport *transport) {
+struct run_http *run_http_open(struct event_base *base, const struct transport *transport)
+{
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct run_http *http = memory_new(sizeof(*http));
     *http = (struct run_http){.base = base, .transport = transport, .multi = curl_multi_init()};
@@ -107,7 +118,8 @@ struct run_http *run_http_open(struct event_base *base, const struct transport *
     return http;
 }
 
-void run_http_cancel(struct run_http *http) {
+void run_http_cancel(struct run_http *http)
+{
     if (!http->busy)
         return;
     if (http->exchange.easy)
@@ -117,7 +129,8 @@ void run_http_cancel(struct run_http *http) {
     event_del(http->answer);
 }
 
-void run_http_close(struct run_http *http) {
+void run_http_close(struct run_http *http)
+{
     if (!http)
         return;
     run_http_cancel(http);
@@ -128,7 +141,9 @@ void run_http_close(struct run_http *http) {
     curl_global_cleanup();
 }
 
-void run_http_send(struct run_http *http, const struct request *request, run_http_done *done, void *context) {
+void run_http_send(struct run_http *http, const struct request *request, run_http_done *done,
+                   void *context)
+{
     run_http_cancel(http);
     http->busy = true;
     http->done = done;

@@ -15,7 +15,8 @@ struct run_http *run_http_open(struct event_base *base, const struct transport *
 void run_http_close(struct run_http *http);
 
 /* Sends; a request that is still under way is cancelled first. */
-void run_http_send(struct run_http *http, const struct request *request, run_http_done *done, void *context);
+void run_http_send(struct run_http *http, const struct request *request, run_http_done *done,
+                   void *context);
 void run_http_cancel(struct run_http *http);
 
 #endif

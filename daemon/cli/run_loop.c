@@ -26,7 +26,8 @@
 
 extern char **environ;
 
-void run_say(const struct run *run, const char *format, ...) {
+void run_say(const struct run *run, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     fprintf(stderr, "schemagate run: %s/%s: ", run->facts.app, run->facts.instance);
@@ -35,9 +36,10 @@ void run_say(const struct run *run, const char *format, ...) {
     va_end(arguments);
 }
 
-/* --- moments ---------------------------------------------------------------------------------------- */
+/* ---- moments ---- */
 
-static void arm_timer(const struct run *run) {
+static void arm_timer(const struct run *run)
+{
     int64_t first = 0;
     for (size_t n = 0; n < RUN_DUES; n++)
         if (run->due[n] && (!first || run->due[n] < first))
@@ -46,39 +48,44 @@ static void arm_timer(const struct run *run) {
     timerfd_settime(run->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-void run_due_in(struct run *run, enum run_due due, int64_t milliseconds) {
+void run_due_in(struct run *run, enum run_due due, int64_t milliseconds)
+{
     run->due[due] = clock_sample().boot_ms + (milliseconds > 0 ? milliseconds : 0);
     arm_timer(run);
 }
 
-void run_due_never(struct run *run, enum run_due due) {
+void run_due_never(struct run *run, enum run_due due)
+{
     run->due[due] = 0;
     arm_timer(run);
 }
 
-/* --- the command ------------------------------------------------------------------------------------ */
+/* ---- the command ---- */
 
 static void drain(struct run *run, enum drain_event event);
 
-void run_start_command(struct run *run) {
+void run_start_command(struct run *run)
+{
     const struct run_facts *facts = &run->facts;
-    char min[24], max[24], *range = memory_printf("%" PRId64 "..%" PRId64, facts->range.min, facts->range.max);
+    char min[24], max[24],
+        *range = memory_printf("%" PRId64 "..%" PRId64, facts->range.min, facts->range.max);
     snprintf(min, sizeof(min), "%" PRId64, facts->range.min);
     snprintf(max, sizeof(max), "%" PRId64, facts->range.max);
     char **environment = run_environment_make(
-        environ, (const struct run_variable[]){{"PGAPPNAME", facts->application_name},
-                                               {"SCHEMAGATE_APP", facts->app},
-                                               {"SCHEMAGATE_INSTANCE", facts->instance},
-                                               {"SCHEMAGATE_INCARNATION", facts->incarnation},
-                                               {"SCHEMAGATE_RELEASE", facts->options->release},
-                                               {"SCHEMAGATE_SCHEMA", range},
-                                               {"SCHEMAGATE_SCHEMA_MIN", min},
-                                               {"SCHEMAGATE_SCHEMA_MAX", max},
-                                               {"SCHEMAGATE_PROTECTED", run->unprotected ? "no" : "yes"},
-                                               {"SCHEMAGATE_TOKEN", NULL},
-                                               {"SCHEMAGATE_TOKEN_FILE", NULL},
-                                               {"SCHEMAGATE_KEY_FILE", NULL},
-                                               {NULL, NULL}});
+        environ,
+        (const struct run_variable[]){{"PGAPPNAME", facts->application_name},
+                                      {"SCHEMAGATE_APP", facts->app},
+                                      {"SCHEMAGATE_INSTANCE", facts->instance},
+                                      {"SCHEMAGATE_INCARNATION", facts->incarnation},
+                                      {"SCHEMAGATE_RELEASE", facts->options->release},
+                                      {"SCHEMAGATE_SCHEMA", range},
+                                      {"SCHEMAGATE_SCHEMA_MIN", min},
+                                      {"SCHEMAGATE_SCHEMA_MAX", max},
+                                      {"SCHEMAGATE_PROTECTED", run->unprotected ? "no" : "yes"},
+                                      {"SCHEMAGATE_TOKEN", NULL},
+                                      {"SCHEMAGATE_TOKEN_FILE", NULL},
+                                      {"SCHEMAGATE_KEY_FILE", NULL},
+                                      {NULL, NULL}});
     int code = run_child_start(&run->child, facts->command, environment, run->lock.fd);
     run_environment_free(environment);
     free(range);
@@ -88,15 +95,17 @@ void run_start_command(struct run *run) {
         drain(run, DRAIN_STARTED);
 }
 
-void run_stop_command(struct run *run) {
+void run_stop_command(struct run *run)
+{
     drain(run, DRAIN_STOP);
 }
 
-static void drain(struct run *run, enum drain_event event) {
+static void drain(struct run *run, enum drain_event event)
+{
     unsigned actions = drain_step(&run->drain, event);
     if (actions & (DRAIN_ASK_GROUP | DRAIN_ASK_ALL)) {
-        void (*send)(const struct run_child *, int) =
-            actions & DRAIN_ASK_ALL ? run_child_signal_all : run_child_signal_group;
+        void (*send)(const struct run_child *,
+                     int) = actions & DRAIN_ASK_ALL ? run_child_signal_all : run_child_signal_group;
         send(&run->child, SIGTERM);
         send(&run->child, SIGCONT);
     }
@@ -110,7 +119,8 @@ static void drain(struct run *run, enum drain_event event) {
         run_leave(run, run->exit_code != RUN_NOT_GIVEN ? run->exit_code : run->child.exit_code);
 }
 
-void run_leave(struct run *run, int exit_code) {
+void run_leave(struct run *run, int exit_code)
+{
     run->exit_code = exit_code;
     run->known_to_daemon |= run->asking_in;
     run->drain = DRAIN_GONE;
@@ -124,45 +134,57 @@ void run_leave(struct run *run, int exit_code) {
         run_due_in(run, RUN_DUE_ASK, 0);
 }
 
-static void on_children(struct run *run) {
-    static const enum drain_event events[] = {
-        [REAPED_SOME] = DRAIN_REAPED, [REAPED_MAIN] = DRAIN_MAIN_EXITED, [REAPED_ALL] = DRAIN_TREE_GONE};
+static void on_children(struct run *run)
+{
+    static const enum drain_event events[] = {[REAPED_SOME] = DRAIN_REAPED,
+                                              [REAPED_MAIN] = DRAIN_MAIN_EXITED,
+                                              [REAPED_ALL] = DRAIN_TREE_GONE};
     enum run_reaped reaped = run_child_reap(&run->child);
     if (reaped == REAPED_MAIN && run->drain == DRAIN_RUNNING)
-        run_say(run, "the command has ended, but has left processes behind; they are asked to end too");
+        run_say(run,
+                "the command has ended, but has left processes behind; they are asked to end too");
     if (reaped != REAPED_NOTHING)
         drain(run, events[reaped]);
 }
 
-/* --- what is due ------------------------------------------------------------------------------------ */
+/* ---- what is due ---- */
 
-static void due_ask(struct run *run) {
+static void due_ask(struct run *run)
+{
     run_ask(run);
 }
 
-static void due_lost(struct run *run) {
-    run_say(run, "no renewal succeeded: the command is stopped before the lease ends (--on-lost exit)");
+static void due_lost(struct run *run)
+{
+    run_say(run,
+            "no renewal succeeded: the command is stopped before the lease ends (--on-lost exit)");
     run_stop_command(run);
 }
 
-static void due_kill(struct run *run) {
+static void due_kill(struct run *run)
+{
     if (run->drain == DRAIN_STOPPING)
         run_say(run, "the time of --kill-after is up: what is left is killed");
     drain(run, DRAIN_KILL_DUE);
 }
 
-static void due_leave(struct run *run) {
+static void due_leave(struct run *run)
+{
     if (run->known_to_daemon)
-        run_say(run, "the goodbye did not arrive; the daemon holds gates for this replica\n"
-                     "  next: schemagate evict %s/%s --reason \"ended, its goodbye was lost\"",
+        run_say(run,
+                "the goodbye did not arrive; the daemon holds gates for this replica\n"
+                "  next: schemagate evict %s/%s --reason \"ended, its goodbye was lost\"",
                 run->facts.app, run->facts.instance);
     event_base_loopbreak(run->base);
 }
 
 /* Does what is due. */
-static void act_on_dues(struct run *run) {
-    static void (*const acts[])(struct run *) = {[RUN_DUE_ASK] = due_ask, [RUN_DUE_LOST] = due_lost,
-                                                 [RUN_DUE_KILL] = due_kill, [RUN_DUE_LEAVE] = due_leave};
+static void act_on_dues(struct run *run)
+{
+    static void (*const acts[])(struct run *) = {[RUN_DUE_ASK] = due_ask,
+                                                 [RUN_DUE_LOST] = due_lost,
+                                                 [RUN_DUE_KILL] = due_kill,
+                                                 [RUN_DUE_LEAVE] = due_leave};
     int64_t now = clock_sample().boot_ms;
     for (size_t n = 0; n < RUN_DUES; n++) {
         if (!run->due[n] || run->due[n] > now)
@@ -173,21 +195,25 @@ static void act_on_dues(struct run *run) {
     arm_timer(run);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *context) {
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
     uint64_t times;
     (void)what;
     if (read(fd, &times, sizeof(times)) > 0)
         act_on_dues(context);
 }
 
-/* --- signals ---------------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
-/* Before the command runs these end the wait; afterwards they are the command's business, but for SIGTERM. */
-static bool ends_waiting(int number) {
+/* Before the command runs these end the wait; afterwards they are the command's business, but for
+ * SIGTERM. */
+static bool ends_waiting(int number)
+{
     return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
 }
 
-static void signal_before_start(struct run *run, int number) {
+static void signal_before_start(struct run *run, int number)
+{
     if (number == SIGTSTP)
         kill(getpid(), SIGSTOP);
     if (!ends_waiting(number))
@@ -196,7 +222,8 @@ static void signal_before_start(struct run *run, int number) {
     run_leave(run, CLI_SIGNAL + number);
 }
 
-static void on_signal(struct run *run, const struct signalfd_siginfo *info) {
+static void on_signal(struct run *run, const struct signalfd_siginfo *info)
+{
     int number = (int)info->ssi_signo;
     if (number == SIGCHLD) {
         on_children(run);
@@ -207,22 +234,25 @@ static void on_signal(struct run *run, const struct signalfd_siginfo *info) {
     } else if (number == SIGTERM) {
         drain(run, DRAIN_STOP);
     } else {
+        /* The lease may have ended while all stood still: first that, then go on. */
         if (number == SIGCONT)
-            act_on_dues(run); /* the lease may have ended while all stood still: first that, then go on */
+            act_on_dues(run);
         run_child_signal_group(&run->child, number);
     }
 }
 
-static void on_signals(evutil_socket_t fd, short what, void *context) {
+static void on_signals(evutil_socket_t fd, short what, void *context)
+{
     struct signalfd_siginfo info;
     (void)what;
     while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
         on_signal(context, &info);
 }
 
-/* --- the loop --------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
-int run_loop(struct run *run) {
+int run_loop(struct run *run)
+{
     run->timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     run->base = event_base_new();
     run->http = run_http_open(run->base, &run->transport);
@@ -232,8 +262,10 @@ int run_loop(struct run *run) {
     run->waiting_since_ms = clock_sample().boot_ms;
     run->exit_code = RUN_NOT_GIVEN;
 
-    struct event *on_signal_event = event_new(run->base, run->signals, EV_READ | EV_PERSIST, on_signals, run);
-    struct event *on_timer_event = event_new(run->base, run->timer, EV_READ | EV_PERSIST, on_timer, run);
+    struct event *on_signal_event = event_new(run->base, run->signals, EV_READ | EV_PERSIST,
+                                              on_signals, run);
+    struct event *on_timer_event = event_new(run->base, run->timer, EV_READ | EV_PERSIST, on_timer,
+                                             run);
     event_add(on_signal_event, NULL);
     event_add(on_timer_event, NULL);
     run_due_in(run, RUN_DUE_ASK, 0);

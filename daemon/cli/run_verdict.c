@@ -19,9 +19,11 @@ static const struct verdict_row {
     {500, 599, NULL, VERDICT_UNAVAILABLE},
 };
 
-enum run_verdict run_judge(long status, const char *slug) {
+enum run_verdict run_judge(long status, const char *slug)
+{
     for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++)
-        if (status >= rows[n].from && status <= rows[n].to && (!rows[n].slug || strcmp(rows[n].slug, slug) == 0))
+        if (status >= rows[n].from && status <= rows[n].to &&
+            (!rows[n].slug || strcmp(rows[n].slug, slug) == 0))
             return rows[n].verdict;
     return VERDICT_REFUSED;
 }

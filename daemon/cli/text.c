@@ -12,14 +12,16 @@ static const struct {
 } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
 #define UNIT_COUNT (sizeof(units) / sizeof(units[0]))
 
-static size_t unit_of(int64_t seconds) {
+static size_t unit_of(int64_t seconds)
+{
     size_t n = 0;
     while (n + 1 < UNIT_COUNT && seconds < units[n].seconds)
         n++;
     return n;
 }
 
-void text_duration(struct buf *out, int64_t milliseconds) {
+void text_duration(struct buf *out, int64_t milliseconds)
+{
     int64_t seconds = milliseconds > 0 ? milliseconds / 1000 : 0;
     size_t n = unit_of(seconds);
     buf_printf(out, "%lld%c", (long long)(seconds / units[n].seconds), units[n].letter);
@@ -28,13 +30,15 @@ void text_duration(struct buf *out, int64_t milliseconds) {
                    units[n + 1].letter);
 }
 
-void text_age(struct buf *out, int64_t milliseconds) {
+void text_age(struct buf *out, int64_t milliseconds)
+{
     int64_t seconds = milliseconds > 0 ? milliseconds / 1000 : 0;
     size_t n = unit_of(seconds);
     buf_printf(out, "%lld%c", (long long)(seconds / units[n].seconds), units[n].letter);
 }
 
-bool text_read_time(const char *text, int64_t *wall_ms) {
+bool text_read_time(const char *text, int64_t *wall_ms)
+{
     struct tm when = {0};
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &when);
     if (!rest)
@@ -51,20 +55,24 @@ bool text_read_time(const char *text, int64_t *wall_ms) {
     return true;
 }
 
-void text_clean(struct buf *out, const char *text) {
+void text_clean(struct buf *out, const char *text)
+{
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;
         bool c1 = byte == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
-        buf_append(out, byte < 0x20 || byte == 0x7f ? (byte == '\n' || byte == '\t' ? " " : "?")
-                        : c1                        ? "?"
-                                                    : text,
+        buf_append(out,
+                   byte < 0x20 || byte == 0x7f ? (byte == '\n' || byte == '\t' ? " " : "?")
+                   : c1                        ? "?"
+                                               : text,
                    1);
         text += c1;
     }
 }
 
-void text_url(struct buf *out, const char *text) {
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:";
+void text_url(struct buf *out, const char *text)
+{
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:";
     for (; *text; text++) {
         if (strchr(unreserved, *text))
             buf_append(out, text, 1);

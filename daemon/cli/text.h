@@ -13,10 +13,11 @@ void text_duration(struct buf *out, int64_t milliseconds);
 /* One unit: "4s", "8m", "3h", "2d". */
 void text_age(struct buf *out, int64_t milliseconds);
 
-/* Reads RFC 3339 UTC ("2026-11-20T09:30:00.123Z") as milliseconds since 1970; false if it is not. */
+/* Reads RFC 3339 UTC ("2026-11-20T09:30:00.123Z") as milliseconds since 1970; else false. */
 bool text_read_time(const char *text, int64_t *wall_ms);
 
-/* Appends text with control characters replaced: what a server or a file says must not steer a terminal. */
+/* Appends text with control characters replaced: what a server or a file says must not steer a
+ * terminal. */
 void text_clean(struct buf *out, const char *text);
 
 /* Appends text, percent-encoded for a segment or a query value of a URL. */

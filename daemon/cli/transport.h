@@ -1,5 +1,5 @@
-/* What one HTTP exchange with the daemon needs, for the blocking client of the verbs and for the event
- * loop of `run`: where to, the token, TLS, and the answer as JSON. */
+/* What one HTTP exchange with the daemon needs, for the blocking client of the verbs and for the
+ * event loop of `run`: where to, the token, TLS, and the answer as JSON. */
 #ifndef SCHEMAGATE_CLI_TRANSPORT_H
 #define SCHEMAGATE_CLI_TRANSPORT_H
 
@@ -32,12 +32,12 @@ struct request {
 
 /* One answer. Zeroed before use; reply_free leaves it zeroed. */
 struct reply {
-    long status;             /* 0: there was none, and `failure` says why */
-    char *failure;           /* owned */
-    bool token_missing;      /* the token file could not be read: `failure` says so */
-    bool never_sent;         /* nothing of the request can have reached the daemon */
-    json_t *body;            /* owned; NULL where the answer was not JSON */
-    int64_t retry_after_ms;  /* -1: not said */
+    long status;            /* 0: there was none, and `failure` says why */
+    char *failure;          /* owned */
+    bool token_missing;     /* the token file could not be read: `failure` says so */
+    bool never_sent;        /* nothing of the request can have reached the daemon */
+    json_t *body;           /* owned; NULL where the answer was not JSON */
+    int64_t retry_after_ms; /* -1: not said */
 };
 
 void reply_free(struct reply *reply);
@@ -58,7 +58,8 @@ struct exchange {
     char error[CURL_ERROR_SIZE];
 };
 
-/* Prepares an easy handle. False: nothing can be sent; exchange_finish then makes the reply that says why. */
+/* Prepares an easy handle. False: nothing can be sent; exchange_finish then makes the reply that
+ * says why. */
 bool exchange_begin(struct exchange *exchange, const struct transport *transport,
                     const struct request *request);
 

@@ -1,4 +1,5 @@
-/* What the verbs share: their declarations, the head of their option structs, confirmation, usage. */
+/* What the verbs share: their declarations, the head of their option structs, confirmation, usage.
+ */
 #ifndef SCHEMAGATE_CLI_VERBS_H
 #define SCHEMAGATE_CLI_VERBS_H
 
@@ -9,8 +10,8 @@
 #include <stdio.h>
 
 /* A verb: what runs it, and its option table. */
-#define VERB(name)                                                                                   \
-    int verb_##name(int argc, char **argv);                                                          \
+#define VERB(name)                          \
+    int verb_##name(int argc, char **argv); \
     extern const struct cli_option verb_##name##_options[]
 
 VERB(submit);
@@ -39,11 +40,12 @@ bool verb_read_version(const char *verb, const char *text, int64_t *version);
 /* Splits "web/web-1" in place into app and instance; false after saying what is wrong. */
 bool verb_split_replica(const char *verb, char *text, const char **app, const char **instance);
 
-/* "/v1/apps/web/replicas/web-1/evict" and the like, each part encoded: the parts end with NULL; a part
- * that begins with "/" is taken as it is. The caller frees. */
+/* "/v1/apps/web/replicas/web-1/evict" and the like, each part encoded: the parts end with NULL; a
+ * part that begins with "/" is taken as it is. The caller frees. */
 char *verb_path(const char *first, ...) __attribute__((sentinel));
 
-/* Asks on a terminal; elsewhere `yes` must have been given. CLI_DONE to go on, else the exit code. */
-int verb_confirm(const char *verb, bool yes, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Asks on a terminal; elsewhere `yes` must have been given. CLI_DONE to go on, else the code. */
+int verb_confirm(const char *verb, bool yes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

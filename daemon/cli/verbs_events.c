@@ -6,7 +6,6 @@
 #include "render.h"
 #include "text.h"
 
-#include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
 #include <inttypes.h>
@@ -25,15 +24,20 @@ struct events {
 };
 
 const struct cli_option verb_events_options[] = {
-    {"follow", 'f', OPTION_FLAG, NULL, "go on with new ones until Ctrl-C", offsetof(struct events, follow), NULL},
-    {"after", 0, OPTION_NUMBER, "ID", "those after this event", offsetof(struct events, after), NULL},
-    {"version", 'v', OPTION_NUMBER, "VERSION", "of this migration only", offsetof(struct events, version), NULL},
-    {"kind", 'k', OPTION_TEXT, "KIND", "of this kind only (migration.failed, …)", offsetof(struct events, kind), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON, a line for each event", offsetof(struct events, json),
+    {"follow", 'f', OPTION_FLAG, NULL, "go on with new ones until Ctrl-C",
+     offsetof(struct events, follow), NULL},
+    {"after", 0, OPTION_NUMBER, "ID", "those after this event", offsetof(struct events, after),
      NULL},
+    {"version", 'v', OPTION_NUMBER, "VERSION", "of this migration only",
+     offsetof(struct events, version), NULL},
+    {"kind", 'k', OPTION_TEXT, "KIND", "of this kind only (migration.failed, …)",
+     offsetof(struct events, kind), NULL},
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON, a line for each event",
+     offsetof(struct events, json), NULL},
     OPTION_END};
 
-static char *events_path(const struct events *options, int64_t wait_ms) {
+static char *events_path(const struct events *options, int64_t wait_ms)
+{
     struct buf path = BUF_INIT(0);
     buf_printf(&path, "/v1/events?limit=%d&after=%" PRId64, PAGE, options->after);
     if (options->version)
@@ -48,7 +52,8 @@ static char *events_path(const struct events *options, int64_t wait_ms) {
 }
 
 /* "2026-11-20T09:30:00.123Z  1803  migration.expanded  42  deployer:ci  reason" */
-static void print_event(const json_t *event, bool colour) {
+static void print_event(const json_t *event, bool colour)
+{
     struct buf line = BUF_INIT(0);
     text_clean(&line, render_text(event, "at"));
     buf_printf(&line, "  %" PRId64 "  ", render_number(event, "id"));
@@ -71,11 +76,13 @@ static void print_event(const json_t *event, bool colour) {
     buf_free(&line);
 }
 
-static void print_events(struct events *options, const json_t *items) {
+static void print_events(struct events *options, const json_t *items)
+{
     bool colour = output_wants_colour(stdout);
     size_t n;
     json_t *event;
-    json_array_foreach(items, n, event) {
+    json_array_foreach(items, n, event)
+    {
         options->after = render_number(event, "id");
         if (options->json) {
             json_dumpf(event, stdout, JSON_COMPACT);
@@ -88,7 +95,9 @@ static void print_events(struct events *options, const json_t *items) {
 }
 
 /* One page. *count: how many events came. CLI_DONE to go on. */
-static int events_turn(struct client *client, struct events *options, int64_t wait_ms, size_t *count) {
+static int events_turn(struct client *client, struct events *options, int64_t wait_ms,
+                       size_t *count)
+{
     char *path = events_path(options, wait_ms);
     struct reply reply;
     client_exchange(client, "GET", path, NULL, wait_ms, &reply);
@@ -111,10 +120,12 @@ static int events_turn(struct client *client, struct events *options, int64_t wa
     return code;
 }
 
-int verb_events(int argc, char **argv) {
+int verb_events(int argc, char **argv)
+{
     struct events options = {0};
     struct arguments rest;
-    int code = options_parse(argc, argv, verb_events_options, &(struct argument_rules){0, 0, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_events_options, &(struct argument_rules){0, 0, false},
+                             &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     struct client *client = client_open(&options.connection);

@@ -5,7 +5,6 @@
 #include "render.h"
 #include "text.h"
 
-#include <schemagate/base/clock.h>
 #include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
@@ -21,12 +20,14 @@ struct replicas {
 };
 
 const struct cli_option verb_replicas_options[] = {
-    {"app", 'a', OPTION_TEXT, "A", "of this application only", offsetof(struct replicas, app), NULL},
-    {"state", 's', OPTION_CHOICE, "waiting|live|lost|gone", "in this state only", offsetof(struct replicas, state),
+    {"app", 'a', OPTION_TEXT, "A", "of this application only", offsetof(struct replicas, app),
      NULL},
+    {"state", 's', OPTION_CHOICE, "waiting|live|lost|gone", "in this state only",
+     offsetof(struct replicas, state), NULL},
     {"holding", 0, OPTION_NUMBER, "VERSION", "those that hold this version's contract",
      offsetof(struct replicas, holding), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct replicas, json), NULL},
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct replicas, json),
+     NULL},
     OPTION_END};
 
 /* `evict` and `attest`. */
@@ -36,10 +37,12 @@ struct ending {
     bool yes, json;
 };
 
-#define ENDING_OPTIONS                                                                                    \
-    {"reason", 'r', OPTION_TEXT, "R", "how it is known (required)", offsetof(struct ending, reason), NULL}, \
+/* The rows that both have. */
+#define ENDING_OPTIONS                                                                         \
+    {"reason", 'r', OPTION_TEXT, "R", "how it is known (required)",                            \
+     offsetof(struct ending, reason), NULL},                                                   \
     {"incarnation", 'i', OPTION_TEXT, "I", "this incarnation only",                            \
-     offsetof(struct ending, incarnation), NULL},                                                          \
+     offsetof(struct ending, incarnation), NULL},                                              \
     {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct ending, json), NULL}
 
 const struct cli_option verb_attest_options[] = {ENDING_OPTIONS, OPTION_END};
@@ -55,12 +58,14 @@ struct retire {
 };
 
 const struct cli_option verb_retire_options[] = {
-    {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail (required)", offsetof(struct retire, reason), NULL},
+    {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail (required)",
+     offsetof(struct retire, reason), NULL},
     {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct retire, yes), NULL},
     {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct retire, json), NULL},
     OPTION_END};
 
-static char *replicas_path(const struct replicas *options) {
+static char *replicas_path(const struct replicas *options)
+{
     struct buf path = BUF_INIT(0);
     buf_puts(&path, "/v1/replicas?limit=1000");
     if (options->app) {
@@ -74,17 +79,21 @@ static char *replicas_path(const struct replicas *options) {
     return buf_take(&path);
 }
 
-static void print_replicas(const json_t *items) {
-    struct table table = table_new(6, (const char *const[]){"REPLICA", "STATE", "RANGE", "RELEASE", "LEASE ENDS",
-                                                            "INCARNATION"});
+static void print_replicas(const json_t *items)
+{
+    struct table table = table_new(6, (const char *const[]){"REPLICA", "STATE", "RANGE", "RELEASE",
+                                                            "LEASE ENDS", "INCARNATION"});
     size_t n;
     json_t *replica;
-    json_array_foreach(items, n, replica) {
+    json_array_foreach(items, n, replica)
+    {
         struct buf range = BUF_INIT(0);
-        char *name = memory_printf("%s/%s", render_text(replica, "app"), render_text(replica, "instance"));
+        char *name = memory_printf("%s/%s", render_text(replica, "app"),
+                                   render_text(replica, "instance"));
         render_range(&range, replica);
-        TABLE_ROW(&table, name, render_text(replica, "state"), buf_text(&range), render_text(replica, "release"),
-                  render_text(replica, "lease_expires_at"), render_text(replica, "incarnation"));
+        TABLE_ROW(&table, name, render_text(replica, "state"), buf_text(&range),
+                  render_text(replica, "release"), render_text(replica, "lease_expires_at"),
+                  render_text(replica, "incarnation"));
         buf_free(&range);
         free(name);
     }
@@ -93,13 +102,17 @@ static void print_replicas(const json_t *items) {
     fputs(buf_text(&screen), stdout);
     buf_free(&screen);
     if (!json_array_size(items))
-        fputs("schemagate: no replica\n  next: schemagate run --app APP --schema MIN..MAX -- COMMAND\n", stderr);
+        fputs("schemagate: no replica\n  next: schemagate run --app APP --schema MIN..MAX -- "
+              "COMMAND\n",
+              stderr);
 }
 
-int verb_replicas(int argc, char **argv) {
+int verb_replicas(int argc, char **argv)
+{
     struct replicas options = {0};
     struct arguments rest;
-    int code = options_parse(argc, argv, verb_replicas_options, &(struct argument_rules){0, 0, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_replicas_options,
+                             &(struct argument_rules){0, 0, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     struct client *client = client_open(&options.connection);
@@ -119,13 +132,16 @@ int verb_replicas(int argc, char **argv) {
 }
 
 /* POST …/evict or …/attest. */
-static int declare_ended(const char *verb, const struct ending *options, const char *app, const char *instance) {
+static int declare_ended(const char *verb, const struct ending *options, const char *app,
+                         const char *instance)
+{
     struct client *client = client_open(&options->connection);
     if (!client)
         return CLI_USAGE;
     char *path = verb_path("/v1/apps/", app, "/replicas/", instance, "/", verb, NULL);
     char *subject = memory_printf("%s/%s", app, instance);
-    json_t *body = json_pack("{s:s*, s:s}", "incarnation", options->incarnation, "reason", options->reason);
+    json_t *body = json_pack("{s:s*, s:s}", "incarnation", options->incarnation, "reason",
+                             options->reason);
     struct reply reply;
     int code = client_call(client, "POST", path, body, subject, &reply);
     if (code == CLI_DONE && options->json && reply.body)
@@ -140,10 +156,12 @@ static int declare_ended(const char *verb, const struct ending *options, const c
 }
 
 /* Reads the arguments that both verbs share; OPTIONS_GO_ON, else the exit code. */
-static int read_ending(int argc, char **argv, const struct cli_option *table, struct ending *options,
-                       const char **app, const char **instance) {
+static int read_ending(int argc, char **argv, const struct cli_option *table,
+                       struct ending *options, const char **app, const char **instance)
+{
     struct arguments rest;
-    int code = options_parse(argc, argv, table, &(struct argument_rules){1, 1, false}, options, &rest);
+    int code = options_parse(argc, argv, table, &(struct argument_rules){1, 1, false}, options,
+                             &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!verb_split_replica(argv[0], rest.items[0], app, instance))
@@ -153,30 +171,35 @@ static int read_ending(int argc, char **argv, const struct cli_option *table, st
     return OPTIONS_GO_ON;
 }
 
-int verb_evict(int argc, char **argv) {
+int verb_evict(int argc, char **argv)
+{
     struct ending options = {0};
     const char *app, *instance;
     int code = read_ending(argc, argv, verb_evict_options, &options, &app, &instance);
     if (code != OPTIONS_GO_ON)
         return code;
-    code = verb_confirm(argv[0], options.yes, "has %s/%s really ended? Gates will not wait for it any more.", app,
+    code = verb_confirm(argv[0], options.yes,
+                        "has %s/%s really ended? Gates will not wait for it any more.", app,
                         instance);
     if (code != CLI_DONE)
         return code;
     return declare_ended(argv[0], &options, app, instance);
 }
 
-int verb_attest(int argc, char **argv) {
+int verb_attest(int argc, char **argv)
+{
     struct ending options = {0};
     const char *app, *instance;
     int code = read_ending(argc, argv, verb_attest_options, &options, &app, &instance);
     return code == OPTIONS_GO_ON ? declare_ended(argv[0], &options, app, instance) : code;
 }
 
-int verb_retire(int argc, char **argv) {
+int verb_retire(int argc, char **argv)
+{
     struct retire options = {0};
     struct arguments rest;
-    int code = options_parse(argc, argv, verb_retire_options, &(struct argument_rules){1, 1, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_retire_options, &(struct argument_rules){1, 1, false},
+                             &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!options.reason)

@@ -5,7 +5,6 @@
 #include "render.h"
 #include "text.h"
 
-#include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
 #include <inttypes.h>
@@ -17,8 +16,10 @@ struct admission {
     bool json;
 };
 
-const struct cli_option verb_admission_options[] = {
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct admission, json), NULL}, OPTION_END};
+const struct cli_option verb_admission_options[] = {{"json", 0, OPTION_FLAG, NULL,
+                                                     "print the server's JSON",
+                                                     offsetof(struct admission, json), NULL},
+                                                    OPTION_END};
 
 struct declaration {
     struct connection connection;
@@ -30,10 +31,12 @@ struct declaration {
 #define NOT_GIVEN (-1)
 
 const struct cli_option verb_declare_options[] = {
-    {"release", 0, OPTION_TEXT, "R", "the release's name", offsetof(struct declaration, release), NULL},
+    {"release", 0, OPTION_TEXT, "R", "the release's name", offsetof(struct declaration, release),
+     NULL},
     {"min-replicas", 0, OPTION_NUMBER, "N", "fewer live replicas than this hold every gate",
      offsetof(struct declaration, min_replicas), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct declaration, json), NULL},
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct declaration, json),
+     NULL},
     OPTION_END};
 
 struct compatible {
@@ -43,8 +46,10 @@ struct compatible {
 };
 
 const struct cli_option verb_compatible_options[] = {
-    {"reason", 'r', OPTION_TEXT, "R", "how it is known (required)", offsetof(struct compatible, reason), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct compatible, json), NULL},
+    {"reason", 'r', OPTION_TEXT, "R", "how it is known (required)",
+     offsetof(struct compatible, reason), NULL},
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct compatible, json),
+     NULL},
     OPTION_END};
 
 /* The verdicts, their exit codes, and what to do. */
@@ -55,10 +60,14 @@ static const struct {
 } verdicts[] = {
     {"live", CLI_DONE, "may start now"},
     {"waiting", CLI_UNREACHABLE, "would wait for a migration\n  next: schemagate status"},
-    {"too-old", CLI_TOO_OLD, "may not start: the schema has moved on\n  next: deploy a release that supports the window above"},
+    {"too-old", CLI_TOO_OLD,
+     "may not start: the schema has moved on\n  next: deploy a release that supports the window "
+     "above"},
 };
 
-static int print_verdict(const char *app, const struct version_range *range, const json_t *body, bool json) {
+static int print_verdict(const char *app, const struct version_range *range, const json_t *body,
+                         bool json)
+{
     const char *verdict = render_text(body, "verdict");
     const json_t *window = json_object_get(body, "window");
     if (json)
@@ -67,39 +76,47 @@ static int print_verdict(const char *app, const struct version_range *range, con
         if (strcmp(verdicts[n].verdict, verdict) != 0)
             continue;
         if (!json)
-            printf("%s: %s with %" PRId64 "..%" PRId64 " against the schema's %" PRId64 "..%" PRId64 " %s\n",
+            printf("%s: %s with %" PRId64 "..%" PRId64 " against the schema's %" PRId64 "..%" PRId64
+                   " %s\n",
                    verdict, app, range->min, range->max, render_number(window, "floor"),
                    render_number(window, "ceiling"), verdicts[n].meaning);
         return verdicts[n].code;
     }
-    fprintf(stderr, "schemagate: the server's verdict is none that this program knows\n  next: schemagate version\n");
+    fprintf(stderr, "schemagate: the server's verdict is none that this program knows\n  next: "
+                    "schemagate version\n");
     return CLI_FAILED;
 }
 
 /* The contracts under way that would shut the range out. */
-static void print_pending(const json_t *pending) {
+static void print_pending(const json_t *pending)
+{
     size_t n;
     json_t *item;
-    json_array_foreach(pending, n, item) {
-        int64_t version = json_is_integer(item) ? json_integer_value(item) : render_number(item, "version");
-        printf("  contract %" PRId64 " would shut it out: schemagate gate %" PRId64 "\n", version, version);
+    json_array_foreach(pending, n, item)
+    {
+        int64_t version = json_is_integer(item) ? json_integer_value(item)
+                                                : render_number(item, "version");
+        printf("  contract %" PRId64 " would shut it out: schemagate gate %" PRId64 "\n", version,
+               version);
     }
 }
 
 /* The range in the second argument. */
-static bool read_range(const char *verb, const char *text, struct version_range *range) {
+static bool read_range(const char *verb, const char *text, struct version_range *range)
+{
     if (option_read_range(text, range))
         return true;
     options_complain(verb, "\"%s\" is not a range of versions such as 41..43", text);
     return false;
 }
 
-int verb_admission(int argc, char **argv) {
+int verb_admission(int argc, char **argv)
+{
     struct admission options = {0};
     struct arguments rest;
     struct version_range range;
-    int code = options_parse(argc, argv, verb_admission_options, &(struct argument_rules){2, 2, false}, &options,
-                             &rest);
+    int code = options_parse(argc, argv, verb_admission_options,
+                             &(struct argument_rules){2, 2, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!read_range(argv[0], rest.items[1], &range))
@@ -125,8 +142,9 @@ int verb_admission(int argc, char **argv) {
 }
 
 /* One request about an app whose success is told in one line. */
-static int change_app(const struct connection *connection, const char *method, char *path, json_t *body,
-                      const char *app, bool json, const char *done) {
+static int change_app(const struct connection *connection, const char *method, char *path,
+                      json_t *body, const char *app, bool json, const char *done)
+{
     struct client *client = client_open(connection);
     int code = CLI_USAGE;
     if (client) {
@@ -145,11 +163,13 @@ static int change_app(const struct connection *connection, const char *method, c
     return code;
 }
 
-int verb_declare(int argc, char **argv) {
+int verb_declare(int argc, char **argv)
+{
     struct declaration options = {.min_replicas = NOT_GIVEN};
     struct arguments rest;
     struct version_range range;
-    int code = options_parse(argc, argv, verb_declare_options, &(struct argument_rules){2, 2, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_declare_options,
+                             &(struct argument_rules){2, 2, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!read_range(argv[0], rest.items[1], &range))
@@ -162,20 +182,22 @@ int verb_declare(int argc, char **argv) {
                       rest.items[0], options.json, "declared");
 }
 
-int verb_compatible(int argc, char **argv) {
+int verb_compatible(int argc, char **argv)
+{
     struct compatible options = {0};
     struct arguments rest;
     int64_t max;
-    int code = options_parse(argc, argv, verb_compatible_options, &(struct argument_rules){3, 3, false}, &options,
-                             &rest);
+    int code = options_parse(argc, argv, verb_compatible_options,
+                             &(struct argument_rules){3, 3, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!verb_read_version(argv[0], rest.items[2], &max))
         return CLI_USAGE;
     if (!options.reason)
         return options_complain(argv[0], "say how it is known: --reason R");
-    json_t *body = json_pack("{s:s, s:I, s:s}", "release", rest.items[1], "max", (json_int_t)max, "reason",
-                             options.reason);
-    return change_app(&options.connection, "POST", verb_path("/v1/apps/", rest.items[0], "/compatible", NULL),
-                      body, rest.items[0], options.json, "recorded as compatible");
+    json_t *body = json_pack("{s:s, s:I, s:s}", "release", rest.items[1], "max", (json_int_t)max,
+                             "reason", options.reason);
+    return change_app(&options.connection, "POST",
+                      verb_path("/v1/apps/", rest.items[0], "/compatible", NULL), body,
+                      rest.items[0], options.json, "recorded as compatible");
 }

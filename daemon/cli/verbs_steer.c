@@ -19,17 +19,20 @@ struct steer {
 };
 
 const struct cli_option verb_steer_options[] = {
-    {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail", offsetof(struct steer, reason), NULL},
+    {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail", offsetof(struct steer, reason),
+     NULL},
     {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct steer, yes), NULL},
     {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct steer, json), NULL},
     OPTION_END};
 
 /* Without a version these act on the whole daemon. */
-static bool acts_on_daemon(const char *verb) {
+static bool acts_on_daemon(const char *verb)
+{
     return strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0;
 }
 
-static void print_outcome(const char *verb, int64_t version, const json_t *body) {
+static void print_outcome(const char *verb, int64_t version, const json_t *body)
+{
     if (!version) {
         printf("%s: the whole daemon\n", verb);
         return;
@@ -49,7 +52,8 @@ static void print_outcome(const char *verb, int64_t version, const json_t *body)
     buf_free(&line);
 }
 
-static int act(const char *verb, const struct steer *options, int64_t version) {
+static int act(const char *verb, const struct steer *options, int64_t version)
+{
     struct client *client = client_open(&options->connection);
     if (!client)
         return CLI_USAGE;
@@ -70,18 +74,20 @@ static int act(const char *verb, const struct steer *options, int64_t version) {
     return code;
 }
 
-int verb_steer(int argc, char **argv) {
+int verb_steer(int argc, char **argv)
+{
     struct steer options = {0};
     struct arguments rest;
     int64_t version = 0;
     int least = acts_on_daemon(argv[0]) ? 0 : 1;
-    int code = options_parse(argc, argv, verb_steer_options, &(struct argument_rules){least, 1, false}, &options,
-                             &rest);
+    int code = options_parse(argc, argv, verb_steer_options,
+                             &(struct argument_rules){least, 1, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (rest.count && !verb_read_version(argv[0], rest.items[0], &version))
         return CLI_USAGE;
-    code = version ? verb_confirm(argv[0], options.yes, "%s migration %" PRId64 "?", argv[0], version)
-                   : verb_confirm(argv[0], options.yes, "%s the whole daemon?", argv[0]);
+    code = version
+               ? verb_confirm(argv[0], options.yes, "%s migration %" PRId64 "?", argv[0], version)
+               : verb_confirm(argv[0], options.yes, "%s the whole daemon?", argv[0]);
     return code == CLI_DONE ? act(argv[0], &options, version) : code;
 }

@@ -4,11 +4,8 @@
 #include "follow.h"
 #include "migration_files.h"
 #include "output.h"
-#include "problem.h"
-#include "render.h"
 #include "text.h"
 
-#include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
 #include <inttypes.h>
@@ -31,14 +28,18 @@ const struct cli_option verb_submit_options[] = {
      offsetof(struct submit, json), NULL},
     OPTION_END};
 
-static int complain_file(const struct buf *errors) {
-    fprintf(stderr, "schemagate submit: nothing more is sent:\n%s  next: correct what is named above and submit again\n",
+static int complain_file(const struct buf *errors)
+{
+    fprintf(stderr,
+            "schemagate submit: nothing more is sent:\n%s  next: correct what is named above and "
+            "submit again\n",
             buf_text(errors));
     return CLI_USAGE;
 }
 
 /* The request's body, or NULL with a line in errors. */
-static json_t *file_body(const struct migration_file *file, struct buf *errors) {
+static json_t *file_body(const struct migration_file *file, struct buf *errors)
+{
     size_t length = 0;
     char *sql = migration_file_read(file->path, &length, errors);
     if (!sql)
@@ -49,11 +50,13 @@ static json_t *file_body(const struct migration_file *file, struct buf *errors) 
         buf_printf(errors, "%s: is not UTF-8 text\n", file->path);
         return NULL;
     }
-    return json_pack("{s:I, s:s, s:o}", "version", (json_int_t)file->version, "name", file->name, "sql", text);
+    return json_pack("{s:I, s:s, s:o}", "version", (json_int_t)file->version, "name", file->name,
+                     "sql", text);
 }
 
 static void print_submitted(const struct submit *options, const struct migration_file *file,
-                            const struct reply *reply) {
+                            const struct reply *reply)
+{
     if (options->json && !options->wait) {
         output_json(reply->body);
         return;
@@ -71,7 +74,9 @@ static void print_submitted(const struct submit *options, const struct migration
     buf_free(&line);
 }
 
-static int send_file(struct client *client, const struct submit *options, const struct migration_file *file) {
+static int send_file(struct client *client, const struct submit *options,
+                     const struct migration_file *file)
+{
     struct buf errors = BUF_INIT(0);
     json_t *body = file_body(file, &errors);
     if (!body) {
@@ -87,7 +92,9 @@ static int send_file(struct client *client, const struct submit *options, const 
     return code;
 }
 
-static int send_all(struct client *client, const struct submit *options, const struct migration_files *files) {
+static int send_all(struct client *client, const struct submit *options,
+                    const struct migration_files *files)
+{
     for (size_t n = 0; n < files->count; n++) {
         int code = send_file(client, options, &files->items[n]);
         if (code != CLI_DONE) {
@@ -99,7 +106,9 @@ static int send_all(struct client *client, const struct submit *options, const s
 }
 
 /* Each in its turn: where one fails, those behind it would wait for ever. */
-static int wait_for_all(struct client *client, const struct submit *options, const struct migration_files *files) {
+static int wait_for_all(struct client *client, const struct submit *options,
+                        const struct migration_files *files)
+{
     struct follow follow = {client, options->wait, options->timeout_ms, options->json, 0};
     follow_start(&follow);
     for (size_t n = 0; n < files->count; n++) {
@@ -111,16 +120,19 @@ static int wait_for_all(struct client *client, const struct submit *options, con
         if (code != CLI_DONE)
             return code;
         if (!options->json)
-            printf("%" PRId64 " %s: %s\n", files->items[n].version, files->items[n].name, options->wait);
+            printf("%" PRId64 " %s: %s\n", files->items[n].version, files->items[n].name,
+                   options->wait);
         fflush(stdout);
     }
     return CLI_DONE;
 }
 
-int verb_submit(int argc, char **argv) {
+int verb_submit(int argc, char **argv)
+{
     struct submit options = {0};
     struct arguments rest;
-    int code = options_parse(argc, argv, verb_submit_options, &(struct argument_rules){1, -1, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_submit_options,
+                             &(struct argument_rules){1, -1, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     struct migration_files files;

@@ -25,7 +25,8 @@ struct status {
 };
 
 const struct cli_option verb_status_options[] = {
-    {"watch", 'w', OPTION_FLAG, NULL, "keep it fresh until Ctrl-C", offsetof(struct status, watch), NULL},
+    {"watch", 'w', OPTION_FLAG, NULL, "keep it fresh until Ctrl-C", offsetof(struct status, watch),
+     NULL},
     {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct status, json), NULL},
     OPTION_END};
 
@@ -41,7 +42,8 @@ const struct cli_option verb_wait_options[] = {
      offsetof(struct wait, phase), NULL},
     {"timeout", 't', OPTION_SECONDS, "S", "how long to wait (default: until it is done)",
      offsetof(struct wait, timeout_ms), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON at the end", offsetof(struct wait, json), NULL},
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON at the end",
+     offsetof(struct wait, json), NULL},
     OPTION_END};
 
 struct gate {
@@ -50,10 +52,12 @@ struct gate {
 };
 
 const struct cli_option verb_gate_options[] = {
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct gate, json), NULL}, OPTION_END};
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct gate, json), NULL},
+    OPTION_END};
 
 /* The newest screen: of one migration, or of everything. */
-static void print_screen(const json_t *document, int64_t version, bool clear) {
+static void print_screen(const json_t *document, int64_t version, bool clear)
+{
     struct buf screen = BUF_INIT(0);
     bool colour = output_wants_colour(stdout);
     if (clear)
@@ -68,7 +72,8 @@ static void print_screen(const json_t *document, int64_t version, bool clear) {
 }
 
 /* Off a terminal a watch prints the summary, when it has changed. */
-static void print_summary(const json_t *document, char **last) {
+static void print_summary(const json_t *document, char **last)
+{
     const char *summary = render_text(document, "summary");
     if (*last && strcmp(*last, summary) == 0)
         return;
@@ -81,7 +86,8 @@ static void print_summary(const json_t *document, char **last) {
     buf_free(&line);
 }
 
-static char *status_path(int64_t version, const json_t *known, int64_t wait_ms) {
+static char *status_path(int64_t version, const json_t *known, int64_t wait_ms)
+{
     char *index = known ? memory_printf("?wait=%" PRId64 "&index=%" PRId64, wait_ms / 1000,
                                         render_number(known, "index"))
                         : memory_copy("");
@@ -92,17 +98,20 @@ static char *status_path(int64_t version, const json_t *known, int64_t wait_ms) 
 }
 
 /* One turn of a watch: what changed is shown, silence is ridden out. */
-static int watch_turn(struct client *client, const struct status *options, int64_t version, json_t **known,
-                      char **last) {
+static int watch_turn(struct client *client, const struct status *options, int64_t version,
+                      json_t **known, char **last)
+{
     bool terminal = isatty(STDOUT_FILENO) && !options->json;
     int64_t wait_ms = terminal ? WATCH_FRESH_MS : WATCH_WAIT_MS;
     char *path = status_path(version, *known, wait_ms);
     struct reply reply;
     client_exchange(client, "GET", path, NULL, wait_ms, &reply);
     free(path);
-    int code = client_interrupted(client) ? CLI_SIGNAL + client_interrupted(client) : reply_exit_code(&reply);
+    int code = client_interrupted(client) ? CLI_SIGNAL + client_interrupted(client)
+                                          : reply_exit_code(&reply);
     if (code == CLI_DONE) {
-        bool changed = !*known || render_number(*known, "index") != render_number(reply.body, "index");
+        bool changed = !*known ||
+                       render_number(*known, "index") != render_number(reply.body, "index");
         json_decref(*known);
         *known = json_incref(reply.body);
         if (terminal)
@@ -122,7 +131,8 @@ static int watch_turn(struct client *client, const struct status *options, int64
     return code;
 }
 
-static int watch(struct client *client, const struct status *options, int64_t version) {
+static int watch(struct client *client, const struct status *options, int64_t version)
+{
     json_t *known = NULL;
     char *last = NULL;
     int code;
@@ -135,7 +145,8 @@ static int watch(struct client *client, const struct status *options, int64_t ve
     return code;
 }
 
-static int show_once(struct client *client, bool json, int64_t version) {
+static int show_once(struct client *client, bool json, int64_t version)
+{
     char *path = status_path(version, NULL, 0);
     char *subject = version ? memory_printf("migration %" PRId64, version) : NULL;
     struct reply reply;
@@ -150,11 +161,13 @@ static int show_once(struct client *client, bool json, int64_t version) {
     return code;
 }
 
-int verb_status(int argc, char **argv) {
+int verb_status(int argc, char **argv)
+{
     struct status options = {0};
     struct arguments rest;
     int64_t version = 0;
-    int code = options_parse(argc, argv, verb_status_options, &(struct argument_rules){0, 1, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_status_options, &(struct argument_rules){0, 1, false},
+                             &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (rest.count && !verb_read_version(argv[0], rest.items[0], &version))
@@ -162,16 +175,19 @@ int verb_status(int argc, char **argv) {
     struct client *client = client_open(&options.connection);
     if (!client)
         return CLI_USAGE;
-    code = options.watch ? watch(client, &options, version) : show_once(client, options.json, version);
+    code = options.watch ? watch(client, &options, version)
+                         : show_once(client, options.json, version);
     client_close(client);
     return code;
 }
 
-int verb_wait(int argc, char **argv) {
+int verb_wait(int argc, char **argv)
+{
     struct wait options = {0};
     struct arguments rest;
     int64_t version;
-    int code = options_parse(argc, argv, verb_wait_options, &(struct argument_rules){1, 1, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_wait_options, &(struct argument_rules){1, 1, false},
+                             &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!verb_read_version(argv[0], rest.items[0], &version))
@@ -195,11 +211,13 @@ int verb_wait(int argc, char **argv) {
     return code;
 }
 
-int verb_gate(int argc, char **argv) {
+int verb_gate(int argc, char **argv)
+{
     struct gate options = {0};
     struct arguments rest;
     int64_t version;
-    int code = options_parse(argc, argv, verb_gate_options, &(struct argument_rules){1, 1, false}, &options, &rest);
+    int code = options_parse(argc, argv, verb_gate_options, &(struct argument_rules){1, 1, false},
+                             &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
     if (!verb_read_version(argv[0], rest.items[0], &version))
@@ -215,7 +233,8 @@ int verb_gate(int argc, char **argv) {
         output_json(reply.body);
     } else if (code == CLI_DONE) {
         struct buf screen = BUF_INIT(0);
-        render_gate(&screen, reply.body, version, clock_sample().wall_ms, output_wants_colour(stdout));
+        render_gate(&screen, reply.body, version, clock_sample().wall_ms,
+                    output_wants_colour(stdout));
         fputs(buf_text(&screen), stdout);
         buf_free(&screen);
     }

@@ -17,11 +17,28 @@ static void exit_codes(void **state)
         const char *slug;
         int code;
     } expected[] = {
-        {0, "", 5},   {200, "", 0},   {201, "", 0},   {202, "", 0},   {204, "", 0},
-        {400, "", 2}, {404, "", 2},   {405, "", 2},   {413, "", 2},   {415, "", 2},
-        {422, "", 2}, {422, "plan-refused", 3},       {401, "", 3},   {403, "", 3},
-        {409, "version-conflict", 3}, {409, "schema-too-old", 4},     {409, "", 3},
-        {412, "", 3}, {429, "", 5},   {500, "", 5},   {502, "", 5},   {503, "database-unavailable", 5},
+        {0, "", 5},
+        {200, "", 0},
+        {201, "", 0},
+        {202, "", 0},
+        {204, "", 0},
+        {400, "", 2},
+        {404, "", 2},
+        {405, "", 2},
+        {413, "", 2},
+        {415, "", 2},
+        {422, "", 2},
+        {422, "plan-refused", 3},
+        {401, "", 3},
+        {403, "", 3},
+        {409, "version-conflict", 3},
+        {409, "schema-too-old", 4},
+        {409, "", 3},
+        {412, "", 3},
+        {429, "", 5},
+        {500, "", 5},
+        {502, "", 5},
+        {503, "database-unavailable", 5},
         {302, "", 1},
     };
     (void)state;
@@ -56,7 +73,8 @@ static void verdicts(void **state)
         assert_int_equal(run_judge(expected[n].status, expected[n].slug), expected[n].verdict);
 }
 
-static void check_judgement(const char *phase, const char *status, const char *until, enum follow_outcome outcome)
+static void check_judgement(const char *phase, const char *status, const char *until,
+                            enum follow_outcome outcome)
 {
     json_t *migration = json_pack("{s:s, s:s}", "phase", phase, "status", status);
     assert_int_equal(follow_judge(migration, until), outcome);
@@ -85,19 +103,21 @@ static void ends_of_a_wait(void **state)
 
 static void problems_are_told_with_place_and_remedy(void **state)
 {
-    struct reply reply = {
-        .status = 422,
-        .body = json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:s, s:s, s:i, s:i}]}", "type",
-                          "urn:schemagate:problem:plan-refused", "title", "The plan is refused", "detail",
-                          "one error", "findings", "id", "syntax-error", "severity", "error", "message",
-                          "syntax error at \"TABEL\"", "fix", "write TABLE", "line", 2, "column", 8)};
+    struct reply reply = {.status = 422,
+                          .body = json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:s, s:s, s:i, s:i}]}",
+                                            "type", "urn:schemagate:problem:plan-refused", "title",
+                                            "The plan is refused", "detail", "one error",
+                                            "findings", "id", "syntax-error", "severity", "error",
+                                            "message", "syntax error at \"TABEL\"", "fix",
+                                            "write TABLE", "line", 2, "column", 8)};
     struct buf text = BUF_INIT(0);
     (void)state;
     problem_describe(&text, &reply, "7_wrong.sql");
-    assert_string_equal(buf_text(&text), "schemagate: 7_wrong.sql: The plan is refused: one error\n"
-                                         "  7_wrong.sql:2:8: error: syntax error at \"TABEL\" [syntax-error]\n"
-                                         "    fix: write TABLE\n"
-                                         "  next: correct the file and submit it again\n");
+    assert_string_equal(buf_text(&text),
+                        "schemagate: 7_wrong.sql: The plan is refused: one error\n"
+                        "  7_wrong.sql:2:8: error: syntax error at \"TABEL\" [syntax-error]\n"
+                        "    fix: write TABLE\n"
+                        "  next: correct the file and submit it again\n");
     buf_free(&text);
     reply_free(&reply);
 }
@@ -144,10 +164,8 @@ static void the_drain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exit_codes),
-        cmocka_unit_test(verdicts),
-        cmocka_unit_test(ends_of_a_wait),
-        cmocka_unit_test(problems_are_told_with_place_and_remedy),
+        cmocka_unit_test(exit_codes),     cmocka_unit_test(verdicts),
+        cmocka_unit_test(ends_of_a_wait), cmocka_unit_test(problems_are_told_with_place_and_remedy),
         cmocka_unit_test(the_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ struct fake_request {
 struct fake_rule {
     char method[8], url[128]; /* the beginning of the URL without its query; the newest rule wins */
     int status;
-    char *body; /* owned; NULL: an empty one */
+    char *body;     /* owned; NULL: an empty one */
 };
 
 struct fake {
@@ -37,21 +37,23 @@ struct fake {
     struct scratch scratch;
     char address[64]; /* "SCHEMAGATE_URL=http://…" */
     pthread_mutex_t lock;
-    pthread_cond_t changed;
     struct fake_request requests[FAKE_REQUESTS];
     size_t request_count;
     struct fake_rule rules[FAKE_RULES];
     size_t rule_count;
+    int64_t hold_ms; /* answers to PUT are held back so long */
 };
 
-#define FAKE_REPLICA(state, lease, renew)                                                           \
-    "{\"state\":\"" state "\",\"window\":{\"floor\":1,\"ceiling\":2},\"lease_seconds\":" lease           \
+#define FAKE_REPLICA(state, lease, renew)                                                      \
+    "{\"state\":\"" state "\",\"window\":{\"floor\":1,\"ceiling\":2},\"lease_seconds\":" lease \
     ",\"renew_after_seconds\":" renew "}"
-#define FAKE_PROBLEM(slug)                                                                          \
-    "{\"type\":\"urn:schemagate:problem:" slug "\",\"title\":\"" slug "\",\"detail\":\"so it is\"}"
+#define FAKE_PROBLEM(slug)                                                                     \
+    "{\"type\":\"urn:schemagate:problem:" slug "\",\"title\":\"" slug "\",\"detail\":\"so it " \
+                                                                      "is\"}"
 
 /* From now on a request that begins so is answered so. */
-static inline void fake_answer(struct fake *fake, const char *method, const char *url, int status, const char *body)
+static inline void fake_answer(struct fake *fake, const char *method, const char *url, int status,
+                               const char *body)
 {
     pthread_mutex_lock(&fake->lock);
     struct fake_rule *rule = &fake->rules[fake->rule_count++];
@@ -64,7 +66,8 @@ static inline void fake_answer(struct fake *fake, const char *method, const char
     pthread_mutex_unlock(&fake->lock);
 }
 
-static inline const struct fake_rule *fake_find(const struct fake *fake, const char *method, const char *url)
+static inline const struct fake_rule *fake_find(const struct fake *fake, const char *method,
+                                                const char *url)
 {
     for (size_t n = fake->rule_count; n-- > 0;)
         if (strcmp(fake->rules[n].method, method) == 0 &&
@@ -73,19 +76,20 @@ static inline const struct fake_rule *fake_find(const struct fake *fake, const c
     return NULL;
 }
 
-static inline enum MHD_Result fake_query(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+static inline enum MHD_Result fake_query(void *context, enum MHD_ValueKind kind, const char *key,
+                                         const char *value)
 {
     struct fake_request *request = context;
     size_t length = strlen(request->url);
     (void)kind;
-    snprintf(request->url + length, sizeof(request->url) - length, "%s%s=%s", strchr(request->url, '?') ? "&" : "?",
-             key, value ? value : "");
+    snprintf(request->url + length, sizeof(request->url) - length, "%s%s=%s",
+             strchr(request->url, '?') ? "&" : "?", key, value ? value : "");
     return MHD_YES;
 }
 
-static inline enum MHD_Result fake_handle(void *context, struct MHD_Connection *connection, const char *url,
-                                          const char *method, const char *version, const char *upload, size_t *size,
-                                          void **kept)
+static inline enum MHD_Result fake_handle(void *context, struct MHD_Connection *connection,
+                                          const char *url, const char *method, const char *version,
+                                          const char *upload, size_t *size, void **kept)
 {
     struct fake *fake = context;
     struct fake_request *request = *kept;
@@ -95,29 +99,33 @@ static inline enum MHD_Result fake_handle(void *context, struct MHD_Connection *
         return MHD_YES;
     }
     if (*size) {
-        strncat(request->body, upload, *size < sizeof(request->body) - strlen(request->body) - 1
-                                           ? *size
-                                           : sizeof(request->body) - strlen(request->body) - 1);
+        strncat(request->body, upload,
+                *size < sizeof(request->body) - strlen(request->body) - 1
+                    ? *size
+                    : sizeof(request->body) - strlen(request->body) - 1);
         *size = 0;
         return MHD_YES;
     }
-    const char *authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    const char *authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                                            "Authorization");
     snprintf(request->method, sizeof(request->method), "%s", method);
     snprintf(request->url, sizeof(request->url), "%s", url);
-    snprintf(request->authorization, sizeof(request->authorization), "%s", authorization ? authorization : "");
+    snprintf(request->authorization, sizeof(request->authorization), "%s",
+             authorization ? authorization : "");
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, fake_query, request);
     request->at_ms = test_now_ms();
+    while (strcmp(method, "PUT") == 0 && test_now_ms() < request->at_ms + fake->hold_ms)
+        test_pause();
 
     pthread_mutex_lock(&fake->lock);
     if (fake->request_count < FAKE_REQUESTS)
         fake->requests[fake->request_count++] = *request;
     const struct fake_rule *rule = fake_find(fake, method, url);
     const char *body = rule && rule->body ? rule->body : "";
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(body), (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result result =
-        MHD_queue_response(connection, rule ? (unsigned)rule->status : MHD_HTTP_NOT_FOUND, response);
-    pthread_cond_broadcast(&fake->changed);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        strlen(body), (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    enum MHD_Result result = MHD_queue_response(
+        connection, rule ? (unsigned)rule->status : MHD_HTTP_NOT_FOUND, response);
     pthread_mutex_unlock(&fake->lock);
     MHD_destroy_response(response);
     return result;
@@ -137,10 +145,10 @@ static inline int fake_open(void **state)
 {
     struct fake *fake = calloc(1, sizeof(*fake));
     pthread_mutex_init(&fake->lock, NULL);
-    pthread_cond_init(&fake->changed, NULL);
     scratch_open(&fake->scratch, "cli", false);
-    fake->server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, 0, NULL, NULL, fake_handle, fake,
-                                    MHD_OPTION_NOTIFY_COMPLETED, fake_done, NULL, MHD_OPTION_END);
+    fake->server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, 0, NULL, NULL,
+                                    fake_handle, fake, MHD_OPTION_NOTIFY_COMPLETED, fake_done, NULL,
+                                    MHD_OPTION_END);
     if (!fake->server)
         return -1;
     snprintf(fake->address, sizeof(fake->address), "SCHEMAGATE_URL=http://127.0.0.1:%u",
@@ -160,7 +168,6 @@ static inline int fake_close(void **state)
         MHD_stop_daemon(fake->server);
     for (size_t n = 0; n < fake->rule_count; n++)
         free(fake->rules[n].body);
-    pthread_cond_destroy(&fake->changed);
     pthread_mutex_destroy(&fake->lock);
     free(fake);
     return 0;
@@ -206,7 +213,8 @@ static inline void fake_wait(struct fake *fake, const char *method, const char *
 /* A member of a request's JSON body; the caller releases it. */
 static inline json_t *fake_member(const struct fake_request *request, const char *member)
 {
-    json_t *body = json_loads(request->body, 0, NULL), *value = json_incref(json_object_get(body, member));
+    json_t *body = json_loads(request->body, 0, NULL),
+           *value = json_incref(json_object_get(body, member));
     json_decref(body);
     return value;
 }

@@ -23,16 +23,17 @@ static const struct cli_option sample_options[] = {
     {"choice", 0, OPTION_CHOICE, "one|two", "", offsetof(struct sample, choice), NULL},
     {"number", 0, OPTION_NUMBER, "N", "", offsetof(struct sample, number), NULL},
     {"seconds", 0, OPTION_SECONDS, "S", "", offsetof(struct sample, seconds), NULL},
-    {"range", 'r', OPTION_RANGE, "MIN..MAX", "", offsetof(struct sample, range), "SCHEMAGATE_SAMPLE"},
+    {"range", 'r', OPTION_RANGE, "MIN..MAX", "", offsetof(struct sample, range),
+     "SCHEMAGATE_SAMPLE"},
     OPTION_END};
 
 /* Parses "status" and words; rules: any number of arguments. */
-#define PARSE(sample, rest, stop, ...)                                                              \
-    parse((const char *const[]){"status", __VA_ARGS__, NULL}, &(struct argument_rules){0, -1, stop}, \
-          sample, rest)
+#define PARSE(sample, rest, stop, ...)                        \
+    parse((const char *const[]){"status", __VA_ARGS__, NULL}, \
+          &(struct argument_rules){0, -1, stop}, sample, rest)
 
-static int parse(const char *const words[], const struct argument_rules *rules, struct sample *sample,
-                 struct arguments *rest)
+static int parse(const char *const words[], const struct argument_rules *rules,
+                 struct sample *sample, struct arguments *rest)
 {
     static char *argv[16];
     int argc = 0;
@@ -48,8 +49,8 @@ static void every_kind_is_read(void **state)
     struct sample sample;
     struct arguments rest;
     (void)state;
-    assert_int_equal(PARSE(&sample, &rest, false, "-f", "--text=a b", "one", "--choice", "two", "--number", "7",
-                           "--seconds", "1.5", "-r", "41..43", "two"),
+    assert_int_equal(PARSE(&sample, &rest, false, "-f", "--text=a b", "one", "--choice", "two",
+                           "--number", "7", "--seconds", "1.5", "-r", "41..43", "two"),
                      OPTIONS_GO_ON);
     assert_true(sample.flag);
     assert_string_equal(sample.text, "a b");
@@ -91,11 +92,11 @@ static void mistakes_are_usage(void **state)
     assert_int_equal(PARSE(&sample, &rest, false, "--number", "99999999999999999999"), CLI_USAGE);
     assert_int_equal(PARSE(&sample, &rest, false, "--seconds", "1e3"), CLI_USAGE);
     assert_int_equal(PARSE(&sample, &rest, false, "--seconds", "nan"), CLI_USAGE);
-    assert_int_equal(parse((const char *const[]){"status", NULL}, &(struct argument_rules){1, 1, false}, &sample,
-                           &rest),
+    assert_int_equal(parse((const char *const[]){"status", NULL},
+                           &(struct argument_rules){1, 1, false}, &sample, &rest),
                      CLI_USAGE);
-    assert_int_equal(parse((const char *const[]){"status", "1", "2", NULL}, &(struct argument_rules){1, 1, false},
-                           &sample, &rest),
+    assert_int_equal(parse((const char *const[]){"status", "1", "2", NULL},
+                           &(struct argument_rules){1, 1, false}, &sample, &rest),
                      CLI_USAGE);
 }
 
@@ -125,9 +126,9 @@ static void the_environment_stands_in(void **state)
 
 static void ranges_are_exact(void **state)
 {
-    static const char *const wrong[] = {"",      "..",       "41..",  "..43", "43..41",
-                                        "41.43", "41...43",  "-1..2", "a..b", " 41..43",
-                                        "41..43 ", "1..281474976710656"};
+    static const char *const wrong[] = {"",       "..",      "41..",    "..43",
+                                        "43..41", "41.43",   "41...43", "-1..2",
+                                        "a..b",   " 41..43", "41..43 ", "1..281474976710656"};
     struct version_range range;
     (void)state;
     assert_true(option_read_range("0..281474976710655", &range));
@@ -181,7 +182,8 @@ static void control_characters_do_not_pass(void **state)
 {
     struct buf text = BUF_INIT(0);
     (void)state;
-    text_clean(&text, "a\033[31mb\nc\x7f\xc2\x9b" "d\xc3\xa9");
+    text_clean(&text, "a\033[31mb\nc\x7f\xc2\x9b"
+                      "d\xc3\xa9");
     assert_string_equal(buf_text(&text), "a?[31mb c??d\xc3\xa9");
     buf_free(&text);
     text_url(&text, "a b/c?d&e:f");
@@ -192,8 +194,9 @@ static void control_characters_do_not_pass(void **state)
 static void the_environment_is_changed_as_told(void **state)
 {
     char *const old[] = {(char[]){"A=1"}, (char[]){"AB=2"}, (char[]){"TOKEN=secret"}, NULL};
-    char **made = run_environment_make(old, (const struct run_variable[]){{"A", "9"}, {"TOKEN", NULL}, {"N", "x y"},
-                                                                          {NULL, NULL}});
+    char **made = run_environment_make(
+        old,
+        (const struct run_variable[]){{"A", "9"}, {"TOKEN", NULL}, {"N", "x y"}, {NULL, NULL}});
     (void)state;
     assert_string_equal(made[0], "AB=2");
     assert_string_equal(made[1], "A=9");

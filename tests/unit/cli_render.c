@@ -21,20 +21,22 @@ static void expect(struct buf *text, const char *wanted)
     buf_free(text);
 }
 
-#define BEHIND                                                                                       \
-    "{\"code\":\"replica-behind\",\"app\":\"web\",\"instance\":\"web-7f9c\",\"min\":40,\"max\":41,"     \
-    "\"since\":\"2026-11-20T09:29:57.000Z\",\"message\":\"web/web-7f9c supports 40..41\","             \
+#define BEHIND                                                                                   \
+    "{\"code\":\"replica-behind\",\"app\":\"web\",\"instance\":\"web-7f9c\",\"min\":40,"         \
+    "\"max\":41,\"since\":\"2026-11-20T09:29:57.000Z\","                                         \
+    "\"message\":\"web/web-7f9c supports 40..41\","                                              \
     "\"clears_when\":\"it leaves\"}"
-#define LOST                                                                                         \
-    "{\"code\":\"replica-lost\",\"app\":\"web\",\"instance\":\"web-b21\",\"min\":40,\"max\":41,"        \
+#define LOST                                                                                     \
+    "{\"code\":\"replica-lost\",\"app\":\"web\",\"instance\":\"web-b21\",\"min\":40,\"max\":41," \
     "\"since\":\"2026-11-20T09:22:00.000Z\",\"message\":\"lost\"}"
 
 static void a_wait_says_what_it_waits_for(void **state)
 {
     struct buf line = BUF_INIT(0);
-    json_t *migration = read_json("{\"version\":42,\"name\":\"split_name\",\"phase\":\"expanded\","
-                                  "\"summary\":\"2 of 14 replicas need a version below 42\",\"gate\":"
-                                  "{\"open\":false,\"holds_total\":2,\"holds\":[" BEHIND "," LOST "]}}");
+    json_t *migration = read_json(
+        "{\"version\":42,\"name\":\"split_name\",\"phase\":\"expanded\","
+        "\"summary\":\"2 of 14 replicas need a version below 42\",\"gate\":"
+        "{\"open\":false,\"holds_total\":2,\"holds\":[" BEHIND "," LOST "]}}");
     (void)state;
     render_wait_line(&line, migration, 724000, NOW);
     expect(&line, "waiting 12m04s  42 split_name: 2 of 14 replicas need a version below 42: "
@@ -45,8 +47,9 @@ static void a_wait_says_what_it_waits_for(void **state)
 static void many_are_counted(void **state)
 {
     struct buf line = BUF_INIT(0);
-    json_t *migration = read_json("{\"version\":42,\"name\":\"n\",\"summary\":\"s\",\"gate\":{\"holds_total\":25,"
-                                  "\"holds\":[" BEHIND "," LOST "," LOST "," LOST "]}}");
+    json_t *migration = read_json(
+        "{\"version\":42,\"name\":\"n\",\"summary\":\"s\",\"gate\":{\"holds_total\":25,"
+        "\"holds\":[" BEHIND "," LOST "," LOST "," LOST "]}}");
     (void)state;
     render_wait_line(&line, migration, 0, NOW);
     assert_non_null(strstr(buf_text(&line), "lost 8m), and 22 more"));
@@ -58,12 +61,14 @@ static void remedies_are_commands_to_type(void **state)
 {
     struct buf text = BUF_INIT(0);
     json_t *lost = read_json(LOST), *fleet = read_json("{\"code\":\"fleet-missing\"}"),
-           *approval = read_json("{\"code\":\"awaiting-approval\"}"), *unknown = read_json("{\"code\":\"new\"}");
+           *approval = read_json("{\"code\":\"awaiting-approval\"}"),
+           *unknown = read_json("{\"code\":\"new\"}");
     (void)state;
     render_hold_remedy(&text, lost, 42);
     expect(&text, "if web-b21 has ended: schemagate evict web/web-b21 --reason R");
     render_hold_remedy(&text, fleet, 42);
-    assert_non_null(strstr(buf_text(&text), "schemagate run --app APP --schema MIN..MAX -- COMMAND"));
+    assert_non_null(
+        strstr(buf_text(&text), "schemagate run --app APP --schema MIN..MAX -- COMMAND"));
     buf_free(&text);
     render_hold_remedy(&text, approval, 42);
     expect(&text, "schemagate approve 42 --reason R");
@@ -78,7 +83,8 @@ static void remedies_are_commands_to_type(void **state)
 static void a_gate_is_a_list_of_holds(void **state)
 {
     struct buf text = BUF_INIT(0);
-    json_t *gate = read_json("{\"open\":false,\"evidence\":\"reported\",\"holds_total\":1,\"holds\":[" BEHIND "]}");
+    json_t *gate = read_json(
+        "{\"open\":false,\"evidence\":\"reported\",\"holds_total\":1,\"holds\":[" BEHIND "]}");
     (void)state;
     render_gate(&text, gate, 42, NOW, false);
     expect(&text, "the gate of 42 is closed by 1 hold (evidence: reported)\n"
@@ -92,12 +98,16 @@ static void a_gate_is_a_list_of_holds(void **state)
 static void the_screen_of_everything(void **state)
 {
     struct buf text = BUF_INIT(0);
-    json_t *status = read_json(
-        "{\"version\":\"0.1.0\",\"role\":\"leader\",\"epoch\":7,\"database\":{\"state\":\"connected\",\"host\":\"db\","
-        "\"server_version\":\"15.8\"},\"window\":{\"floor\":40,\"ceiling\":42,\"contracting\":null,\"undoing\":null},"
-        "\"paused\":null,\"summary\":\"contract 42 waits\",\"migrations\":{\"open\":[{\"version\":42,\"name\":\"n\","
-        "\"phase\":\"expanded\",\"status\":\"waiting\",\"summary\":\"s\"}]},\"replicas\":{\"by_app\":{\"web\":{"
-        "\"live\":13,\"lost\":1,\"ranges\":[{\"min\":40,\"max\":41,\"count\":2},{\"min\":41,\"max\":42,\"count\":12}]}}}}");
+    json_t *status = read_json("{\"version\":\"0.1.0\",\"role\":\"leader\",\"epoch\":7,"
+                               "\"database\":{\"state\":\"connected\",\"host\":\"db\","
+                               "\"server_version\":\"15.8\"},\"window\":{\"floor\":40,\"ceiling\":"
+                               "42,\"contracting\":null,\"undoing\":null},"
+                               "\"paused\":null,\"summary\":\"contract 42 "
+                               "waits\",\"migrations\":{\"open\":[{\"version\":42,\"name\":\"n\","
+                               "\"phase\":\"expanded\",\"status\":\"waiting\",\"summary\":\"s\"}]},"
+                               "\"replicas\":{\"by_app\":{\"web\":{"
+                               "\"live\":13,\"lost\":1,\"ranges\":[{\"min\":40,\"max\":41,"
+                               "\"count\":2},{\"min\":41,\"max\":42,\"count\":12}]}}}}");
     (void)state;
     render_status(&text, status, false);
     expect(&text, "schemagate 0.1.0  leader, epoch 7\n"
@@ -116,9 +126,10 @@ static void the_screen_of_everything(void **state)
 /* Whatever a server leaves out, or sends in another shape: no crash. */
 static void absent_members_do_not_harm(void **state)
 {
-    static const char *const documents[] = {"{}", "[]", "{\"gate\":7,\"steps\":{},\"error\":[],\"actions\":[1]}",
-                                            "{\"migrations\":{\"open\":[7,null]},\"replicas\":{\"by_app\":[]}}",
-                                            "{\"gate\":{\"holds\":[7,{},{\"app\":1}]},\"window\":[]}"};
+    static const char *const documents[] = {
+        "{}", "[]", "{\"gate\":7,\"steps\":{},\"error\":[],\"actions\":[1]}",
+        "{\"migrations\":{\"open\":[7,null]},\"replicas\":{\"by_app\":[]}}",
+        "{\"gate\":{\"holds\":[7,{},{\"app\":1}]},\"window\":[]}"};
     (void)state;
     for (size_t n = 0; n < sizeof(documents) / sizeof(documents[0]); n++) {
         struct buf text = BUF_INIT(0);

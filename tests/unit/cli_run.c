@@ -1,5 +1,5 @@
-/* `schemagate run` as a process: signals, exit codes, the tree that it brings down, what it says to a
- * daemon. The daemon is a fake: no database is involved in any of this. */
+/* `schemagate run` as a process: signals, exit codes, the tree that it brings down, what it says to
+ * a daemon. The daemon is a fake: no database is involved in any of this. */
 #include "cli_fake.h"
 
 #include <schemagate/cli/cli.h>
@@ -11,27 +11,27 @@
 
 #define WORDS_MAX 40
 
-/* Starts `schemagate run --app web --instance a` with those words; output and errors go to files. */
+/* Starts `schemagate run --app web --instance a WORDS…`; output and errors go to files. */
 #define START(fake, ...) start(fake, (const char *const[]){__VA_ARGS__, NULL})
 #define RUN(fake, ...) process_code(process_wait(START(fake, __VA_ARGS__), PATIENCE_MS))
 
 static pid_t start(struct fake *fake, const char *const words[])
 {
     char *lock = fake_file(fake, "default-lock");
-    const char *arguments[WORDS_MAX] = {getenv("SCHEMAGATE_BINARY"), "run", "--app", "web", "--instance", "a",
-                                        "--lock-file", lock};
+    const char *arguments[WORDS_MAX] = {
+        getenv("SCHEMAGATE_BINARY"), "run", "--app", "web", "--instance", "a", "--lock-file", lock};
     size_t count = 8;
     while (*words && count + 1 < WORDS_MAX)
         arguments[count++] = *words++;
     char *output = fake_file(fake, "output"), *errors = fake_file(fake, "errors"), folder[128];
     snprintf(folder, sizeof(folder), "F=%s", fake->scratch.path);
-    pid_t pid = process_start(
-        &(struct process_options){.arguments = arguments,
-                                  .output = output,
-                                  .errors = errors,
-                                  .death_signal = SIGTERM,
-                                  .environment = (const char *[]){fake->address, folder, "XDG_RUNTIME_DIR",
-                                                                  "SCHEMAGATE_TOKEN_FILE", "PGAPPNAME", NULL}});
+    pid_t pid = process_start(&(struct process_options){
+        .arguments = arguments,
+        .output = output,
+        .errors = errors,
+        .death_signal = SIGTERM,
+        .environment = (const char *[]){fake->address, folder, "XDG_RUNTIME_DIR",
+                                        "SCHEMAGATE_TOKEN_FILE", "PGAPPNAME", NULL}});
     free(output);
     free(errors);
     free(lock);
@@ -94,9 +94,13 @@ static void usage_is_checked_before_anything_is_asked(void **state)
     assert_int_equal(RUN(fake, "--", "true"), CLI_USAGE);
     assert_int_equal(RUN(fake, "--schema", "1..2"), CLI_USAGE);
     assert_int_equal(RUN(fake, "--schema", "1..2", "--instance", "a/b", "--", "true"), CLI_USAGE);
-    assert_int_equal(RUN(fake, "--schema-from", "/nonesuch", "--min", "1", "--", "true"), CLI_USAGE);
-    assert_int_equal(RUN(fake, "--schema", "1..2", "--lease", "20", "--on-lost", "exit", "--", "true"), CLI_USAGE);
-    assert_int_equal(RUN(fake, "--schema", "1..2", "--lock-file", "/nonesuch/lock", "--", "true"), CLI_USAGE);
+    assert_int_equal(RUN(fake, "--schema-from", "/nonesuch", "--min", "1", "--", "true"),
+                     CLI_USAGE);
+    assert_int_equal(
+        RUN(fake, "--schema", "1..2", "--lease", "20", "--on-lost", "exit", "--", "true"),
+        CLI_USAGE);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--lock-file", "/nonesuch/lock", "--", "true"),
+                     CLI_USAGE);
     assert_int_equal(fake_count(fake, "PUT", ""), 0);
 }
 
@@ -105,13 +109,15 @@ static void the_registration_carries_what_was_said(void **state)
     struct fake *fake = *state;
     struct fake_request hello = {0};
     free(scratch_write(&fake->scratch, "41_one.sql", "-- schemagate: expand\n"));
-    free(scratch_write(&fake->scratch, "V043__two.up.sql", "\xef\xbb\xbf-- schemagate: expand\r\n"));
+    free(
+        scratch_write(&fake->scratch, "V043__two.up.sql", "\xef\xbb\xbf-- schemagate: expand\r\n"));
     char *folder = fake_file(fake, "release");
     char command[256];
-    snprintf(command, sizeof(command), "mkdir %s && cp %s/*.sql %s", folder, fake->scratch.path, folder);
+    snprintf(command, sizeof(command), "mkdir %s && cp %s/*.sql %s", folder, fake->scratch.path,
+             folder);
     assert_int_equal(system(command), 0);
-    assert_int_equal(RUN(fake, "--schema-from", folder, "--min", "40", "--release", "web@9f3", "--lease", "60",
-                         "--on-lost", "exit", "--", "true"),
+    assert_int_equal(RUN(fake, "--schema-from", folder, "--min", "40", "--release", "web@9f3",
+                         "--lease", "60", "--on-lost", "exit", "--", "true"),
                      0);
     assert_true(fake_request(fake, "PUT", "/replicas/a", 0, &hello));
     json_t *body = json_loads(hello.body, 0, NULL), *knows = json_object_get(body, "knows");
@@ -129,7 +135,8 @@ static void the_registration_carries_what_was_said(void **state)
     free(folder);
 }
 
-/* A set of signals as /proc shows it, without the two that the C library keeps to itself (32 and 33). */
+/* A set of signals as /proc shows it, without the two that the C library keeps to itself (32 and
+ * 33). */
 static unsigned long long read_signals(const struct fake *fake, const char *name)
 {
     char *text = fake_read(fake, "signals"), *line = strstr(text, name);
@@ -146,7 +153,8 @@ static void the_command_starts_clean(void **state)
     struct fake_request hello = {0};
     signal(SIGHUP, SIG_IGN);
     assert_int_equal(RUN(fake, "--schema", "1..2", "--token-file", token, "--", "sh", "-c",
-                         "env >$F/env; grep -E 'Sig(Blk|Ign)' /proc/self/status >$F/signals; ps -o pgid= -p $$ >$F/group; "
+                         "env >$F/env; grep -E 'Sig(Blk|Ign)' /proc/self/status >$F/signals; ps -o "
+                         "pgid= -p $$ >$F/group; "
                          "echo $$ >>$F/group"),
                      0);
     signal(SIGHUP, SIG_DFL);
@@ -184,15 +192,17 @@ static void descriptors_are_not_leaked(void **state)
     close(ours);
 }
 
-/* A grandchild in a session of its own, deaf to SIGTERM, is part of the tree: the lease is renewed until
- * it has ended, and only then comes the goodbye. */
+/* A grandchild in a session of its own, deaf to SIGTERM, is part of the tree: the lease is renewed
+ * until it has ended, and only then comes the goodbye. */
 static void sigterm_drains_the_whole_tree(void **state)
 {
     struct fake *fake = *state;
     struct fake_request goodbye = {0};
-    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c",
-                      "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while [ ! -e $F/end ]; do sleep 0.05; "
-                      "done; echo over >$F/over' & trap 'exit 9' TERM; while :; do sleep 0.05; done");
+    pid_t pid = START(
+        fake, "--schema", "1..2", "--", "sh", "-c",
+        "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while [ ! -e $F/end ]; do sleep "
+        "0.05; "
+        "done; echo over >$F/over' & trap 'exit 9' TERM; while :; do sleep 0.05; done");
     pid_t grandchild = read_pid(fake, "grandchild");
     kill(pid, SIGTERM);
     size_t before = fake_count(fake, "POST", "/renew");
@@ -208,9 +218,10 @@ static void sigterm_drains_the_whole_tree(void **state)
 static void what_outlives_kill_after_is_killed(void **state)
 {
     struct fake *fake = *state;
-    pid_t pid = START(fake, "--kill-after", "0.3", "--schema", "1..2", "--", "sh", "-c",
-                      "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while :; do sleep 0.05; done' & "
-                      "trap '' TERM; while :; do sleep 0.05; done");
+    pid_t pid = START(
+        fake, "--kill-after", "0.3", "--schema", "1..2", "--", "sh", "-c",
+        "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while :; do sleep 0.05; done' & "
+        "trap '' TERM; while :; do sleep 0.05; done");
     pid_t grandchild = read_pid(fake, "grandchild");
     kill(pid, SIGTERM);
     assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 128 + SIGKILL);
@@ -221,7 +232,9 @@ static void what_outlives_kill_after_is_killed(void **state)
 static void what_the_command_leaves_behind_is_ended(void **state)
 {
     struct fake *fake = *state;
-    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "sh", "-c", "setsid sleep 60 & echo $! >$F/left; exit 3"), 3);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "sh", "-c",
+                         "setsid sleep 60 & echo $! >$F/left; exit 3"),
+                     3);
     assert_false(is_alive(read_pid(fake, "left")));
     assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
 }
@@ -230,9 +243,10 @@ static void signals_are_forwarded(void **state)
 {
     static const int numbers[] = {SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH};
     struct fake *fake = *state;
-    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c",
-                      "for s in INT HUP USR1 USR2 QUIT WINCH; do trap \"echo $s >>$F/signals\" $s; done; "
-                      "trap 'exit 4' TERM; echo 1 >$F/ready; while :; do sleep 0.05; done");
+    pid_t pid = START(
+        fake, "--schema", "1..2", "--", "sh", "-c",
+        "for s in INT HUP USR1 USR2 QUIT WINCH; do trap \"echo $s >>$F/signals\" $s; done; "
+        "trap 'exit 4' TERM; echo 1 >$F/ready; while :; do sleep 0.05; done");
     static const char *const names[] = {"INT", "HUP", "USR1", "USR2", "QUIT", "WINCH"};
     fake_wait_says(fake, "ready", "1");
     for (size_t n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
@@ -246,7 +260,8 @@ static void signals_are_forwarded(void **state)
 static void a_killed_wrapper_takes_its_command_along(void **state)
 {
     struct fake *fake = *state;
-    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c", "echo $$ >$F/child; exec sleep 60");
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c",
+                      "echo $$ >$F/child; exec sleep 60");
     pid_t child = read_pid(fake, "child");
     kill(pid, SIGKILL);
     process_wait(pid, PATIENCE_MS);
@@ -277,7 +292,8 @@ static void an_old_release_is_refused(void **state)
 {
     struct fake *fake = *state;
     fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 409, FAKE_PROBLEM("schema-too-old"));
-    assert_int_equal(RUN(fake, "--schema", "1..1", "--", "sh", "-c", "echo 1 >$F/started"), CLI_TOO_OLD);
+    assert_int_equal(RUN(fake, "--schema", "1..1", "--", "sh", "-c", "echo 1 >$F/started"),
+                     CLI_TOO_OLD);
     assert_false(fake_says(fake, "started", "1"));
     assert_true(fake_says(fake, "errors", "so it is"));
     fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 403, FAKE_PROBLEM("forbidden"));
@@ -289,8 +305,10 @@ static void an_old_release_is_refused(void **state)
 static void a_superseded_command_is_kept(void **state)
 {
     struct fake *fake = *state;
-    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 409, FAKE_PROBLEM("incarnation-superseded"));
-    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c", "while [ ! -e $F/end ]; do sleep 0.05; done; exit 6");
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 409,
+                FAKE_PROBLEM("incarnation-superseded"));
+    pid_t pid = START(fake, "--schema", "1..2", "--", "sh", "-c",
+                      "while [ ! -e $F/end ]; do sleep 0.05; done; exit 6");
     fake_wait_says(fake, "errors", "newer incarnation");
     assert_true(process_runs(pid));
     size_t renewals = fake_count(fake, "POST", "/renew");
@@ -299,6 +317,19 @@ static void a_superseded_command_is_kept(void **state)
     assert_int_equal(renewals, 1);
     assert_int_equal(fake_count(fake, "POST", "/renew"), 1);
     assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+}
+
+/* With --on-lost exit the daemon counts on an end before the lease's: also of a superseded one. */
+static void a_superseded_command_keeps_its_promise(void **state)
+{
+    struct fake *fake = *state;
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "5", "2"));
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 409,
+                FAKE_PROBLEM("incarnation-superseded"));
+    assert_int_equal(RUN(fake, "--on-lost", "exit", "--lease", "5", "--kill-after", "1", "--schema",
+                         "1..2", "--", "sleep", "60"),
+                     128 + SIGTERM);
+    assert_int_equal(fake_count(fake, "POST", "/renew"), 1);
 }
 
 static void a_forgotten_replica_registers_again(void **state)
@@ -320,8 +351,10 @@ static void an_unprotected_command_that_is_too_old_is_stopped(void **state)
 {
     struct fake *fake = *state;
     fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 503, FAKE_PROBLEM("database-unavailable"));
-    assert_int_equal(RUN(fake, "--on-unavailable", "fail", "--schema", "1..2", "--", "true"), CLI_UNREACHABLE);
-    pid_t pid = START(fake, "--on-unavailable", "run", "--schema", "1..2", "--", "sh", "-c", "env >$F/env; exec sleep 60");
+    assert_int_equal(RUN(fake, "--on-unavailable", "fail", "--schema", "1..2", "--", "true"),
+                     CLI_UNREACHABLE);
+    pid_t pid = START(fake, "--on-unavailable", "run", "--schema", "1..2", "--", "sh", "-c",
+                      "env >$F/env; exec sleep 60");
     fake_wait_says(fake, "env", "SCHEMAGATE_PROTECTED=no");
     assert_true(fake_says(fake, "errors", "UNPROTECTED"));
     fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 409, FAKE_PROBLEM("schema-too-old"));
@@ -338,15 +371,16 @@ static void it_waits_for_a_daemon(void **state)
     assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 5);
 }
 
-/* lease 5 s, kill-after 1 s: renewals every 1.3 s at most, and the command must be gone before second 5
- * after the last renewal that succeeded. */
+/* lease 5 s, kill-after 1 s: renewals every 1.3 s at most, and the command must be gone before
+ * second 5 after the last renewal that succeeded. */
 static void on_lost_exit_ends_before_the_lease(void **state)
 {
     struct fake *fake = *state;
     struct fake_request renewal = {0};
     fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "5", "2"));
     fake_answer(fake, "POST", "/v1/apps/web/replicas/", 200, FAKE_REPLICA("live", "5", "2"));
-    pid_t pid = START(fake, "--on-lost", "exit", "--lease", "5", "--kill-after", "1", "--schema", "1..2", "--", "sleep", "60");
+    pid_t pid = START(fake, "--on-lost", "exit", "--lease", "5", "--kill-after", "1", "--schema",
+                      "1..2", "--", "sleep", "60");
     fake_wait(fake, "POST", "/renew", 1);
     assert_true(fake_request(fake, "POST", "/renew", 0, &renewal));
     fake_answer(fake, "POST", "/v1/apps/web/replicas/", 503, FAKE_PROBLEM("database-unavailable"));
@@ -354,6 +388,19 @@ static void on_lost_exit_ends_before_the_lease(void **state)
     int64_t lasted = test_now_ms() - renewal.at_ms;
     assert_in_range((unsigned long)lasted, 2500, 4900);
     assert_true(fake_count(fake, "POST", "/renew") >= 3);
+}
+
+/* The registration waits for nearly as long as the lease lasts: that must not use the lease up. */
+static void a_long_wait_does_not_use_the_lease_up(void **state)
+{
+    struct fake *fake = *state;
+    fake->hold_ms = 4000;
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "5", "2"));
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 200, FAKE_REPLICA("live", "5", "2"));
+    assert_int_equal(RUN(fake, "--on-lost", "exit", "--lease", "5", "--kill-after", "1", "--schema",
+                         "1..2", "--", "sh", "-c", "sleep 0.5; exit 5"),
+                     5);
+    assert_int_equal(fake_count(fake, "POST", "/renew"), 1);
 }
 
 /* The GET answers that the incarnation of the first registration is lost. */
@@ -364,8 +411,8 @@ static void list_first_incarnation(struct fake *fake, const char *other)
     assert_true(fake_request(fake, "PUT", "/replicas/a", 0, &hello));
     json_t *incarnation = fake_member(&hello, "incarnation");
     snprintf(body, sizeof(body), "{\"items\":[{\"incarnation\":\"%s\",\"state\":\"live\"}%s%s%s]}",
-             json_string_value(incarnation), other ? ",{\"state\":\"lost\",\"incarnation\":\"" : "", other ? other : "",
-             other ? "\"}" : "");
+             json_string_value(incarnation), other ? ",{\"state\":\"lost\",\"incarnation\":\"" : "",
+             other ? other : "", other ? "\"}" : "");
     fake_answer(fake, "GET", "/v1/apps/web/replicas/", 200, body);
     json_decref(incarnation);
 }
@@ -380,8 +427,8 @@ static bool attests(struct fake *fake, size_t registration)
     return attested;
 }
 
-/* The wrapper is killed with its command, but a grandchild lives on and holds the lock: no word about an
- * end. When it has gone, the next start knows. */
+/* The wrapper is killed with its command, but a grandchild lives on and holds the lock: no word
+ * about an end. When it has gone, the next start knows. */
 static void an_end_is_attested_when_nobody_holds_the_lock(void **state)
 {
     struct fake *fake = *state;
@@ -435,10 +482,12 @@ int main(void)
         fake_test(while_waiting_nothing_is_started),
         fake_test(an_old_release_is_refused),
         fake_test(a_superseded_command_is_kept),
+        fake_test(a_superseded_command_keeps_its_promise),
         fake_test(a_forgotten_replica_registers_again),
         fake_test(an_unprotected_command_that_is_too_old_is_stopped),
         fake_test(it_waits_for_a_daemon),
         fake_test(on_lost_exit_ends_before_the_lease),
+        fake_test(a_long_wait_does_not_use_the_lease_up),
         fake_test(an_end_is_attested_when_nobody_holds_the_lock),
         fake_test(strangers_are_not_attested),
     };

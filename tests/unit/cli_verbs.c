@@ -6,7 +6,8 @@
 #include <signal.h>
 
 /* Starts `schemagate WORDS…`; output and errors go to files of their own for each call. */
-#define START(fake, ...) start(fake, (const char *const[]){getenv("SCHEMAGATE_BINARY"), __VA_ARGS__, NULL})
+#define START(fake, ...) \
+    start(fake, (const char *const[]){getenv("SCHEMAGATE_BINARY"), __VA_ARGS__, NULL})
 #define VERB(fake, ...) process_code(process_wait(START(fake, __VA_ARGS__), PATIENCE_MS))
 
 static pid_t start(struct fake *fake, const char *const words[])
@@ -30,12 +31,12 @@ static void says(const struct fake *fake, const char *name, const char *part)
         test_fail("%s does not say \"%s\"", name, part);
 }
 
-#define MIGRATION(phase, status, gate)                                                              \
-    "{\"version\":42,\"name\":\"split\",\"phase\":\"" phase "\",\"status\":\"" status                   \
+#define MIGRATION(phase, status, gate)                                                \
+    "{\"version\":42,\"name\":\"split\",\"phase\":\"" phase "\",\"status\":\"" status \
     "\",\"summary\":\"the summary\",\"gate\":" gate ",\"index\":7}"
 #define OPEN "{\"open\":true,\"holds_total\":0,\"holds\":[]}"
-#define NO_FLEET                                                                                    \
-    "{\"open\":false,\"holds_total\":1,\"holds\":[{\"code\":\"fleet-missing\",\"message\":"             \
+#define NO_FLEET                                                                            \
+    "{\"open\":false,\"holds_total\":1,\"holds\":[{\"code\":\"fleet-missing\",\"message\":" \
     "\"no replica has ever reported\"}]}"
 
 static void a_folder_goes_in_version_order(void **state)
@@ -43,7 +44,8 @@ static void a_folder_goes_in_version_order(void **state)
     struct fake *fake = *state;
     struct fake_request request = {0};
     char *folder = fake_file(fake, "migrations"), command[300];
-    snprintf(command, sizeof(command), "mkdir %s && cd %s && for f in 10_c V002__b 1_a; do echo '-- %%' >$f.sql; done",
+    snprintf(command, sizeof(command),
+             "mkdir %s && cd %s && for f in 10_c V002__b 1_a; do echo '-- %%' >$f.sql; done",
              folder, folder);
     assert_int_equal(system(command), 0);
     fake_answer(fake, "POST", "/v1/migrations", 201, MIGRATION("queued", "waiting", OPEN));
@@ -66,10 +68,12 @@ static void a_folder_goes_in_version_order(void **state)
 static void wrong_names_send_nothing(void **state)
 {
     struct fake *fake = *state;
-    char *wrong = scratch_write(&fake->scratch, "wrong.sql", ""), *right = scratch_write(&fake->scratch, "1_a.sql", ""),
-         *same = scratch_write(&fake->scratch, "01_b.sql", ""), *binary = scratch_write(&fake->scratch, "2_x.sql", "\xff");
+    char *wrong = scratch_write(&fake->scratch, "wrong.sql", ""),
+         *right = scratch_write(&fake->scratch, "1_a.sql", ""),
+         *same = scratch_write(&fake->scratch, "01_b.sql", ""),
+         *binary = scratch_write(&fake->scratch, "2_x.sql", "\xff");
     assert_int_equal(VERB(fake, "submit", right, wrong), CLI_USAGE);
-    says(fake, "errors", "wrong.sql: not the name of a migration");
+    says(fake, "errors", "wrong.sql: not a migration's name");
     assert_int_equal(VERB(fake, "submit", right, same), CLI_USAGE);
     says(fake, "errors", "version 1 is in");
     assert_int_equal(VERB(fake, "submit", binary), CLI_USAGE);
@@ -113,7 +117,8 @@ static void waits_end_as_documented(void **state)
 {
     struct fake *fake = *state;
     fake_answer(fake, "GET", "/v1/migrations/42", 200, MIGRATION("expanding", "running", OPEN));
-    assert_int_equal(VERB(fake, "wait", "42", "--for", "expanded", "--timeout", "0.3"), CLI_TIMEOUT);
+    assert_int_equal(VERB(fake, "wait", "42", "--for", "expanded", "--timeout", "0.3"),
+                     CLI_TIMEOUT);
     says(fake, "errors", "schemagate wait 42 --for expanded");
     fake_answer(fake, "GET", "/v1/migrations/42", 200, MIGRATION("expanding", "failed", OPEN));
     assert_int_equal(VERB(fake, "wait", "42", "--for", "expanded"), CLI_FAILED);
@@ -165,14 +170,16 @@ static void the_fleets_verbs_send_what_they_say(void **state)
     struct fake_request request = {0};
     fake_answer(fake, "POST", "/v1/apps/web/replicas/a/evict", 200, "{}");
     fake_answer(fake, "POST", "/v1/apps/web/replicas/a/attest", 200, "{}");
-    fake_answer(fake, "GET", "/v1/replicas", 200, "{\"items\":[{\"app\":\"web\",\"instance\":\"a\",\"state\":\"live\","
-                                                  "\"min\":1,\"max\":2}],\"next\":null}");
+    fake_answer(fake, "GET", "/v1/replicas", 200,
+                "{\"items\":[{\"app\":\"web\",\"instance\":\"a\",\"state\":\"live\","
+                "\"min\":1,\"max\":2}],\"next\":null}");
     assert_int_equal(VERB(fake, "evict", "web/a", "--yes"), CLI_USAGE);
     assert_int_equal(VERB(fake, "evict", "web", "--yes", "--reason", "r"), CLI_USAGE);
     assert_int_equal(VERB(fake, "evict", "web/a", "--yes", "--reason", "r"), CLI_DONE);
     assert_true(fake_request(fake, "POST", "/evict", 0, &request));
     assert_string_equal(request.body, "{\"reason\":\"r\"}");
-    assert_int_equal(VERB(fake, "attest", "web/a", "--reason", "r", "--incarnation", "i2"), CLI_DONE);
+    assert_int_equal(VERB(fake, "attest", "web/a", "--reason", "r", "--incarnation", "i2"),
+                     CLI_DONE);
     assert_true(fake_request(fake, "POST", "/attest", 0, &request));
     assert_string_equal(request.body, "{\"incarnation\":\"i2\",\"reason\":\"r\"}");
     assert_int_equal(VERB(fake, "replicas", "--app", "web", "--state", "live"), CLI_DONE);
@@ -183,7 +190,8 @@ static void the_fleets_verbs_send_what_they_say(void **state)
 static void admission_is_an_exit_code(void **state)
 {
     struct fake *fake = *state;
-    fake_answer(fake, "GET", "/v1/apps/web/admission", 200, "{\"verdict\":\"live\",\"pending\":[43]}");
+    fake_answer(fake, "GET", "/v1/apps/web/admission", 200,
+                "{\"verdict\":\"live\",\"pending\":[43]}");
     assert_int_equal(VERB(fake, "admission", "web", "41..42"), CLI_DONE);
     says(fake, "output", "schemagate gate 43");
     fake_answer(fake, "GET", "/v1/apps/web/admission", 200, "{\"verdict\":\"waiting\"}");
@@ -218,8 +226,9 @@ static void tokens_stay_secret(void **state)
 static void events_are_pages_and_then_a_stream(void **state)
 {
     struct fake *fake = *state;
-    fake_answer(fake, "GET", "/v1/events", 200, "{\"items\":[{\"id\":5,\"at\":\"2026-11-20T09:30:00.000Z\","
-                                                "\"kind\":\"operator.pause\",\"actor\":\"ann\",\"reason\":\"lunch\"}]}");
+    fake_answer(fake, "GET", "/v1/events", 200,
+                "{\"items\":[{\"id\":5,\"at\":\"2026-11-20T09:30:00.000Z\","
+                "\"kind\":\"operator.pause\",\"actor\":\"ann\",\"reason\":\"lunch\"}]}");
     assert_int_equal(VERB(fake, "events", "--version", "42"), CLI_DONE);
     says(fake, "output", "5  operator.pause  by ann  lunch");
     pid_t pid = START(fake, "events", "-f", "--json");
