@@ -97,7 +97,7 @@ static void arm_lease(struct run *run)
 }
 
 /* The answer to a registration may have been held back for long, and nobody here knows when its
- * lease began: where the command must end before the lease, it is renewed before anything starts. */
+ * lease began: where the command must end before it does, nothing starts without a renewal. */
 static bool lease_is_fresh(const struct run *run)
 {
     return strcmp(run->facts.options->on_lost, "exit") != 0 ||
