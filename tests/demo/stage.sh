@@ -9,6 +9,7 @@ stage=
 daemon=
 
 say() { printf '%6.1f s  %s\n' "$(seconds_since "$opened_at")" "$*"; }
+indent() { sed 's/^/          /'; }
 note() { printf '          %s\n' "$@"; }
 fail() { echo "demo: $*" >&2; exit 1; }
 
@@ -93,8 +94,11 @@ start_replica() {
 # Twenty rounds of three queries.
 works() { [ "$(field "$1" 2)" -ge 60 ]; }
 
+# field FILE N: the Nth number of a counters file; 0 while nothing is written there.
 field() {
-    if [ -s "$1" ]; then tr -d '\0' <"$1" | cut -d ' ' -f "$2"; else echo 0; fi
+    local words
+    read -ra words < <(tr -d '\0' 2>/dev/null <"$1")
+    echo "${words[$2 - 1]:-0}"
 }
 
 stop_replica() {
