@@ -27,7 +27,7 @@ char *page_style_source(void)
     char text[4 * ((SHA256_BYTES + 2) / 3) + 1];
     struct buf source = BUF_INIT(0);
 
-    EVP_Digest(web_style, (size_t)(web_style_end - web_style), sum, NULL, EVP_sha256(), NULL);
+    EVP_Digest(web_style, EMBED_LENGTH(web_style), sum, NULL, EVP_sha256(), NULL);
     EVP_EncodeBlock((unsigned char *)text, sum, SHA256_BYTES);
     buf_printf(&source, "'sha256-%s'", text);
     return buf_take(&source);

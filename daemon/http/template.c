@@ -39,7 +39,7 @@ static void write_value(struct buf *out, const char *name, size_t length,
         }
         return;
     }
-    assert(!"a template names a value that nobody gives");
+    assert(false && "a template names a value that nobody gives");
 }
 
 void template_write(struct buf *out, const char *piece, const struct template_value *values, size_t count)

@@ -5,6 +5,9 @@
 #ifndef SCHEMAGATE_BASE_EMBED_H
 #define SCHEMAGATE_BASE_EMBED_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #define EMBED(symbol, path)                                                                         \
     extern const char symbol[];                                                                     \
     extern const char symbol##_end[];                                                               \
@@ -14,5 +17,8 @@
             ".global " #symbol "_end\n" #symbol "_end:\n"                                           \
             ".byte 0\n"                                                                             \
             ".popsection\n")
+
+/* The file's length in bytes. */
+#define EMBED_LENGTH(symbol) ((size_t)((uintptr_t)symbol##_end - (uintptr_t)symbol))
 
 #endif

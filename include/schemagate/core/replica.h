@@ -30,7 +30,7 @@ bool replica_next(enum replica_state state, enum replica_event event, enum repli
 /* True for the states that hold a gate by their range. */
 bool replica_holds(enum replica_state state);
 
-/* One row a line: "live	expired	lost	comment"; for the golden file and the diagram. */
+/* One row a line, fields separated by tabs: state, event, next state, comment; for the golden file. */
 void replica_print_table(FILE *out);
 
 #endif
