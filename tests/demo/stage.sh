@@ -134,7 +134,7 @@ close_stage() {
     local status=$? pid
     trap - EXIT
     if [ -n "$KEEP" ] && [ "$status" = 0 ]; then
-        echo "${wrapper[*]} $daemon" >"$stage/pids"
+        printf '%s\n' "${wrapper[*]}" "$daemon" >"$stage/pids"
         return
     fi
     for pid in "${wrapper[@]}" $daemon; do kill -TERM "$pid" 2>/dev/null; done
@@ -153,12 +153,15 @@ open_stage() {
     trap 'exit 130' INT TERM HUP
 }
 
-# stop_stage DIRECTORY: ends what KEEP=1 left running.
+# stop_stage DIRECTORY: ends what KEEP=1 left running: the replicas, then the daemon, then PostgreSQL.
 stop_stage() {
     stage=$1
     [ -f "$stage/pids" ] || fail "$stage holds no demo that runs"
-    # shellcheck disable=SC2046  # a list of numbers
-    kill -TERM $(cat "$stage/pids") 2>/dev/null || true
+    local pids pid
+    while read -ra pids; do
+        kill -TERM "${pids[@]}" 2>/dev/null
+        for pid in "${pids[@]}"; do timeout 30 tail --pid="$pid" -f /dev/null; done
+    done <"$stage/pids"
     stop_postgres
     rm -rf "$stage"
 }
