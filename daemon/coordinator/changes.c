@@ -4,6 +4,7 @@
 #include <schemagate/base/memory.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 static json_t *rows_of(struct change_set *changes)
 {
@@ -12,8 +13,27 @@ static json_t *rows_of(struct change_set *changes)
     return changes->rows;
 }
 
+/* Joins the row with the one that is there for its app; false if it is the first. */
+static bool join_app(struct change_set *changes, json_t *row)
+{
+    const char *app = json_string_value(json_object_get(row, "app"));
+    json_t *first = json_object_get(changes->apps, app);
+    if (first) {
+        json_object_update(first, row);
+        return true;
+    }
+    if (!changes->apps)
+        changes->apps = json_object();
+    json_object_set(changes->apps, app, row);
+    return false;
+}
+
 void changes_row(struct change_set *changes, const char *table, json_t *row)
 {
+    if (strcmp(table, "apps") == 0 && join_app(changes, row)) {
+        json_decref(row);
+        return;
+    }
     json_t *rows = json_object_get(rows_of(changes), table);
     if (!rows) {
         rows = json_array();
@@ -66,12 +86,15 @@ json_t *changes_take(struct change_set *changes)
 {
     json_t *rows = rows_of(changes);
     changes->rows = NULL;
+    json_decref(changes->apps);
+    changes->apps = NULL;
     return rows;
 }
 
 void changes_free(struct change_set *changes)
 {
     json_decref(changes->rows);
+    json_decref(changes->apps);
     free(changes->event_versions);
     *changes = (struct change_set){0};
 }

@@ -9,12 +9,13 @@
 
 struct change_set {
     json_t *rows;            /* owned; NULL while nothing is in it */
+    json_t *apps;            /* owned: the rows of "apps" by name; NULL: none */
     int64_t *event_versions; /* owned: the version each event is about, 0: none */
     size_t event_count;
 };
 
 /* Adds a row to "replicas", "migrations", "steps", "apps", "compatible" or "approvals"; takes over the
- * reference. */
+ * reference. Rows of the same app become one: many registrations of a group touch it. */
 void changes_row(struct change_set *changes, const char *table, json_t *row);
 
 /* Sets columns of the window row; takes over the reference. */

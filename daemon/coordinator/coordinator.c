@@ -19,7 +19,11 @@ struct coordinator *coordinator_new(const struct config *config, const struct en
 
 void coordinator_configure(struct coordinator *c, const struct config *config)
 {
+    int64_t assumed_after = c->config->gate.assume_gone_after_seconds;
+
     c->config = config;
+    if (config->gate.assume_gone_after_seconds != assumed_after)
+        replicas_assume_anew(c);
     for (struct application *app = c->registry.apps; app; app = app->by_name.next)
         app->gate.min_replicas = app_min_replicas(c, app);
     coordinator_wake(c);

@@ -153,11 +153,17 @@ static void collect(struct coordinator *c)
     clear(&group);
 }
 
+void journal_note_generation(struct coordinator *c, int64_t generation)
+{
+    if (generation > c->generation)
+        c->generation = generation;
+}
+
 static void committed(struct coordinator *c, const struct commit_result *result)
 {
     struct intent *intent;
 
-    c->generation = result->generation;
+    journal_note_generation(c, result->generation);
     c->counts.commits++;
     term_note_events(c, &c->journal.changes, result);
     changes_free(&c->journal.changes);
@@ -184,7 +190,7 @@ static void stale(struct coordinator *c, const struct commit_result *result)
     if (same_window(&result->window, &c->view.window))
         c->generation = result->generation;
     else if (!c->rollout.run)
-        c->env.world_ops->restart_term(c->env.world, "the window was changed behind our back");
+        term_restart(c, "the window was changed behind our back");
     else
         return; /* the end of the execution flushes again */
     coordinator_wake(c);
@@ -195,6 +201,12 @@ static void done(void *context, const struct commit_result *result)
     struct coordinator *c = context;
 
     c->journal.busy = c->journal.exclusive = false;
+    if (c->journal.term != c->rollout.term) { /* the next term has read, or will read, what came of it */
+        changes_free(&c->journal.changes);
+        fail_in_flight(c);
+        journal_flush(c);
+        return;
+    }
     switch (result->status) {
     case COMMIT_DONE:
         committed(c, result);
@@ -206,15 +218,14 @@ static void done(void *context, const struct commit_result *result)
         log_error("commit refused", LOG_TEXT("error", result->error));
         changes_free(&c->journal.changes);
         fail_in_flight(c);
-        c->env.world_ops->restart_term(c->env.world, "the database refused a commit");
+        term_restart(c, "the database refused a commit");
         break;
     case COMMIT_FENCED:
     case COMMIT_UNKNOWN:
         changes_free(&c->journal.changes);
         fail_in_flight(c);
-        c->env.world_ops->restart_term(c->env.world, result->status == COMMIT_FENCED
-                                                         ? "another daemon has taken over"
-                                                         : "the store session was lost");
+        term_restart(c, result->status == COMMIT_FENCED ? "another daemon has taken over"
+                                                        : "the store session was lost");
         break;
     }
     journal_flush(c);
@@ -224,7 +235,7 @@ void journal_flush(struct coordinator *c)
 {
     if (c->journal.busy)
         return;
-    if (c->role != ROLE_LEADER) {
+    if (!term_goes_on(c)) {
         journal_fail(c);
         return;
     }
@@ -236,5 +247,6 @@ void journal_flush(struct coordinator *c)
         return;
     }
     c->journal.busy = true;
+    c->journal.term = c->rollout.term;
     c->env.store_ops->commit(c->env.store, changes_take(&c->journal.changes), c->generation, done, c);
 }

@@ -40,6 +40,7 @@ struct journal {
     struct change_set changes; /* of what is in flight */
     bool busy;
     bool exclusive; /* what is in flight is an exclusive intent */
+    unsigned term;  /* of what is in flight: struct rollout, term */
 };
 
 void journal_init(struct journal *journal);
@@ -52,6 +53,9 @@ void journal_flush(struct coordinator *c);
 
 /* Answers all that waits: the database is not there, or not ours. */
 void journal_fail(struct coordinator *c);
+
+/* The window's generation, from whoever wrote it; news of two sessions may cross. */
+void journal_note_generation(struct coordinator *c, int64_t generation);
 
 bool journal_is_idle(const struct journal *journal);
 

@@ -97,10 +97,15 @@ static bool gone_decide(struct coordinator *c, struct intent *intent, struct cha
     return true;
 }
 
+/* Whoever renewed during the commit runs: that counts, and is written back. */
 static void gone_apply(struct coordinator *c, struct intent *intent)
 {
     struct replica *r = find(c, intent);
-    if (r)
+    if (!r)
+        return;
+    if (r->deadline_boot && replica_holds(r->state))
+        add(c, r, REPLICA_RENEWED, &follow_kind);
+    else
         registry_remove(&c->registry, r);
 }
 
@@ -126,6 +131,15 @@ int64_t replica_assume_at(const struct coordinator *c)
     return seconds > 0 ? coordinator_now(c).boot_ms + seconds * 1000 : 0;
 }
 
+/* The setting has changed: who is lost already is counted anew. */
+void replicas_assume_anew(struct coordinator *c)
+{
+    for (struct replica *newest = c->registry.replicas; newest; newest = newest->by_key.next)
+        for (struct replica *r = newest; r; r = r->older)
+            if (r->state == REPLICA_LOST)
+                registry_set_deadline(&c->registry, r, replica_assume_at(c));
+}
+
 static void become_lost(struct coordinator *c, struct replica *r)
 {
     registry_set_state(&c->registry, r, REPLICA_LOST);
@@ -143,8 +157,10 @@ static void expire_one(struct coordinator *c, struct replica *r)
     registry_set_deadline(&c->registry, r, 0);
     if (r->state == REPLICA_LIVE)
         become_lost(c, r);
+    else if (r->state == REPLICA_WAITING)
+        add(c, r, REPLICA_EXPIRED, &gone_kind);
     else
-        add(c, r, r->state == REPLICA_LOST ? REPLICA_ASSUMED : REPLICA_EXPIRED, &gone_kind);
+        add(c, r, REPLICA_ASSUMED, &gone_kind);
 }
 
 void replicas_expire(struct coordinator *c)
@@ -187,6 +203,13 @@ static void admit_apply(struct coordinator *c, struct intent *intent)
 
 static const struct intent_kind admit_kind = {
     .decide = admit_decide, .apply = admit_apply, .release = release};
+
+void replica_admit_waiting(struct coordinator *c, const struct replica *r)
+{
+    if (r->state == REPLICA_WAITING &&
+        window_admit(&c->view, r->cohort->gate.range) == ADMISSION_LIVE)
+        add(c, r, REPLICA_ADMITTED, &admit_kind);
+}
 
 static void admit_cohort(struct coordinator *c, const struct cohort *cohort)
 {
@@ -293,8 +316,10 @@ void coordinator_renew(struct coordinator *c, const char *app, const char *insta
 
 void coordinator_hold_lease(struct coordinator *c, struct replica *r, int change)
 {
-    r->held_open = (uint8_t)(r->held_open + change);
-    start_lease(c, r);
+    if (change > 0 || r->held_open > 0) /* a new term has read it in anew, without those who wait */
+        r->held_open = (uint8_t)(r->held_open + change);
+    if (r->state != REPLICA_LOST)
+        start_lease(c, r);
 }
 
 int64_t coordinator_lease_left_ms(const struct coordinator *c, const struct replica *r)

@@ -239,6 +239,7 @@ static void register_apply(struct coordinator *c, struct intent *intent)
     known->state_since_wall = coordinator_now(c).wall_ms;
     known->renewed_boot = coordinator_now(c).boot_ms;
     registry_set_deadline(&c->registry, known, replica_lease_end(known));
+    replica_admit_waiting(c, known); /* an expand may have been done since it was decided */
     intent_answer(intent, &(struct outcome){.created = r->created, .replica = known});
 }
 

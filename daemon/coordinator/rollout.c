@@ -77,10 +77,11 @@ static void apply(struct coordinator *c, struct intent *intent)
     if (t->event == EVENT_STEP_FAILED || t->transition.step.action == ACTION_UNFENCE)
         m->attempt = t->event == EVENT_TRY_FAILED ? m->attempt : 0;
     if (t->event == EVENT_HOLD_FOUND && t->transition.step.action == ACTION_BACK_OFF) {
-        m->attempt++;
-        m->next_try_boot = coordinator_now(c).boot_ms + c->config->migration.retry_max_ms;
+        /* The time for tries does not run while somebody holds. */
+        m->attempt = 0;
+        m->next_try_boot = coordinator_now(c).boot_ms + c->config->migration.retry_first_ms;
     }
-    if (t->transition.step.action == ACTION_FENCE)
+    if (t->transition.step.action == ACTION_FENCE && term_goes_on(c))
         verify(c, m);
 }
 
@@ -118,9 +119,11 @@ static void verified(void *context, const json_t *fleet)
     struct migration *m = migrations_find(c, v.version);
     c->rollout.busy = false;
     if (!fleet || !m) {
-        c->env.world_ops->restart_term(c->env.world, "the store session was lost");
+        term_restart(c, "the store session was lost");
         return;
     }
+    if (!term_goes_on(c))
+        return; /* the next term finds the fence, and decides anew */
     failpoint(m->phase == PHASE_CONTRACTING ? "contract-verified" : "undo-verified");
     if (!gate_is_open(c, m)) {
         rollout_transition(c, m, EVENT_HOLD_FOUND, NULL);
@@ -160,7 +163,7 @@ static bool is_fenced(const struct coordinator *c, const struct migration *m)
 /* A contract or undo of which a part is committed goes on, behind its closed admission. */
 static bool go_on_fenced(struct coordinator *c, struct migration *m)
 {
-    if (!is_fenced(c, m) || !may_work(c, m))
+    if (!is_fenced(c, m) || !may_work(c, m) || !gate_is_open(c, m))
         return false;
     verify(c, m);
     return true;
@@ -169,12 +172,10 @@ static bool go_on_fenced(struct coordinator *c, struct migration *m)
 static bool pass_gate(struct coordinator *c, struct migration *m)
 {
     enum gate_kind kind;
-    struct gate_facts facts;
 
     if (is_fenced(c, m) || m->phase == PHASE_CONTRACTING || !migration_gate_kind(m, &kind))
         return false;
-    facts_of_memory(c, m, &facts);
-    if (!may_work(c, m) || gate_evaluate(&facts, NULL, NULL) > 0)
+    if (!may_work(c, m) || !gate_is_open(c, m))
         return false;
     rollout_transition(c, m, EVENT_GATE_OPEN, NULL);
     return true;
@@ -226,6 +227,34 @@ static bool begin_something(struct coordinator *c)
     return m && expand(c, m);
 }
 
+/* ---- the soaks ---- */
+
+/* Not only while it waits for its gate: an undo may be taken back, and a contract that was begun before a
+ * restart passes its gate once more. */
+static bool awaits_contract(const struct migration *m)
+{
+    return m->phase == PHASE_EXPANDED || m->phase == PHASE_CONTRACTING ||
+           (m->phase == PHASE_UNDOING && m->origin == PHASE_EXPANDED);
+}
+
+static void soak_facts(const struct coordinator *c, const struct migration *m, struct gate_facts *facts)
+{
+    facts_of_memory(c, m, facts);
+    facts->kind = GATE_CONTRACT;
+}
+
+/* Also while something else runs for hours: an old replica that comes and goes begins the soak anew. */
+static void follow_soaks(struct coordinator *c)
+{
+    for (struct migration *m = c->migrations; m; m = m->by_version.next) {
+        struct gate_facts facts;
+        if (!awaits_contract(m))
+            continue;
+        soak_facts(c, m, &facts);
+        soak_follow(c, m, &facts);
+    }
+}
+
 /* ---- when to look again ---- */
 
 static void earlier_of(int64_t *at, int64_t candidate)
@@ -237,52 +266,39 @@ static void earlier_of(int64_t *at, int64_t candidate)
 static void ask_to_be_woken(const struct coordinator *c)
 {
     const struct replica *earliest = registry_earliest(&c->registry);
-    int64_t at = earliest ? earliest->deadline_boot : 0, now = coordinator_now(c).boot_ms;
+    bool expires = earliest && (c->role == ROLE_LEADER || c->role == ROLE_CUT_OFF);
+    int64_t at = expires ? earliest->deadline_boot : 0, now = coordinator_now(c).boot_ms;
 
-    for (const struct migration *m = c->migrations; m; m = m->by_version.next) {
+    for (const struct migration *m = term_goes_on(c) ? c->migrations : NULL; m;
+         m = m->by_version.next) {
         struct gate_facts facts;
         if (phase_is_final(m->phase))
             continue;
         if (m->next_try_boot > now)
             earlier_of(&at, m->next_try_boot);
-        if (m->phase != PHASE_EXPANDED)
+        if (!awaits_contract(m))
             continue;
-        facts_of_memory(c, m, &facts);
+        soak_facts(c, m, &facts);
         earlier_of(&at, soak_end_boot(m, &facts));
     }
     if (at)
         c->env.world_ops->wake_at(c->env.world, at);
 }
 
-/* Also while something else runs for hours: an old replica that comes and goes begins the soak anew. */
-static void follow_soaks(struct coordinator *c)
-{
-    for (struct migration *m = c->migrations; m; m = m->by_version.next) {
-        struct gate_facts facts;
-        if (m->phase != PHASE_EXPANDED)
-            continue;
-        facts_of_memory(c, m, &facts);
-        soak_follow(c, m, &facts);
-    }
-}
-
 void rollout_advance(struct coordinator *c)
 {
-    if (c->role == ROLE_LEADER)
+    if (term_goes_on(c)) {
         follow_soaks(c);
-    if (c->role == ROLE_LEADER && c->rollout.reread && !c->rollout.busy) {
-        c->rollout.reread = false;
-        c->env.world_ops->restart_term(c->env.world, "the registry has to be read in anew");
-        return;
+        if (c->rollout.reread && !c->rollout.busy)
+            term_restart(c, "the registry has to be read in anew");
+        else if (!c->rollout.busy && !c->journal.exclusive)
+            begin_something(c);
     }
-    if (c->role == ROLE_LEADER && !c->rollout.busy && !c->journal.exclusive)
-        begin_something(c);
     ask_to_be_woken(c);
 }
 
 void rollout_reset(struct coordinator *c)
 {
-    run_free(c->rollout.run);
     c->rollout = (struct rollout){.term = c->rollout.term + 1};
     for (struct migration *m = c->migrations; m; m = m->by_version.next)
         m->running = false;

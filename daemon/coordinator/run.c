@@ -12,13 +12,12 @@
 
 struct completion {
     struct coordinator *c;
+    struct run *run; /* owned: the executor reads from it until the end, also of a term that is over */
     unsigned term;
 };
 
-void run_free(struct run *run)
+static void run_free(struct run *run)
 {
-    if (!run)
-        return;
     changes_free(&run->changes);
     free(run->statements);
     free(run->transition);
@@ -110,7 +109,7 @@ static void succeeded(struct coordinator *c, struct migration *m, struct run *ru
     }
     m->attempt = 0;
     m->next_try_boot = m->next_try_wall = 0;
-    c->generation = result->commit.generation;
+    journal_note_generation(c, result->commit.generation);
     term_note_events(c, &run->changes, &result->commit);
     enum phase before = m->phase;
     transition_apply(c, m, run->transition);
@@ -189,10 +188,10 @@ static void finish(struct coordinator *c, struct run *run, const struct executio
         failed(c, m, run, error_of(run, &result->error));
         break;
     case EXECUTION_FENCED:
-        c->env.world_ops->restart_term(c->env.world, "another daemon has taken over");
+        term_restart(c, "another daemon has taken over");
         break;
     case EXECUTION_UNKNOWN:
-        c->env.world_ops->restart_term(c->env.world, "the coordinator session was lost");
+        term_restart(c, "the coordinator session was lost");
         break;
     }
 }
@@ -203,13 +202,14 @@ static void done(void *context, const struct execution_result *result)
     struct coordinator *c = completion.c;
 
     free(context);
-    if (completion.term != c->rollout.term)
+    if (completion.term != c->rollout.term) {
+        run_free(completion.run);
         return;
-    struct run *run = c->rollout.run;
+    }
     c->rollout.run = NULL;
     c->rollout.busy = false;
-    finish(c, run, result);
-    run_free(run);
+    finish(c, completion.run, result);
+    run_free(completion.run);
     coordinator_changed(c);
     rollout_advance(c);
     coordinator_wake(c);
@@ -226,7 +226,7 @@ void run_start(struct coordinator *c, struct migration *m)
     m->running = true;
     c->rollout.busy = true;
     c->rollout.run = run;
-    *completion = (struct completion){c, c->rollout.term};
+    *completion = (struct completion){c, run, c->rollout.term};
     c->env.executor_ops->run(
         c->env.executor,
         &(struct execution){

@@ -25,7 +25,8 @@ struct run {
 struct rollout {
     bool busy; /* a transition, a verification or a run is under way */
     bool reread;     /* memory differs from PostgreSQL: the term has to begin anew */
-    struct run *run; /* NULL: the executor is idle */
+    bool over;       /* a new term was asked for: nothing is begun in this one */
+    struct run *run; /* borrowed; NULL: the executor is idle */
     unsigned term;   /* callbacks of an earlier term are told by it */
 };
 
@@ -102,9 +103,11 @@ int64_t app_min_replicas(const struct coordinator *c, const struct application *
 void replicas_expire(struct coordinator *c);
 /* The window has changed: waiting replicas may be admitted. */
 void replicas_admit_waiting(struct coordinator *c);
+void replica_admit_waiting(struct coordinator *c, const struct replica *r);
 int64_t replica_lease_end(const struct replica *r);
 /* When a replica that is lost now is assumed to be gone; 0: never. */
 int64_t replica_assume_at(const struct coordinator *c);
+void replicas_assume_anew(struct coordinator *c);
 json_t *replica_note(const struct replica *r); /* data of its events */
 
 /* ---- rollout.c: what is done next ---- */
@@ -122,7 +125,6 @@ void rollout_reset(struct coordinator *c);
 /* ---- run.c: one transaction through the executor ---- */
 
 void run_start(struct coordinator *c, struct migration *m);
-void run_free(struct run *run);
 
 /* ---- soak.c ---- */
 
@@ -153,6 +155,10 @@ void transition_apply(struct coordinator *c, struct migration *m, struct transit
 
 /* ---- term.c ---- */
 
+/* True while something may be begun. */
+bool term_goes_on(const struct coordinator *c);
+/* It cannot go on: nothing is begun any more, and the world is asked for a new one. */
+void term_restart(struct coordinator *c, const char *reason);
 /* Ids of committed events: raises the index of what they are about. */
 void term_note_events(struct coordinator *c, const struct change_set *changes,
                       const struct commit_result *result);

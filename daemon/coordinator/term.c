@@ -20,6 +20,17 @@ struct loading {
     bool given_up; /* the term ended while it was read in */
 };
 
+bool term_goes_on(const struct coordinator *c)
+{
+    return c->role == ROLE_LEADER && !c->rollout.over;
+}
+
+void term_restart(struct coordinator *c, const char *reason)
+{
+    c->rollout.over = true;
+    c->env.world_ops->restart_term(c->env.world, reason);
+}
+
 void term_note_events(struct coordinator *c, const struct change_set *changes,
                       const struct commit_result *result)
 {
@@ -257,7 +268,7 @@ static void done(void *context, bool ok)
     c->loading = NULL;
     if (!ok) {
         free_loading(l);
-        c->env.world_ops->restart_term(c->env.world, "the state could not be read");
+        term_restart(c, "the state could not be read");
         return;
     }
     swap_in(c, l);
@@ -302,7 +313,7 @@ static void lose_lead(struct coordinator *c, enum coordinator_role role)
     rollout_reset(c);
     if (c->role != ROLE_STOPPING)
         c->role = role;
-    journal_flush(c);
+    journal_fail(c);
     coordinator_changed(c);
 }
 

@@ -17,8 +17,10 @@ static struct window window_after(const struct coordinator *c, const struct migr
         window.contracting = m->version;
     if (step->action == ACTION_FENCE && step->next == PHASE_UNDOING)
         window.undoing = m->version;
-    if (step->action == ACTION_UNFENCE)
-        window.contracting = window.undoing = 0;
+    if (step->action == ACTION_UNFENCE && window.contracting == m->version)
+        window.contracting = 0;
+    if (step->action == ACTION_UNFENCE && window.undoing == m->version)
+        window.undoing = 0;
     if (step->next == m->phase)
         return window;
     if (phase_is_expanded(step->next) && m->version > window.ceiling)

@@ -157,7 +157,7 @@ static const struct row rows[] = {
     {PHASE_COMPLETE, EVENT_RECOVERED, 0, 0, PHASE_COMPLETE, KEEPS, ACTION_NONE, "it is done"},
     {PHASE_COMPLETE, EVENT_UNDO, CONTRACT, 0, PHASE_COMPLETE, KEEPS, REFUSE,
      "its contract is done, and what it dropped is gone: submit a migration that adds it again"},
-    {PHASE_COMPLETE, EVENT_UNDO, NEWEST | HAS_UNDO, CONTRACT, PHASE_UNDOING, KEEPS, ACTION_NONE,
+    {PHASE_COMPLETE, EVENT_UNDO, NEWEST | HAS_UNDO, CONTRACT, PHASE_UNDOING, CLEARS, ACTION_NONE,
      "the undo waits for its gate"},
     {PHASE_COMPLETE, EVENT_UNDO, 0, NEWEST, PHASE_COMPLETE, KEEPS, REFUSE,
      "a later version builds on it: only the newest can be undone"},
