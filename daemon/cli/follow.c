@@ -108,6 +108,11 @@ static void print_change(struct display *display)
     display->last = about;
 }
 
+static json_t *holds_of(const json_t *migration)
+{
+    return json_object_get(json_object_get(migration, "gate"), "holds");
+}
+
 /* Nobody has reported: a contract would wait for ever, so say at once what is missing. */
 static void tell_missing_fleet(struct display *display)
 {
@@ -115,8 +120,7 @@ static void tell_missing_fleet(struct display *display)
     json_t *hold;
     if (display->fleet_told || strcmp(display->follow->until, "complete") != 0)
         return;
-    json_array_foreach(json_object_get(json_object_get(display->migration, "gate"), "holds"), n,
-                       hold)
+    json_array_foreach(holds_of(display->migration), n, hold)
     {
         if (strcmp(render_text(hold, "code"), "fleet-missing") != 0)
             continue;
@@ -166,10 +170,51 @@ static char *poll_path(const struct follow *follow, int64_t version, const json_
                          seconds, render_number(known, "index"));
 }
 
+static bool names_live_replica(const json_t *holds)
+{
+    size_t n;
+    json_t *hold;
+    json_array_foreach(holds, n, hold)
+        if (strcmp(render_text(hold, "code"), "replica-behind") == 0)
+            return true;
+    return false;
+}
+
+static bool is_same_replica(const json_t *hold, const json_t *replica)
+{
+    static const char *const members[] = {"app", "instance", "incarnation"};
+    for (size_t n = 0; n < sizeof(members) / sizeof(members[0]); n++)
+        if (strcmp(render_text(hold, members[n]), render_text(replica, members[n])) != 0)
+            return false;
+    return true;
+}
+
+/* When a replica renewed last is no part of a hold: it is asked for, and kept as its "renewed_at".
+ * Where that may not be asked, the line does without. */
+static void add_renewals(struct client *client, const json_t *migration)
+{
+    json_t *holds = holds_of(migration);
+    if (!names_live_replica(holds))
+        return;
+    char *path = memory_printf("/v1/replicas?limit=100&state=live&holding=%" PRId64,
+                               render_number(migration, "version"));
+    struct reply reply;
+    client_exchange(client, "GET", path, NULL, 0, &reply);
+    size_t n, i;
+    json_t *hold, *replica;
+    json_array_foreach(holds, n, hold)
+        json_array_foreach(json_object_get(reply.body, "items"), i, replica)
+            if (is_same_replica(hold, replica))
+                json_object_set(hold, "renewed_at", json_object_get(replica, "renewed_at"));
+    reply_free(&reply);
+    free(path);
+}
+
 static int64_t poll_interval(const struct display *display)
 {
     const char *status = render_text(display->migration, "status");
-    bool moving = strcmp(status, "running") == 0 || strcmp(status, "retrying") == 0;
+    bool moving = strcmp(status, "running") == 0 || strcmp(status, "retrying") == 0 ||
+                  names_live_replica(holds_of(display->migration));
     return display->terminal && moving ? POLL_FRESH_MS : POLL_MS;
 }
 
@@ -233,6 +278,8 @@ static int turn(struct display *display, int64_t version, json_t **known, int64_
     } else if (reply_exit_code(&reply) == CLI_DONE) {
         json_decref(*known);
         *known = json_incref(reply.body);
+        if (!follow->json)
+            add_renewals(follow->client, *known);
         display->migration = *known;
         display->silence_told = false;
         *pause_ms = RETRY_FIRST_MS;

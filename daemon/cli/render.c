@@ -75,6 +75,19 @@ static void append_since(struct buf *out, const char *word, const char *since, i
     text_age(out, wall_ms - then);
 }
 
+/* "lost 8m", "renewed 3s ago" where that is known, else "for 5m". */
+static void append_sign_of_life(struct buf *out, const json_t *hold, int64_t wall_ms)
+{
+    const char *renewed = render_text(hold, "renewed_at");
+    bool lost = strcmp(render_text(hold, "code"), "replica-lost") == 0;
+    if (lost || !*renewed) {
+        append_since(out, lost ? "lost" : "for", render_text(hold, "since"), wall_ms);
+    } else {
+        append_since(out, "renewed", renewed, wall_ms);
+        buf_puts(out, " ago");
+    }
+}
+
 void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms)
 {
     const char *app = render_text(hold, "app"), *instance = render_text(hold, "instance");
@@ -87,8 +100,7 @@ void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms)
     text_clean(out, instance);
     struct buf facts = BUF_INIT(0), age = BUF_INIT(0);
     render_range(&facts, hold);
-    bool lost = strcmp(render_text(hold, "code"), "replica-lost") == 0;
-    append_since(&age, lost ? "lost" : "for", render_text(hold, "since"), wall_ms);
+    append_sign_of_life(&age, hold, wall_ms);
     if (facts.length || age.length)
         buf_printf(out, " (%s%s%s)", buf_text(&facts), facts.length && age.length ? ", " : "",
                    buf_text(&age));

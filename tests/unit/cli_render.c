@@ -24,7 +24,7 @@ static void expect(struct buf *text, const char *wanted)
 #define BEHIND                                                                                   \
     "{\"code\":\"replica-behind\",\"app\":\"web\",\"instance\":\"web-7f9c\",\"min\":40,"         \
     "\"max\":41,\"since\":\"2026-11-20T09:29:57.000Z\","                                         \
-    "\"message\":\"web/web-7f9c supports 40..41\","                                              \
+    "\"message\":\"web/web-7f9c supports 40..41\",\"renewed_at\":\"2026-11-20T09:29:58.000Z\","   \
     "\"clears_when\":\"it leaves\"}"
 #define LOST                                                                                     \
     "{\"code\":\"replica-lost\",\"app\":\"web\",\"instance\":\"web-b21\",\"min\":40,\"max\":41," \
@@ -40,7 +40,7 @@ static void a_wait_says_what_it_waits_for(void **state)
     (void)state;
     render_wait_line(&line, migration, 724000, NOW);
     expect(&line, "waiting 12m04s  42 split_name: 2 of 14 replicas need a version below 42: "
-                  "web/web-7f9c (40..41, for 3s), web/web-b21 (40..41, lost 8m)");
+                  "web/web-7f9c (40..41, renewed 2s ago), web/web-b21 (40..41, lost 8m)");
     json_decref(migration);
 }
 

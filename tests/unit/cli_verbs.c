@@ -132,6 +132,23 @@ static void waits_end_as_documented(void **state)
     assert_int_equal(VERB(fake, "wait", "42"), CLI_USAGE);
 }
 
+#define BEHIND                                                                                   \
+    "{\"open\":false,\"holds_total\":1,\"holds\":[{\"code\":\"replica-behind\",\"app\":\"web\","    \
+    "\"instance\":\"a\",\"incarnation\":\"i1\",\"min\":1,\"max\":1,\"message\":\"m\"}]}"
+
+static void a_wait_names_signs_of_life(void **state)
+{
+    struct fake *fake = *state;
+    fake_answer(fake, "GET", "/v1/migrations/42", 200, MIGRATION("expanded", "waiting", BEHIND));
+    fake_answer(fake, "GET", "/v1/replicas", 200,
+                "{\"items\":[{\"app\":\"web\",\"instance\":\"a\",\"incarnation\":\"i1\","
+                "\"renewed_at\":\"2999-01-01T00:00:00.000Z\"}]}");
+    assert_int_equal(VERB(fake, "wait", "42", "--for", "complete", "--timeout", "0.3"),
+                     CLI_TIMEOUT);
+    says(fake, "errors", "the summary: web/a (1..1, renewed 0s ago)");
+    assert_true(fake_count(fake, "GET", "holding=42") >= 1);
+}
+
 /* The daemon goes away in mid-wait and comes back. */
 static void a_silence_is_ridden_out(void **state)
 {
@@ -249,6 +266,7 @@ int main(void)
         fake_test(an_empty_fleet_is_said_at_once),
         fake_test(interrupt_detaches),
         fake_test(waits_end_as_documented),
+        fake_test(a_wait_names_signs_of_life),
         fake_test(a_silence_is_ridden_out),
         fake_test(operators_must_say_yes),
         fake_test(the_fleets_verbs_send_what_they_say),
