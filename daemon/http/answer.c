@@ -17,6 +17,7 @@
 #define JSON_TYPE "application/json"
 #define PROBLEM_TYPE "application/problem+json"
 #define PROBLEM_URN "urn:schemagate:problem:"
+#define SHORT_DOCUMENT 640
 #define IDENTIFIER_MAX 128
 #define IDENTIFIER_CHARACTERS                                                                      \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/+=@-"
@@ -84,6 +85,11 @@ void request_answer(struct request *r, unsigned status, const char *type, struct
         MHD_create_response_from_buffer(length, buf_take(body), MHD_RESPMEM_MUST_FREE);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     settle(r, status, response);
+}
+
+struct buf request_buffer(void)
+{
+    return (struct buf){.data = memory_grow(NULL, SHORT_DOCUMENT, 1), .capacity = SHORT_DOCUMENT};
 }
 
 void request_answer_empty(struct request *r, unsigned status)
@@ -265,6 +271,9 @@ static void log_request(const struct request *r, const char *id, const char *tra
 {
     char actor[CALLER_ACTOR_SIZE];
 
+    if (r->server->config->log.level < LOG_LEVEL_DEBUG) {
+        return; /* even to gather the fields would cost renewals some percent */
+    }
     log_debug("request", LOG_TEXT("method", r->method), LOG_TEXT("path", r->path),
               LOG_NUMBER("status", r->status), LOG_TEXT("actor", caller_actor(r->caller, actor)),
               LOG_TEXT("request_id", id), LOG_TEXT("traceparent", trace));

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-"
-
 void mistakes_add(struct mistakes *mistakes, const char *prefix, const char *member, const char *format,
                   ...)
 {
@@ -64,9 +62,20 @@ void decode_defaults(const struct shape *shape, void *values)
 
 /* ---- values; each returns what is wrong, or NULL with the value stored ---- */
 
+static bool is_name_character(char at)
+{
+    return (at >= 'a' && at <= 'z') || (at >= '0' && at <= ':') || (at >= 'A' && at <= 'Z') ||
+           at == '-' || at == '.' || at == '_';
+}
+
 static const char *check_name(const struct field *field, const char *text, size_t length)
 {
-    if (length == 0 || length > (size_t)field->high || strspn(text, NAME_CHARACTERS) != length) {
+    size_t good = 0;
+
+    while (good < length && is_name_character(text[good])) {
+        good++;
+    }
+    if (length == 0 || length > (size_t)field->high || good != length) {
         return "must be 1 to %" PRId64 " of A-Z a-z 0-9 . _ : -";
     }
     return NULL;
@@ -317,6 +326,15 @@ static bool parse_boolean(const char *text, bool *value)
     return *value || strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
 }
 
+/* By the same code that has tested bodies. */
+static bool is_utf8(const char *text)
+{
+    json_t *probe = json_string(text);
+
+    json_decref(probe);
+    return probe != NULL;
+}
+
 void decode_parameter(const struct shape *shape, const char *name, const char *text, void *values,
                       uint32_t *seen, struct mistakes *mistakes)
 {
@@ -347,13 +365,11 @@ void decode_parameter(const struct shape *shape, const char *name, const char *t
         store_choice(field, "", plain, values, mistakes);
     } else {
         assert(field->kind <= FIELD_NAME);
-        json_t *probe = json_string(plain); /* bodies have been through the same test of UTF-8 */
-        if (probe != NULL) {
+        if (field->kind == FIELD_NAME || is_utf8(plain)) {
             store_text(field, "", plain, strlen(plain), values, mistakes);
         } else {
             mistakes_add(mistakes, "", name, "must be UTF-8");
         }
-        json_decref(probe);
     }
 }
 

@@ -71,8 +71,6 @@ static void renew(struct http_server *server, const struct renewal *renewal, con
 
 void replicas_renew(struct request *r)
 {
-    struct buf body = BUF_INIT(0);
-    struct writer w = WRITER_INIT(&body);
     struct outcome outcome;
 
     renew(r->server, request_body(r), r->at.app, r->at.instance, &outcome);
@@ -80,6 +78,8 @@ void replicas_renew(struct request *r)
         request_problem_outcome(r, &outcome);
         return;
     }
+    struct buf body = request_buffer();
+    struct writer w = WRITER_INIT(&body);
     document_lease(&w, NULL, r->server, outcome.replica);
     request_answer(r, 200, NULL, &body);
 }

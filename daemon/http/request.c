@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -64,8 +65,10 @@ struct request *request_new(struct transport *transport, struct MHD_Connection *
                             const char *path, const char *method)
 {
     static const struct caller nobody = {.role = CALLER_VIEWER, .name = "anonymous"};
-    struct request *r = memory_new(sizeof(*r));
+    struct request *r = memory_grow(NULL, 1, sizeof(*r));
 
+    memset(r, 0, offsetof(struct request, path_text));
+    r->path_text[0] = '\0';
     r->server = transport->server;
     r->transport = transport;
     r->connection = connection;
@@ -226,10 +229,10 @@ static bool answer_too_large(struct request *r)
 static bool check_length(struct request *r)
 {
     const char *announced = r->headers[HEADER_CONTENT_LENGTH];
-    uint64_t length = announced != NULL ? strtoull(announced, NULL, 10) : 0;
     uint64_t maximum = (uint64_t)r->server->config->http.max_body_bytes;
 
-    if (length > maximum) {
+    r->announced = announced != NULL ? strtoull(announced, NULL, 10) : 0;
+    if (r->announced > maximum) {
         return answer_too_large(r);
     }
     r->bytes = BUF_INIT(maximum);
@@ -245,19 +248,6 @@ void request_begin(struct request *r)
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && steps[i](r); i++) {
     }
-}
-
-bool request_take(struct request *r, const char *bytes, size_t length)
-{
-    r->received += length;
-    if (r->answered) {
-        return r->received <= (size_t)r->server->config->http.max_body_bytes * REFUSED_BODY_FACTOR;
-    }
-    buf_append(&r->bytes, bytes, length);
-    if (r->bytes.overflowed) {
-        answer_too_large(r);
-    }
-    return true;
 }
 
 /* ---- body and query ---- */
@@ -320,32 +310,57 @@ static bool shape_needs_nothing(const struct shape *shape)
     return true;
 }
 
-/* False: answered. */
-static bool read_body(struct request *r, struct mistakes *mistakes)
+static void parse_body(struct request *r, const char *bytes, size_t length)
 {
-    json_error_t error = {.line = 1, .column = 1, .text = "the body is empty"};
+    json_error_t error;
 
-    mistakes->in = "body";
-    if (r->bytes.length == 0 && shape_needs_nothing(r->route->body)) {
-        decode_defaults(r->route->body, r->body_values);
-        return true;
-    }
-    if (r->bytes.length > 0) {
-        r->document = json_loadb(r->bytes.data, r->bytes.length, JSON_REJECT_DUPLICATES, &error);
-        if (r->document == NULL && json_error_code(&error) == json_error_numeric_overflow) {
-            /* Read so, the number can be refused by its member's name. */
-            mistakes->whole_as_real = true;
-            r->document = json_loadb(r->bytes.data, r->bytes.length,
-                                     JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
-        }
-        buf_free(&r->bytes);
+    r->document = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
+    if (r->document == NULL && json_error_code(&error) == json_error_numeric_overflow) {
+        /* Read so, the number can be refused by its member's name. */
+        r->whole_as_real = true;
+        r->document =
+            json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
     }
     if (r->document == NULL) {
         bool nul = json_error_code(&error) == json_error_null_character;
         request_problem_with(r, PROBLEM_NOT_JSON, nul ? "\\u0000 is not taken" : error.text, write_position, &error);
+    }
+}
+
+/* False: answered. */
+static bool read_body(struct request *r, struct mistakes *mistakes)
+{
+    mistakes->in = "body";
+    mistakes->whole_as_real = r->whole_as_real;
+    if (r->received == 0 && shape_needs_nothing(r->route->body)) {
+        decode_defaults(r->route->body, r->body_values);
+        return true;
+    }
+    if (r->received == 0) {
+        request_problem(r, PROBLEM_NOT_JSON, NULL, "the body is empty");
         return false;
     }
     decode_object(r->route->body, r->document, "", r->body_values, mistakes);
+    return true;
+}
+
+bool request_take(struct request *r, const char *bytes, size_t length)
+{
+    r->received += length;
+    if (r->answered) {
+        return r->received <= (size_t)r->server->config->http.max_body_bytes * REFUSED_BODY_FACTOR;
+    }
+    if (r->route->body == NULL) {
+        return r->received <= (size_t)r->server->config->http.max_body_bytes;
+    }
+    if (length == r->announced) {
+        parse_body(r, bytes, length); /* it has come in one piece */
+        return true;
+    }
+    buf_append(&r->bytes, bytes, length);
+    if (r->bytes.overflowed) {
+        answer_too_large(r);
+    }
     return true;
 }
 
@@ -355,6 +370,10 @@ void request_dispatch(struct request *r)
 
     mistakes.count = 0;
     mistakes.whole_as_real = false;
+    if (!r->answered && r->bytes.length > 0) {
+        parse_body(r, r->bytes.data, r->bytes.length);
+        buf_free(&r->bytes);
+    }
     if (r->answered) {
         return;
     }

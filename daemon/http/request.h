@@ -53,15 +53,14 @@ struct request {
     const char *headers[HEADERS];   /* NULL: not there */
     const struct route *route;
     struct path_values at;          /* points into path_text */
-    char path_text[PATH_SIZE];
     bool pretty, duplicate_header;
     size_t head_bytes;              /* about what its headers take of the connection's memory */
 
-    struct buf bytes; /* the body */
+    struct buf bytes; /* the body, where it comes in pieces */
+    uint64_t announced; /* its length, 0 where that is not known before */
     size_t received;
     json_t *document; /* the parsed body; texts in request_body point into it */
-    _Alignas(max_align_t) unsigned char body_values[160];
-    _Alignas(max_align_t) unsigned char query_values[96];
+    bool whole_as_real; /* struct mistakes */
 
     bool dispatched, expecting, held, answered;
     unsigned status;
@@ -75,6 +74,11 @@ struct request {
     int64_t seen_index; /* of the event list, when it was read last */
     struct request *held_prev, *held_next;
     struct request *waiter_prev, *waiter_next;
+
+    /* From here on nothing is zeroed. */
+    char path_text[PATH_SIZE];
+    _Alignas(max_align_t) unsigned char body_values[160];
+    _Alignas(max_align_t) unsigned char query_values[96];
 };
 
 /* What the shapes of the route have decoded. */
@@ -100,6 +104,8 @@ void request_header(struct request *r, const char *name, const char *format, ...
 
 /* Answers with what stands in `body`, which is emptied. type NULL: application/json. */
 void request_answer(struct request *r, unsigned status, const char *type, struct buf *body);
+/* With room for a short document, so that it need not grow. */
+struct buf request_buffer(void);
 void request_answer_empty(struct request *r, unsigned status);
 
 /* problem: enum problem or enum http_problem. detail: what is wrong and what to do. pointer: NULL or the JSON

@@ -161,6 +161,9 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
 {
     (void)context;
     (void)connection;
+    if (strchr(text, '%') == NULL) {
+        return strlen(text);
+    }
     for (char *nul = strstr(text, "%00"); nul != NULL; nul = strstr(nul, "%00")) {
         nul[2] = '1';
     }

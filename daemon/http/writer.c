@@ -8,16 +8,28 @@
 
 #define NUMBER_SIZE 24 /* the longest int64_t with its sign */
 
+/* As buf_append, without a call where there is room: most pieces are a few bytes long. */
+static inline void put(struct buf *out, const char *bytes, size_t length)
+{
+    if (out->length + length < out->capacity && out->maximum == 0) {
+        memcpy(out->data + out->length, bytes, length);
+        out->length += length;
+        out->data[out->length] = '\0';
+    } else {
+        buf_append(out, bytes, length);
+    }
+}
+
 /* Writes what stands before a value: a comma, and the member's name. */
 static void writer_begin(struct writer *w, const char *name)
 {
     if (w->comma) {
-        buf_append(w->out, ",", 1);
+        put(w->out, ",", 1);
     }
     if (name != NULL) {
-        buf_append(w->out, "\"", 1);
-        buf_puts(w->out, name);
-        buf_append(w->out, "\":", 2);
+        put(w->out, "\"", 1);
+        put(w->out, name, strlen(name));
+        put(w->out, "\":", 2);
     }
     w->comma = true;
 }
@@ -25,13 +37,13 @@ static void writer_begin(struct writer *w, const char *name)
 static void writer_open(struct writer *w, const char *name, char bracket)
 {
     writer_begin(w, name);
-    buf_append(w->out, &bracket, 1);
+    put(w->out, &bracket, 1);
     w->comma = false;
 }
 
 static void writer_close(struct writer *w, char bracket)
 {
-    buf_append(w->out, &bracket, 1);
+    put(w->out, &bracket, 1);
     w->comma = true;
 }
 
@@ -91,7 +103,7 @@ static void writer_escape(struct buf *out, unsigned char at)
 
     for (size_t i = 0; i < sizeof(short_form) / sizeof(short_form[0]); i++) {
         if ((unsigned char)short_form[i][0] == at) {
-            buf_append(out, (const char[]){'\\', short_form[i][1]}, 2);
+            put(out, (const char[]){'\\', short_form[i][1]}, 2);
             return;
         }
     }
@@ -101,21 +113,23 @@ static void writer_escape(struct buf *out, unsigned char at)
 
 static void writer_quote(struct buf *out, const char *text)
 {
-    const unsigned char *start = (const unsigned char *)text, *at = start;
+    const char *start = text, *at = text;
 
-    buf_append(out, "\"", 1);
+    put(out, "\"", 1);
     while (*at != '\0') {
-        size_t plain = *at >= 0x80 ? utf8_length(at) : *at >= 0x20 && *at != '"' && *at != '\\' && *at != 0x7f;
+        unsigned char byte = (unsigned char)*at;
+        size_t plain = byte >= 0x80 ? utf8_length((const unsigned char *)at)
+                                    : byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7f;
         if (plain > 0) {
             at += plain;
             continue;
         }
-        buf_append(out, start, (size_t)(at - start));
-        writer_escape(out, *at);
+        put(out, start, (size_t)(at - start));
+        writer_escape(out, byte);
         start = ++at;
     }
-    buf_append(out, start, (size_t)(at - start));
-    buf_append(out, "\"", 1);
+    put(out, start, (size_t)(at - start));
+    put(out, "\"", 1);
 }
 
 void writer_text(struct writer *w, const char *name, const char *text)
@@ -124,7 +138,7 @@ void writer_text(struct writer *w, const char *name, const char *text)
     if (text != NULL) {
         writer_quote(w->out, text);
     } else {
-        buf_append(w->out, "null", 4);
+        put(w->out, "null", 4);
     }
 }
 
@@ -141,7 +155,7 @@ void writer_number(struct writer *w, const char *name, int64_t number)
     if (number < 0) {
         *--at = '-';
     }
-    buf_append(w->out, at, (size_t)(digits + NUMBER_SIZE - at));
+    put(w->out, at, (size_t)(digits + NUMBER_SIZE - at));
 }
 
 void writer_version(struct writer *w, const char *name, int64_t version)
@@ -159,7 +173,7 @@ void writer_real(struct writer *w, const char *name, double number)
     if (isfinite(number)) {
         buf_printf(w->out, "%.9g", number);
     } else {
-        buf_append(w->out, "null", 4);
+        put(w->out, "null", 4);
     }
 }
 
@@ -172,7 +186,7 @@ void writer_bool(struct writer *w, const char *name, bool value)
 void writer_null(struct writer *w, const char *name)
 {
     writer_begin(w, name);
-    buf_append(w->out, "null", 4);
+    put(w->out, "null", 4);
 }
 
 void writer_time(struct writer *w, const char *name, int64_t wall_ms)
@@ -193,6 +207,6 @@ void writer_json(struct writer *w, const char *name, const json_t *value)
     writer_begin(w, name);
     if (value == NULL ||
         json_dump_callback(value, writer_take, w->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
-        buf_append(w->out, "null", 4);
+        put(w->out, "null", 4);
     }
 }
