@@ -90,12 +90,18 @@ static void say_settling(const struct wording *w)
              w->facts->settling);
 }
 
+static void say_who(char *text, size_t size, const char *what, const char *by, const char *reason)
+{
+    bool told = reason && *reason;
+    snprintf(text, size, "%s by %s%s%s", what, by ? by : "an operator", told ? ": " : "",
+             told ? reason : "");
+}
+
 static void say_paused(const struct wording *w)
 {
     const char *by = w->m->paused ? w->m->paused_by : w->c->pause.by;
     const char *reason = w->m->paused ? w->m->paused_reason : w->c->pause.reason;
-    snprintf(w->text, w->size, "%s by %s%s%s", w->m->paused ? "paused" : "the daemon is paused",
-             by ? by : "an operator", reason ? ": " : "", reason ? reason : "");
+    say_who(w->text, w->size, w->m->paused ? "paused" : "the daemon is paused", by, reason);
 }
 
 static void say_approval(const struct wording *w)
@@ -331,8 +337,7 @@ void coordinator_summary(const struct coordinator *c, char *text, size_t size)
         if (!phase_is_final(m->phase) && (!shown || (m->failed && !shown->failed)))
             shown = m;
     if (c->role == ROLE_LEADER && c->pause.paused)
-        snprintf(text, size, "paused by %s%s%s", c->pause.by ? c->pause.by : "an operator",
-                 c->pause.reason ? ": " : "", c->pause.reason ? c->pause.reason : "");
+        say_who(text, size, "paused", c->pause.by, c->pause.reason);
     else if (shown)
         summarize_open(c, shown, text, size);
     else
