@@ -120,8 +120,7 @@ static void tell_missing_fleet(struct display *display)
     json_t *hold;
     if (display->fleet_told || strcmp(display->follow->until, "complete") != 0)
         return;
-    json_array_foreach(holds_of(display->migration), n, hold)
-    {
+    json_array_foreach(holds_of(display->migration), n, hold) {
         if (strcmp(render_text(hold, "code"), "fleet-missing") != 0)
             continue;
         struct buf text = BUF_INIT(0);
@@ -174,9 +173,10 @@ static bool names_live_replica(const json_t *holds)
 {
     size_t n;
     json_t *hold;
-    json_array_foreach(holds, n, hold)
+    json_array_foreach(holds, n, hold) {
         if (strcmp(render_text(hold, "code"), "replica-behind") == 0)
             return true;
+    }
     return false;
 }
 
@@ -202,10 +202,12 @@ static void add_renewals(struct client *client, const json_t *migration)
     client_exchange(client, "GET", path, NULL, 0, &reply);
     size_t n, i;
     json_t *hold, *replica;
-    json_array_foreach(holds, n, hold)
-        json_array_foreach(json_object_get(reply.body, "items"), i, replica)
+    json_array_foreach(holds, n, hold) {
+        json_array_foreach(json_object_get(reply.body, "items"), i, replica) {
             if (is_same_replica(hold, replica))
                 json_object_set(hold, "renewed_at", json_object_get(replica, "renewed_at"));
+        }
+    }
     reply_free(&reply);
     free(path);
 }

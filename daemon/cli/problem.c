@@ -99,8 +99,7 @@ static void describe_errors(struct buf *out, const json_t *errors)
 {
     size_t n;
     json_t *error;
-    json_array_foreach(errors, n, error)
-    {
+    json_array_foreach(errors, n, error) {
         buf_puts(out, "  ");
         text_clean(out, member(error, "pointer"));
         buf_puts(out, ": ");
@@ -113,8 +112,7 @@ static void describe_findings(struct buf *out, const json_t *findings, const cha
 {
     size_t n;
     json_t *finding;
-    json_array_foreach(findings, n, finding)
-    {
+    json_array_foreach(findings, n, finding) {
         long long line = json_integer_value(json_object_get(finding, "line"));
         long long column = json_integer_value(json_object_get(finding, "column"));
         buf_puts(out, "  ");

@@ -144,8 +144,7 @@ static void append_subjects(struct buf *out, const json_t *gate, int64_t wall_ms
     int64_t total = render_number(gate, "holds_total"), shown = 0;
     size_t n;
     json_t *hold;
-    json_array_foreach(holds, n, hold)
-    {
+    json_array_foreach(holds, n, hold) {
         if (!*render_text(hold, "instance"))
             continue;
         if (shown == SUBJECTS_SHOWN)
@@ -208,8 +207,7 @@ void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t w
     buf_puts(out, "\n");
     size_t n;
     json_t *hold;
-    json_array_foreach(holds, n, hold)
-    {
+    json_array_foreach(holds, n, hold) {
         buf_puts(out, "  ");
         render_hold(out, hold, version, wall_ms, colour);
     }

@@ -27,8 +27,7 @@ static void append_steps(struct buf *out, const json_t *steps, bool colour)
                                    (const char *const[]){"PHASE", "STEP", "STATE", "TRIES", "SQL"});
     size_t n;
     json_t *step;
-    json_array_foreach(steps, n, step)
-    {
+    json_array_foreach(steps, n, step) {
         struct buf number = BUF_INIT(0), tries = BUF_INIT(0), sql = BUF_INIT(0);
         buf_printf(&number, "%" PRId64, render_number(step, "n"));
         buf_printf(&tries, "%" PRId64, render_number(step, "attempts"));
@@ -66,8 +65,7 @@ static void append_blockers(struct buf *out, const json_t *lock)
 {
     size_t n;
     json_t *blocker;
-    json_array_foreach(json_object_get(lock, "blockers"), n, blocker)
-    {
+    json_array_foreach(json_object_get(lock, "blockers"), n, blocker) {
         buf_printf(out, "blocker   pid %" PRId64 " (", render_number(blocker, "pid"));
         text_clean(out, render_text(blocker, "application_name"));
         buf_puts(out, ", user ");
@@ -111,8 +109,7 @@ static void append_actions(struct buf *out, const json_t *actions, int64_t versi
 {
     size_t n;
     json_t *action;
-    json_array_foreach(actions, n, action)
-    {
+    json_array_foreach(actions, n, action) {
         buf_printf(out, "%sschemagate ", n ? ", " : "next      ");
         text_clean(out, json_string_value(action) ? json_string_value(action) : "");
         buf_printf(out, " %" PRId64, version);
@@ -210,8 +207,7 @@ static void append_open(struct buf *out, const json_t *open, bool colour)
         5, (const char *const[]){"VERSION", "NAME", "PHASE", "STATUS", "SUMMARY"});
     size_t n;
     json_t *migration;
-    json_array_foreach(open, n, migration)
-    {
+    json_array_foreach(open, n, migration) {
         struct buf version = BUF_INIT(0);
         buf_printf(&version, "%" JSON_INTEGER_FORMAT,
                    json_is_integer(migration) ? json_integer_value(migration)
@@ -230,8 +226,7 @@ static void append_ranges(struct buf *out, const json_t *ranges)
 {
     size_t n;
     json_t *range;
-    json_array_foreach(ranges, n, range)
-    {
+    json_array_foreach(ranges, n, range) {
         buf_puts(out, n ? "  " : "");
         render_range(out, range);
         buf_printf(out, " ×%" PRId64, render_number(range, "count"));
@@ -244,8 +239,7 @@ static void append_apps(struct buf *out, const json_t *apps, bool colour)
         5, (const char *const[]){"APP", "LIVE", "WAITING", "LOST", "RANGES"});
     const char *name;
     json_t *app;
-    json_object_foreach((json_t *)(uintptr_t)apps, name, app)
-    {
+    json_object_foreach((json_t *)(uintptr_t)apps, name, app) {
         struct buf live = BUF_INIT(0), waiting = BUF_INIT(0), lost = BUF_INIT(0),
                    ranges = BUF_INIT(0);
         buf_printf(&live, "%" PRId64, render_number(app, "live"));

@@ -319,8 +319,7 @@ static bool all_have_ended(const struct run *run, const json_t *body)
     items = items ? items : json_object_get(body, "incarnations");
     size_t n, ended = 0;
     json_t *item;
-    json_array_foreach(items, n, item)
-    {
+    json_array_foreach(items, n, item) {
         const char *incarnation = render_text(item, "incarnation");
         if (strcmp(render_text(item, "state"), "gone") == 0 ||
             strcmp(incarnation, run->facts.incarnation) == 0)

@@ -81,8 +81,7 @@ static void print_events(struct events *options, const json_t *items)
     bool colour = output_wants_colour(stdout);
     size_t n;
     json_t *event;
-    json_array_foreach(items, n, event)
-    {
+    json_array_foreach(items, n, event) {
         options->after = render_number(event, "id");
         if (options->json) {
             json_dumpf(event, stdout, JSON_COMPACT);

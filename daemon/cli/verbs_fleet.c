@@ -85,8 +85,7 @@ static void print_replicas(const json_t *items)
                                                             "LEASE ENDS", "INCARNATION"});
     size_t n;
     json_t *replica;
-    json_array_foreach(items, n, replica)
-    {
+    json_array_foreach(items, n, replica) {
         struct buf range = BUF_INIT(0);
         char *name = memory_printf("%s/%s", render_text(replica, "app"),
                                    render_text(replica, "instance"));

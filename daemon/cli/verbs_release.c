@@ -92,8 +92,7 @@ static void print_pending(const json_t *pending)
 {
     size_t n;
     json_t *item;
-    json_array_foreach(pending, n, item)
-    {
+    json_array_foreach(pending, n, item) {
         int64_t version = json_is_integer(item) ? json_integer_value(item)
                                                 : render_number(item, "version");
         printf("  contract %" PRId64 " would shut it out: schemagate gate %" PRId64 "\n", version,
