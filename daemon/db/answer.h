@@ -21,12 +21,13 @@ struct commit_answer {
     int64_t *event_ids; /* owned */
 };
 
-/* Reads what schemagate.commit returned into answer->result: DONE or STALE. Returns false where it is not
- * that. Release it in either case. */
+/* Reads what schemagate.commit returned into answer->result: DONE or STALE. Returns false where it
+ * is not that. Release it in either case. */
 bool commit_answer_read(struct commit_answer *answer, const char *json);
 void commit_answer_release(struct commit_answer *answer);
 
-/* The place of character `position` (from 1) of a statement that begins at line and column of a file. */
+/* The place of character `position` (from 1) of a statement that begins at line and column of a
+ * file. */
 struct file_place {
     unsigned line, column;
 };

@@ -41,8 +41,8 @@ static void cancel_finish(void *argument)
     cancel_discard(job);
 }
 
-struct offload *cancel_start(struct event_base *base, PGconn *connection, void (*done)(void *context),
-                             void *context)
+struct offload *cancel_start(struct event_base *base, PGconn *connection,
+                             void (*done)(void *context), void *context)
 {
     static const struct offload_job kind = {cancel_work, cancel_finish, cancel_discard};
     struct cancel_job *job = memory_new(sizeof *job);

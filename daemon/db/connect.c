@@ -1,4 +1,5 @@
-/* Opens connections in a thread of their own: libpq resolves names and tries several hosts blocking. */
+/* Opens connections in a thread of their own: libpq resolves names and tries several hosts
+ * blocking. */
 #include "connect.h"
 
 #include "offload.h"
@@ -75,8 +76,8 @@ void connect_describe(const PGconn *connection, struct buf *text)
 {
     const char *host = text_or(PQhost(connection), "localhost");
 
-    buf_printf(text, "role \"%s\" at %s%s%s, database \"%s\"", text_or(PQuser(connection), "?"), host,
-               is_socket_folder(host) ? " port " : ":", text_or(PQport(connection), "5432"),
+    buf_printf(text, "role \"%s\" at %s%s%s, database \"%s\"", text_or(PQuser(connection), "?"),
+               host, is_socket_folder(host) ? " port " : ":", text_or(PQport(connection), "5432"),
                text_or(PQdb(connection), "?"));
 }
 
@@ -136,8 +137,8 @@ static bool check_conninfo(struct connect_job *job)
     PQfreemem(message);
     if (options == NULL) {
         buf_puts(&job->trouble,
-                 "database.conninfo is neither a list of key=value pairs nor a postgresql:// URI: quote "
-                 "values that contain spaces, and see "
+                 "database.conninfo is neither a list of key=value pairs nor a postgresql:// URI: "
+                 "quote values that contain spaces, and see "
                  "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING");
         return false;
     }
@@ -159,7 +160,8 @@ static void connect_work(void *argument)
     if (!check_conninfo(job) || !read_password(job, password)) {
         return;
     }
-    /* What stands before dbname are defaults for the connection string, what follows overrides it. */
+    /* What stands before dbname are defaults for the connection string, what follows overrides it.
+     * */
     const char *const keywords[] = {
         "connect_timeout", "target_session_attrs", "keepalives_idle", "keepalives_interval",
         "keepalives_count", "tcp_user_timeout", "dbname", "application_name", "client_encoding",

@@ -10,8 +10,8 @@
 struct event_base;
 struct offload;
 
-/* connection: ready for use, taken over, or NULL; then trouble (borrowed, one line) says what is wrong
- * and what to type next. Called from the loop. */
+/* connection: ready for use, taken over, or NULL; then trouble (borrowed, one line) says what is
+ * wrong and what to type next. Called from the loop. */
 typedef void connect_done(void *context, PGconn *connection, const char *trouble);
 
 /* Everything is copied. Abandon the offload to forget about it. */

@@ -70,7 +70,7 @@ const char *database_fatal(const struct database *db)
     return db->fatal;
 }
 
-/* ---- the orderly end: the executor's try, then what the store has under way, then the lock ---- */
+/* ---- the orderly end: the executor's try, then the store's work, then the lock ---- */
 
 void database_stop_finish(struct database *db)
 {
@@ -128,7 +128,8 @@ void database_stop_step(struct database *db)
                                                    .done = on_store_drained, .context = db});
 }
 
-void database_stop(struct database *db, int64_t deadline_ms, void (*done)(void *context), void *context)
+void database_stop(struct database *db, int64_t deadline_ms, void (*done)(void *context),
+                   void *context)
 {
     const struct timeval deadline = {deadline_ms / 1000, (deadline_ms % 1000) * 1000};
 

@@ -48,10 +48,12 @@ static enum execution_status status_of(const struct executor_try *try, const PGr
             return meanings[i].status;
         }
     }
-    return try->cancelled && strcmp(sqlstate, "57014") == 0 ? EXECUTION_CANCELLED : EXECUTION_FAILED;
+    bool cancelled = try->cancelled && strcmp(sqlstate, "57014") == 0;
+    return cancelled ? EXECUTION_CANCELLED : EXECUTION_FAILED;
 }
 
-/* Where the error is, in the file: where PostgreSQL says, else at the beginning of the statement. */
+/* Where the error is, in the file: where PostgreSQL says, else at the beginning of the statement.
+ * */
 static void locate_error(const struct executor_try *try, struct execution_error *error)
 {
     if (try->failed == 0) {

@@ -15,7 +15,7 @@ struct executor_try {
     bool alone_done;    /* a statement outside of transactions has succeeded */
     size_t first, sent; /* of the submitted statements in the batch; statements of the batch */
     PGresult *error;    /* the one that counts, while what it left behind is tidied up */
-    unsigned failed;    /* index of the statement that failed, from 1; 0: none of the submitted ones */
+    unsigned failed;    /* which submitted statement failed, from 1; 0: none of them */
     double *seconds;
     size_t seconds_count;
 };

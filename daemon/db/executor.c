@@ -1,5 +1,5 @@
-/* The executor: migration SQL in the session that holds the lock (coordinator/environment.h; DESIGN.md
- * sections 5 and 7). A transaction is one batch, from its fence to its COMMIT. */
+/* The executor: migration SQL in the session that holds the lock (coordinator/environment.h;
+ * DESIGN.md sections 5 and 7). A transaction is one batch, from its fence to its COMMIT. */
 #include "answer.h"
 #include "cancel.h"
 #include "execution.h"
@@ -32,8 +32,7 @@ static void executor_failpoint(const struct executor_try *try, const char *place
 
 /* ---- what surrounds submitted SQL ---- */
 
-void executor_prepare(struct database *db,
-                      void (*done)(void *context, struct session_outcome *outcome))
+void executor_prepare(struct database *db, session_answered *done)
 {
     static const struct session_statement statements[] = {
         {.sql = sql_execution_begin, .prepare = "begin"},
@@ -50,7 +49,8 @@ static struct session_statement plain(const char *sql)
     return (struct session_statement){.sql = sql, .drops_rows = true};
 }
 
-/* Undoes what submitted SQL may have set for the session. Never DISCARD ALL: it would drop the lock. */
+/* Undoes what submitted SQL may have set for the session. Never DISCARD ALL: it would drop the
+ * lock. */
 static size_t add_tidy(const struct executor_try *try, struct session_statement *s)
 {
     s[0] = plain("RESET SESSION AUTHORIZATION");
@@ -74,8 +74,8 @@ static size_t add_before(const struct executor_try *try, struct session_statemen
     s[0] = plain("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     s[1] = (struct session_statement){
         .prepared = "begin",
-        .parameters = {db->epoch, db->nonce, db->lock_key, try->lock_timeout, try->statement_timeout,
-                       with_sql ? role_of(&try->execution) : "none"},
+        .parameters = {db->epoch, db->nonce, db->lock_key, try->lock_timeout,
+                       try->statement_timeout, with_sql ? role_of(&try->execution) : "none"},
         .parameter_count = 6,
         .drops_rows = true,
     };
@@ -97,8 +97,7 @@ static size_t add_after(const struct executor_try *try, struct session_statement
 }
 
 static void executor_send(struct executor_try *try, const struct session_statement *statements,
-                          size_t count, int64_t deadline_ms,
-                          void (*done)(void *context, struct session_outcome *outcome))
+                          size_t count, int64_t deadline_ms, session_answered *done)
 {
     try->sent = count;
     session_run(try->db->holder, &(struct session_batch){
@@ -130,7 +129,7 @@ static void take_error(struct executor_try *try, struct session_outcome *outcome
     try->error = outcome->error;
     outcome->error = NULL;
     if (try->failed == 0 && strcmp(answer_sqlstate(try->error), "26000") == 0) {
-        leadership_fall(try->db, "a migration has deallocated schemagate's own prepared statements");
+        leadership_fall(try->db, "a migration has deallocated schemagate's prepared statements");
     }
 }
 
@@ -203,7 +202,7 @@ static void send_transaction(struct executor_try *try, bool with_sql)
     executor_failpoint(try, "sent");
 }
 
-/* ---- a statement outside of transactions: fence; statement; tidy; a transaction with the changes ---- */
+/* ---- a statement outside of transactions: fence; statement; tidy; the changes ---- */
 
 static void on_tidied(void *context, struct session_outcome *outcome)
 {

@@ -1,5 +1,5 @@
-/* Who leads: from no connection to a term, step by step; back to the start whenever a session is lost
- * (DESIGN.md sections 5 and 10). PostgreSQL's advisory lock is the only arbiter. */
+/* Who leads: from no connection to a term, step by step; back to the start whenever a session is
+ * lost (DESIGN.md sections 5 and 10). PostgreSQL's advisory lock is the only arbiter. */
 #include "answer.h"
 #include "leadership.h"
 #include "sql.h"
@@ -15,15 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS 15000 /* for each of the daemon's own small statements; above their lock_timeout */
+#define ANSWER_MS 15000 /* for each small statement of the daemon's own; above their lock_timeout */
 #define PING_ANSWER_MS 5000
 
 static void enter_connecting(struct database *db);
 static void enter_leading(struct database *db);
 static void ping(struct database *db);
 
-/* One row a state: what is done on entering it, what when its timer fires, where success leads, and what
- * it is about, for the message of a failure. Every failure leads to LIFE_DOWN. */
+/* One row a state: what is done on entering it, what when its timer fires, where success leads, and
+ * what it is about, for the message of a failure. Every failure leads to LIFE_DOWN. */
 static const struct life_row {
     void (*enter)(struct database *db);
     void (*due)(struct database *db);
@@ -93,12 +93,13 @@ static const struct {
     const char *sqlstate, *format;
 } remedies[] = {
     {LIFE_INSTALLING, "42501",
-     "schemagate's schema belongs to another role (psql: \\dn schemagate): connect as that role, or "
-     "GRANT it TO \"%1$s\""},
+     "schemagate's schema belongs to another role (psql: \\dn schemagate): connect as that role, "
+     "or GRANT it TO \"%1$s\""},
     {LIFE_POLLING, "42501", "as its owner: GRANT USAGE ON SCHEMA schemagate TO \"%1$s\""},
     {LIFE_INSTALLING, "55P03", "another session uses schemagate's tables: end it"},
     {LIFE_TAKING_OVER, "55P03",
-     "a transaction of the former leader still runs: see pg_stat_activity for \"schemagate coordinator\""},
+     "a transaction of the former leader still runs: see \"schemagate coordinator\" in "
+     "pg_stat_activity"},
 };
 
 static void leadership_fall_error(struct database *db, const PGresult *error)
@@ -160,7 +161,8 @@ static void leadership_log_reason(struct database *db, const char *reason)
 
 void leadership_on_fall(struct database *db)
 {
-    static const struct retry_policy back_off = {.first_ms = 100, .max_ms = 5000, .for_ms = INT64_MAX};
+    static const struct retry_policy back_off = {
+        .first_ms = 100, .max_ms = 5000, .for_ms = INT64_MAX};
     uint32_t chance;
     char *reason = buf_take(&db->fall_reason);
     bool was_down = db->life == LIFE_DOWN || db->life == LIFE_ENDED;
@@ -189,7 +191,7 @@ void leadership_on_fall(struct database *db)
 /* ---- sessions ---- */
 
 void leadership_ask(struct database *db, struct session *s,
-                    const struct session_statement *statement, leadership_answered *done)
+                    const struct session_statement *statement, session_answered *done)
 {
     session_run(s, &(struct session_batch){.statements = statement, .count = 1,
                                            .deadline_ms = ANSWER_MS, .done = done, .context = db});
@@ -219,12 +221,14 @@ static void enter_connecting(struct database *db)
 
 /* ---- leading ---- */
 
-static void term_describe(struct term *term, const struct identity *identity, const PGconn *connection)
+static void term_describe(struct term *term, const struct identity *identity,
+                          const PGconn *connection)
 {
     const char *version = PQparameterStatus(connection, "server_version");
     const char *host = PQhost(connection);
 
-    snprintf(term->system_identifier, sizeof term->system_identifier, "%s", identity->system_identifier);
+    snprintf(term->system_identifier, sizeof term->system_identifier, "%s",
+             identity->system_identifier);
     snprintf(term->timeline, sizeof term->timeline, "%s", identity->timeline);
     version = version != NULL ? version : "";
     snprintf(term->server_version, sizeof term->server_version, "%.*s", (int)strcspn(version, " "),
@@ -237,7 +241,7 @@ static void enter_leading(struct database *db)
     term_describe(&db->term, &db->identity, session_connection(db->holder));
     db->failures = 0;
     memory_replace(&db->logged_reason, NULL);
-    log_info("the migration lock is taken: leading", LOG_NUMBER("epoch", db->term.epoch),
+    log_info("the migration lock is taken", LOG_NUMBER("epoch", db->term.epoch),
              LOG_TEXT("host", db->term.host), LOG_TEXT("timeline", db->term.timeline));
     leadership_set_timer(db, LEADERSHIP_PING_MS);
     coordinator_begin_term(db->coordinator, &db->term);

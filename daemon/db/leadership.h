@@ -18,9 +18,8 @@ void leadership_set_timer(struct database *db, int64_t ms);
 void leadership_on_session_lost(void *context, const char *reason);
 
 /* One small statement of the daemon's own. */
-typedef void leadership_answered(void *context, struct session_outcome *outcome);
 void leadership_ask(struct database *db, struct session *s,
-                    const struct session_statement *statement, leadership_answered *done);
+                    const struct session_statement *statement, session_answered *done);
 
 /* True where it did not succeed; then the fall is under way. */
 bool leadership_failed(struct database *db, const struct session_outcome *outcome);

@@ -1,5 +1,5 @@
-/* Blocking work in a short-lived thread, with its end on the event loop: opening a connection resolves
- * names, and a cancel request waits for the server. */
+/* Blocking work in a short-lived thread, with its end on the event loop: opening a connection
+ * resolves names, and a cancel request waits for the server. */
 #ifndef DB_OFFLOAD_H
 #define DB_OFFLOAD_H
 

@@ -1,5 +1,5 @@
-/* libpq's pipeline mode on libevent. */
-#include "session.h"
+/* The life of a session: opening, the socket, the end. */
+#include "session_private.h"
 
 #include "connect.h"
 #include "offload.h"
@@ -8,55 +8,21 @@
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 
-#include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <utlist.h>
 
 #define REASON_BYTES 1024
-
-/* What was sent and not yet answered. */
-struct pending {
-    struct pending *prev, *next;
-    struct session_batch batch; /* statements are gone, `count` counts */
-    bool script;
-    size_t current; /* statement whose answer comes next */
-    bool *drops;
-    double *seconds;
-    double since;
-    struct session_outcome outcome;
-};
-
-struct session {
-    struct event_base *base;
-    struct session_settings settings;
-    struct session_owner owner;
-    struct offload *connecting; /* NULL once connected */
-    PGconn *connection;
-    struct event *readable, *writable, *deadline, *ending;
-    struct pending *pending; /* utlist, oldest first */
-    struct buf reason;       /* why it is lost; empty: it is not */
-};
-
-static double monotonic_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
+#define OPEN_MS 10000 /* for the first answer of a new session */
 
 /* ---- the end of a session ---- */
 
-static bool session_is_lost(const struct session *s)
+bool session_is_lost(const struct session *s)
 {
     return s->reason.length > 0;
 }
 
-/* The end itself comes with the next turn of the loop, never from inside a caller's call. */
-static void session_lose(struct session *s, const char *reason)
+void session_lose(struct session *s, const char *reason)
 {
     if (!session_is_lost(s)) {
         connect_append_line(&s->reason, reason[0] != '\0' ? reason : "the connection was closed");
@@ -64,38 +30,9 @@ static void session_lose(struct session *s, const char *reason)
     }
 }
 
-static void session_lose_connection(struct session *s)
+void session_lose_connection(struct session *s)
 {
     session_lose(s, PQerrorMessage(s->connection));
-}
-
-static void pending_free(struct pending *p)
-{
-    for (size_t i = 0; i < p->batch.count; i++) {
-        PQclear(p->outcome.results[i]);
-    }
-    PQclear(p->outcome.error);
-    free(p->outcome.results);
-    free(p->drops);
-    free(p->seconds);
-    free(p);
-}
-
-static void pending_answer(struct session *s, struct pending *p)
-{
-    DL_DELETE(s->pending, p);
-    p->batch.done(p->batch.context, &p->outcome);
-    pending_free(p);
-}
-
-static void session_answer_lost(struct session *s)
-{
-    struct pending *p;
-
-    while ((p = s->pending) != NULL) {
-        p->outcome.lost = true;
-        pending_answer(s, p);
-    }
 }
 
 static void session_on_end(evutil_socket_t fd, short what, void *context)
@@ -140,167 +77,9 @@ void session_free(struct session *s)
     free(s);
 }
 
-/* ---- answers ---- */
-
-/* The oldest batch has its turn now. */
-static void session_begin_turn(struct session *s)
-{
-    struct pending *p = s->pending;
-
-    event_del(s->deadline);
-    if (p == NULL) {
-        return;
-    }
-    p->since = monotonic_seconds();
-    if (p->batch.deadline_ms > 0) {
-        const struct timeval delay = {p->batch.deadline_ms / 1000,
-                                      (p->batch.deadline_ms % 1000) * 1000};
-        event_add(s->deadline, &delay);
-    }
-}
-
-/* Rows that are streamed or dropped are never held together in memory. Has to be said before the first
- * answer to the statement is looked at. */
-static void session_begin_statement(struct session *s)
-{
-    struct pending *p = s->pending;
-
-    if (p != NULL && p->current < p->batch.count && (p->drops[p->current] || p->batch.row != NULL)) {
-        PQsetSingleRowMode(s->connection);
-    }
-}
-
-static void pending_take_row(struct pending *p, const PGresult *result)
-{
-    if (p->batch.row != NULL && PQntuples(result) > 0) {
-        p->batch.row(p->batch.context, result);
-    }
-}
-
-static void pending_take_result(struct pending *p, PGresult *result)
-{
-    size_t i = p->current;
-    double now = monotonic_seconds();
-
-    if (i >= p->batch.count) {
-        PQclear(result);
-        return;
-    }
-    p->seconds[i] = now - p->since;
-    p->since = now;
-    if (p->drops[i] || p->batch.row != NULL) {
-        pending_take_row(p, result);
-        PQclear(result);
-        return;
-    }
-    PQclear(p->outcome.results[i]);
-    p->outcome.results[i] = result;
-}
-
-static void pending_take_error(struct pending *p, PGresult *error)
-{
-    if (p->current < p->batch.count) {
-        p->seconds[p->current] = monotonic_seconds() - p->since;
-    }
-    if (p->outcome.error == NULL) {
-        p->outcome.error = error;
-    } else {
-        PQclear(error);
-    }
-}
-
-/* NULL: the statement, or the script, is done. */
-static void session_end_statement(struct session *s)
-{
-    struct pending *p = s->pending;
-
-    if (p->current < p->batch.count) {
-        p->current++;
-        if (p->outcome.error == NULL) {
-            p->outcome.succeeded = p->current;
-        }
-    }
-    if (!p->script) {
-        session_begin_statement(s);
-        return;
-    }
-    if (PQenterPipelineMode(s->connection) != 1) {
-        session_lose_connection(s);
-        return;
-    }
-    pending_answer(s, p);
-    session_begin_turn(s);
-}
-
-static void session_end_batch(struct session *s)
-{
-    struct pending *p = s->pending;
-
-    pending_answer(s, p);
-    session_begin_turn(s);
-    session_begin_statement(s);
-}
-
-/* Takes one answer of libpq's. */
-static void session_take(struct session *s, PGresult *result)
-{
-    struct pending *p = s->pending;
-
-    switch (PQresultStatus(result)) {
-    case PGRES_TUPLES_OK:
-    case PGRES_COMMAND_OK:
-    case PGRES_EMPTY_QUERY:
-        pending_take_result(p, result);
-        return;
-    case PGRES_SINGLE_TUPLE:
-        pending_take_row(p, result);
-        break;
-    case PGRES_PIPELINE_SYNC:
-        PQclear(result);
-        session_end_batch(s);
-        return;
-    case PGRES_PIPELINE_ABORTED:
-        break;
-    case PGRES_COPY_IN:
-    case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH:
-        session_lose(s, "COPY to or from the client cannot be run by schemagate");
-        break;
-    default:
-        pending_take_error(p, result);
-        return;
-    }
-    PQclear(result);
-}
-
-static void session_drain(struct session *s)
-{
-    bool ended = false; /* two NULLs in a row: nothing more is there */
-
-    while (s->pending != NULL && !session_is_lost(s) && !PQisBusy(s->connection)) {
-        PGresult *result = PQgetResult(s->connection);
-
-        if (result != NULL) {
-            session_take(s, result);
-            ended = false;
-        } else if (!ended) {
-            session_end_statement(s);
-            ended = true;
-        } else {
-            break;
-        }
-    }
-    if (s->pending == NULL) {
-        PQisBusy(s->connection); /* lets libpq look at notices */
-    }
-    if (PQstatus(s->connection) != CONNECTION_OK) {
-        session_lose_connection(s);
-    }
-}
-
 /* ---- the socket ---- */
 
-static void session_flush(struct session *s)
+void session_flush(struct session *s)
 {
     int left = PQflush(s->connection);
 
@@ -367,89 +146,7 @@ static void session_on_notice(void *context, const PGresult *result)
     }
 }
 
-/* ---- sending ---- */
-
-static struct pending *session_queue(struct session *s, const struct session_batch *batch)
-{
-    struct pending *p = memory_new(sizeof *p);
-
-    p->batch = *batch;
-    p->drops = memory_new((batch->count + 1) * sizeof *p->drops);
-    p->seconds = memory_new((batch->count + 1) * sizeof *p->seconds);
-    p->outcome.results = memory_new((batch->count + 1) * sizeof(PGresult *));
-    p->outcome.seconds = p->seconds;
-    DL_APPEND(s->pending, p);
-    if (session_is_lost(s)) {
-        event_active(s->ending, EV_TIMEOUT, 0);
-    }
-    return p;
-}
-
-static int session_send_statement(struct session *s, const struct session_statement *statement)
-{
-    if (statement->prepare != NULL) {
-        return PQsendPrepare(s->connection, statement->prepare, statement->sql, 0, NULL);
-    }
-    if (statement->prepared != NULL) {
-        return PQsendQueryPrepared(s->connection, statement->prepared, statement->parameter_count,
-                                   statement->parameters, NULL, NULL, 0);
-    }
-    return PQsendQueryParams(s->connection, statement->sql, statement->parameter_count, NULL,
-                             statement->parameters, NULL, NULL, 0);
-}
-
-static bool session_send(struct session *s, const struct session_batch *batch, struct pending *p)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        p->drops[i] = batch->statements[i].drops_rows;
-        if (session_send_statement(s, &batch->statements[i]) != 1) {
-            return false;
-        }
-        if (batch->flushes && PQsendFlushRequest(s->connection) != 1) {
-            return false;
-        }
-    }
-    return PQpipelineSync(s->connection) == 1;
-}
-
-void session_run(struct session *s, const struct session_batch *batch)
-{
-    assert(batch->done != NULL && s->connection != NULL);
-    struct pending *p = session_queue(s, batch);
-
-    p->batch.statements = NULL;
-    if (session_is_lost(s)) {
-        return;
-    }
-    if (!session_send(s, batch, p)) {
-        session_lose_connection(s);
-        return;
-    }
-    if (s->pending == p) {
-        session_begin_turn(s);
-        session_begin_statement(s);
-    }
-    session_flush(s);
-}
-
-void session_run_script(struct session *s, const char *script,
-                        void (*done)(void *context, struct session_outcome *outcome), void *context)
-{
-    assert(s->pending == NULL);
-    const struct session_batch batch = {.count = 1, .done = done, .context = context};
-    struct pending *p = session_queue(s, &batch);
-
-    p->script = true;
-    if (session_is_lost(s)) {
-        return;
-    }
-    if (PQexitPipelineMode(s->connection) != 1 || PQsendQuery(s->connection, script) != 1) {
-        session_lose_connection(s);
-        return;
-    }
-    session_begin_turn(s);
-    session_flush(s);
-}
+/* ---- opening ---- */
 
 struct session_statement session_pin(const struct session *s)
 {
@@ -460,8 +157,6 @@ struct session_statement session_pin(const struct session *s)
         .drops_rows = true,
     };
 }
-
-/* ---- opening ---- */
 
 static void session_on_pinned(void *context, struct session_outcome *outcome)
 {
@@ -485,8 +180,9 @@ static void session_on_connected(void *context, PGconn *connection, const char *
         return;
     }
     PQsetNoticeReceiver(connection, session_on_notice, s);
-    s->readable = event_new(s->base, PQsocket(connection), EV_READ | EV_PERSIST, session_on_readable, s);
-    s->writable = event_new(s->base, PQsocket(connection), EV_WRITE, session_on_writable, s);
+    int fd = PQsocket(connection);
+    s->readable = event_new(s->base, fd, EV_READ | EV_PERSIST, session_on_readable, s);
+    s->writable = event_new(s->base, fd, EV_WRITE, session_on_writable, s);
     event_add(s->readable, NULL);
     if (PQsetnonblocking(connection, 1) != 0 || PQenterPipelineMode(connection) != 1) {
         session_lose_connection(s);
@@ -496,12 +192,14 @@ static void session_on_connected(void *context, PGconn *connection, const char *
         {.sql = sql_pin_session, .prepare = "pin"},
         session_pin(s),
     };
-    session_run(s, &(struct session_batch){.statements = statements, .count = 2, .deadline_ms = 10000,
-                                           .done = session_on_pinned, .context = s});
+    session_run(s, &(struct session_batch){.statements = statements, .count = 2,
+                                           .deadline_ms = OPEN_MS, .done = session_on_pinned,
+                                           .context = s});
 }
 
 struct session *session_open(struct event_base *base, const struct config *config,
-                             const struct session_settings *settings, const struct session_owner *owner)
+                             const struct session_settings *settings,
+                             const struct session_owner *owner)
 {
     struct session *s = memory_new(sizeof *s);
 
@@ -511,7 +209,8 @@ struct session *session_open(struct event_base *base, const struct config *confi
     s->reason = BUF_INIT(REASON_BYTES);
     s->deadline = event_new(base, -1, 0, session_on_deadline, s);
     s->ending = event_new(base, -1, 0, session_on_end, s);
-    s->connecting = connect_start(base, config, settings->application_name, session_on_connected, s);
+    s->connecting = connect_start(base, config, settings->application_name,
+                                  session_on_connected, s);
     return s;
 }
 

@@ -1,5 +1,5 @@
-/* The SQL files of this folder, part of the program (base/embed.h). What each does, and its parameters,
- * stands at its top. */
+/* The SQL files of this folder, part of the program (base/embed.h). What each does, and its
+ * parameters, stands at its top. */
 #ifndef DB_SQL_H
 #define DB_SQL_H
 
@@ -9,12 +9,13 @@
 #define SQL_LAYOUT 1
 
 extern const char sql_pin_session[], sql_identity[];
-extern const char sql_poll_lock[], sql_leader[], sql_installed[], sql_layout[], sql_take_over[], sql_ping[];
+extern const char sql_poll_lock[], sql_leader[], sql_installed[], sql_layout[];
+extern const char sql_take_over[], sql_ping[];
 extern const char sql_commit[], sql_load[], sql_verify[], sql_events[];
 extern const char sql_execution_begin[], sql_execution_alone[], sql_execution_end[];
 
-/* Writes the script that brings the schema from `layout` (0: it is not there) to SQL_LAYOUT, and the
- * functions to those of this program, in one transaction. */
+/* Writes the script that brings the schema from `layout` (0: it is not there) to SQL_LAYOUT, and
+ * the functions to those of this program, in one transaction. */
 void sql_write_install_script(struct buf *script, int layout);
 
 #endif

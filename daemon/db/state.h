@@ -71,10 +71,10 @@ void leadership_drop_sessions(struct database *db);
 bool leadership_is_leading(const struct database *db);
 
 /* Prepares the store's statements. */
-void store_prepare(struct database *db, void (*done)(void *context, struct session_outcome *outcome));
+void store_prepare(struct database *db, session_answered *done);
 
 /* Prepares what surrounds submitted SQL, in the session that holds the lock. */
-void executor_prepare(struct database *db, void (*done)(void *context, struct session_outcome *outcome));
+void executor_prepare(struct database *db, session_answered *done);
 void executor_stop(struct database *db); /* cancels what runs, forgets a cancel that is under way */
 
 /* While stopping: goes on as soon as the executor is free. */

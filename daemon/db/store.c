@@ -24,7 +24,7 @@ struct store_call {
     } done;
     void (*row)(void *context, const char *table, const json_t *row); /* of load */
     void *context;
-    void (*answered)(void *call, struct session_outcome *outcome);
+    session_answered *answered;
 };
 
 /* Without a session the answer is that of one that was lost, in the next turn of the loop. */
@@ -55,7 +55,7 @@ static void store_send(struct database *db, const struct session_statement *stat
                                .row = row, .done = call->answered, .context = copy});
 }
 
-void store_prepare(struct database *db, void (*done)(void *context, struct session_outcome *outcome))
+void store_prepare(struct database *db, session_answered *done)
 {
     static const struct session_statement statements[] = {
         {.sql = sql_commit, .prepare = "commit"},
@@ -145,7 +145,8 @@ static void store_on_loaded(void *context, struct session_outcome *outcome)
     free(call);
 }
 
-static void store_load(void *store, void (*row)(void *context, const char *table, const json_t *row),
+static void store_load(void *store,
+                       void (*row)(void *context, const char *table, const json_t *row),
                        void (*done)(void *context, bool ok), void *context)
 {
     const struct session_statement statement = {.sql = sql_load};
@@ -171,7 +172,8 @@ static void store_on_json(void *context, struct session_outcome *outcome)
     free(call);
 }
 
-static void store_verify(void *store, void (*done)(void *context, const json_t *facts), void *context)
+static void store_verify(void *store, void (*done)(void *context, const json_t *facts),
+                         void *context)
 {
     const struct session_statement statement = {.prepared = "verify"};
     const struct store_call call = {

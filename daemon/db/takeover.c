@@ -1,5 +1,5 @@
-/* From an open session to a term: is it real, is the lock free, is the schema there, the epoch, the store's
- * session (DESIGN.md section 5). Each step ends in leadership_advance or in a fall. */
+/* From an open session to a term: is it real, is the lock free, is the schema there, the epoch, the
+ * store's session (DESIGN.md section 5). Each step ends in leadership_advance or in a fall. */
 #include "answer.h"
 #include "connect.h"
 #include "leadership.h"
@@ -26,7 +26,8 @@ static void identity_read(struct identity *identity, const PGresult *row)
     snprintf(identity->system_identifier, sizeof identity->system_identifier, "%s",
              PQgetvalue(row, 0, 2));
     snprintf(identity->timeline, sizeof identity->timeline, "%s", PQgetvalue(row, 0, 3));
-    snprintf(identity->postmaster_start, sizeof identity->postmaster_start, "%s", PQgetvalue(row, 0, 4));
+    snprintf(identity->postmaster_start, sizeof identity->postmaster_start, "%s",
+             PQgetvalue(row, 0, 4));
     snprintf(identity->database_oid, sizeof identity->database_oid, "%s", PQgetvalue(row, 0, 5));
 }
 
@@ -41,8 +42,8 @@ static void refuse_pooler(struct database *db, const struct session *s)
 {
     struct buf text = BUF_INIT(1024);
 
-    buf_puts(&text, "schemagate needs a session of its own, but a connection pooler stands between it and "
-                    "PostgreSQL (");
+    buf_puts(&text, "schemagate needs a session of its own, but a connection pooler stands between "
+                    "it and PostgreSQL (");
     connect_describe(session_connection(s), &text);
     buf_puts(&text, "): let database.conninfo name the server itself, not the pooler");
     leadership_end(db, buf_text(&text));
@@ -62,9 +63,9 @@ static void on_proved(void *context, struct session_outcome *outcome)
     if (!is_real_session(db->holder, row)) {
         refuse_pooler(db, db->holder);
     } else if (answer_is_true(row, 1)) {
-        leadership_fall(db, "the server is a standby in recovery: waiting until it is promoted; let "
-                            "database.conninfo name all servers of the cluster, and schemagate finds the "
-                            "primary");
+        leadership_fall(db, "the server is a standby in recovery: waiting until it is promoted; "
+                            "let database.conninfo name all servers of the cluster, and "
+                            "schemagate finds the primary");
     } else {
         identity_read(&db->identity, row);
         leadership_advance(db);
@@ -81,7 +82,8 @@ void takeover_prove(struct database *db)
 static void stand_by(struct database *db, const char *leader_url)
 {
     if (db->leader_url == NULL || strcmp(db->leader_url, leader_url) != 0) {
-        log_info("another daemon holds the migration lock: standing by", LOG_TEXT("leader", leader_url));
+        log_info("another daemon holds the migration lock: standing by",
+                 LOG_TEXT("leader", leader_url));
         memory_replace(&db->leader_url, leader_url);
         memory_replace(&db->logged_reason, NULL);
         coordinator_stand_by(db->coordinator, db->leader_url);
@@ -158,8 +160,8 @@ static void on_layout(void *context, struct session_outcome *outcome)
         char text[256];
 
         snprintf(text, sizeof text,
-                 "the database was used by a newer schemagate: its layout is %d, this program knows %d; "
-                 "run that version or a later one",
+                 "the database was used by a newer schemagate: its layout is %d, this program knows "
+                 "%d; run that version or a later one",
                  layout, SQL_LAYOUT);
         leadership_end(db, text);
         return;
@@ -187,7 +189,8 @@ static void on_installation_known(void *context, struct session_outcome *outcome
     if (leadership_failed(db, outcome)) {
         return;
     }
-    bool installed = answer_is_true(outcome->results[0], 0), may_create = answer_is_true(outcome->results[0], 1);
+    bool installed = answer_is_true(outcome->results[0], 0);
+    bool may_create = answer_is_true(outcome->results[0], 1);
     if (installed) {
         const struct session_statement statement = {.sql = sql_layout};
         leadership_ask(db, db->holder, &statement, on_layout);
@@ -266,8 +269,8 @@ static void on_store_proved(void *context, struct session_outcome *outcome)
         return;
     }
     if (memcmp(&identity, &db->identity, sizeof identity) != 0) {
-        leadership_fall(db, "two sessions reached different servers: system identifier, timeline or start "
-                            "time differ; database.conninfo should name the primary");
+        leadership_fall(db, "two sessions reached different servers: system identifier, timeline "
+                            "or start time differ; database.conninfo should name the primary");
         return;
     }
     store_prepare(db, on_store_ready);

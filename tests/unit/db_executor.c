@@ -1,5 +1,5 @@
-/* The executor over a real PostgreSQL: SQL, steps, window and events commit together or not at all, and
- * nothing that a migration sets survives it. */
+/* The executor over a real PostgreSQL: SQL, steps, window and events commit together or not at all,
+ * and nothing that a migration sets survives it. */
 #include "db_harness.h"
 
 static char conninfo[CLUSTER_CONNINFO_SIZE];

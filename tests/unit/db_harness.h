@@ -1,5 +1,5 @@
-/* Drives the database part against a real cluster: an event loop, and a stand-in for the coordinator that
- * writes down what it is told. For the db_* tests only. */
+/* Drives the database part against a real cluster: an event loop, and a stand-in for the
+ * coordinator that writes down what it is told. For the db_* tests only. */
 #ifndef TESTS_UNIT_DB_HARNESS_H
 #define TESTS_UNIT_DB_HARNESS_H
 
