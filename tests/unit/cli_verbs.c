@@ -134,7 +134,8 @@ static void waits_end_as_documented(void **state)
 
 #define BEHIND                                                                                   \
     "{\"open\":false,\"holds_total\":1,\"holds\":[{\"code\":\"replica-behind\","               \
-    "\"app\":\"web\",\"instance\":\"a\",\"incarnation\":\"i1\",\"min\":1,\"max\":1,\"message\":\"m\"}]}"
+    "\"app\":\"web\",\"instance\":\"a\",\"incarnation\":\"i1\",\"min\":1,\"max\":1,"              \
+    "\"message\":\"m\"}]}"
 
 static void a_wait_names_signs_of_life(void **state)
 {
