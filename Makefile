@@ -246,13 +246,15 @@ lint-golden: $(BINARY) $(call programs,golden)
 .PHONY: deps install clean help
 install: $(BINARY)
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(BINDIR)/schemagate
-	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/config $(DESTDIR)$(SYSCONFDIR)/schemagate
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/schemagate
+	install -d $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DOCDIR)/config $(DESTDIR)$(DOCDIR)/docs
 	for unit in schemagate.service schemagate.socket; do \
 	    sed -e 's,/usr/bin/schemagate,$(BINDIR)/schemagate,' -e 's,/usr/share/doc/schemagate,$(DOCDIR),' \
 	        systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; \
 	    chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit; \
 	done
-	install -m 0644 LICENSE README.md $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)
+	install -m 0644 LICENSE README.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 docs/* $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 config/* $(DESTDIR)$(DOCDIR)/config
 	test -e $(DESTDIR)$(SYSCONFDIR)/schemagate/schemagate.ini || \
 	    install -m 0640 config/schemagate.ini $(DESTDIR)$(SYSCONFDIR)/schemagate/schemagate.ini
