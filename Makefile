@@ -257,7 +257,7 @@ install: $(BINARY)
 	install -m 0644 docs/* $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 config/* $(DESTDIR)$(DOCDIR)/config
 	test -e $(DESTDIR)$(SYSCONFDIR)/schemagate/schemagate.ini || \
-	    install -m 0640 config/schemagate.ini $(DESTDIR)$(SYSCONFDIR)/schemagate/schemagate.ini
+	    install -m 0644 config/schemagate.ini $(DESTDIR)$(SYSCONFDIR)/schemagate/schemagate.ini
 
 deps:
 	@missing=$$(for package in $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_LINT); do \
