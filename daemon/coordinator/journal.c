@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include <schemagate/base/log.h>
+#include <schemagate/base/memory.h>
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,16 +106,18 @@ struct subject {
     UT_hash_handle hh;
 };
 
-/* Adds the intent's subject to the group; false if it is in it already. */
-static bool claim(struct subject **group, const struct intent *intent)
+static bool is_claimed(const struct subject *group, const struct intent *intent)
 {
     struct subject *present;
-    HASH_FIND_STR(*group, intent->subject, present);
-    if (present)
-        return false;
-    present = calloc(1, sizeof *present);
-    HASH_ADD_KEYPTR(hh, *group, intent->subject, strlen(intent->subject), present);
-    return true;
+    HASH_FIND_STR(group, intent->subject, present);
+    return present;
+}
+
+/* The subject stays the intent's: only one that goes into the transaction claims it. */
+static void claim(struct subject **group, const struct intent *intent)
+{
+    struct subject *subject = memory_new(sizeof *subject);
+    HASH_ADD_KEYPTR(hh, *group, intent->subject, strlen(intent->subject), subject);
 }
 
 static void clear(struct subject **group)
@@ -137,7 +140,7 @@ static void collect(struct coordinator *c)
 
     while ((intent = STAILQ_FIRST(&journal->waiting)) && count < GROUP_MAX) {
         bool exclusive = intent->kind->exclusive;
-        if (exclusive ? count > 0 : !claim(&group, intent))
+        if (exclusive ? count > 0 : is_claimed(group, intent))
             break;
         take(&journal->waiting);
         if (!intent->kind->decide(c, intent, &journal->changes)) {
@@ -149,6 +152,7 @@ static void collect(struct coordinator *c)
         journal->exclusive = exclusive;
         if (exclusive)
             break;
+        claim(&group, intent);
     }
     clear(&group);
 }
