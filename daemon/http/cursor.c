@@ -32,22 +32,19 @@ bool cursor_decode(const char *cursor, char key[CURSOR_KEY_SIZE])
 {
     char text[CURSOR_SIZE + 4];
     unsigned char plain[CURSOR_SIZE];
-    size_t length = strlen(cursor);
+    size_t length = strlen(cursor), padding = (4 - length % 4) % 4;
 
     if (length == 0 || length >= CURSOR_SIZE - 8 || length % 4 == 1) {
         return false;
     }
     memcpy(text, cursor, length + 1);
     swap_characters(text, "-_", "+/");
-    while (length % 4 != 0) {
-        text[length++] = '=';
-    }
-    text[length] = '\0';
-    int decoded = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)length);
-    if (decoded <= 0 || decoded >= CURSOR_KEY_SIZE) {
+    memset(text + length, '=', padding);
+    int decoded = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)(length + padding));
+    if (decoded <= (int)padding || decoded - (int)padding >= CURSOR_KEY_SIZE) {
         return false;
     }
-    plain[decoded] = '\0'; /* padding has become NULs */
-    memcpy(key, plain, (size_t)decoded + 1);
+    memcpy(key, plain, (size_t)decoded - padding);
+    key[(size_t)decoded - padding] = '\0';
     return true;
 }
