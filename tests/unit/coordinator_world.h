@@ -222,6 +222,8 @@ static inline void check_undo(struct world *w, const struct call *call)
         enum phase phase = PHASE_QUEUED;
         int64_t version = world_number(row, "version");
         phase_parse(world_text(row, "phase"), &phase);
+        if (phase == PHASE_UNDOING) /* served, until it is done */
+            phase_parse(world_text(row, "origin"), &phase);
         if (phase_is_expanded(phase) && version < call->version && version > previous)
             previous = version;
     }
