@@ -33,13 +33,13 @@ endif
 # One list for each purpose; `make deps` installs what is missing of all three. To build and nothing else:
 # make deps PACKAGES_TEST= PACKAGES_LINT=
 
-PACKAGES_BUILD := gcc libc6-dev pkg-config libpq-dev libevent-dev libmicrohttpd-dev libjansson-dev \
+PACKAGES_BUILD := gcc libc6-dev pkg-config libpq-dev libevent-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev \
     libpg-query-dev libprotobuf-c-dev libcurl4-openssl-dev libini-config-dev libssl-dev \
     libsystemd-dev uthash-dev
 PACKAGES_TEST := libcmocka-dev postgresql pgbouncer libfaketime curl procps util-linux systemd
 PACKAGES_LINT := clang cppcheck shellcheck
 
-PKG_CONFIG_NAMES := libpq libevent_core libmicrohttpd jansson libprotobuf-c libcurl ini_config \
+PKG_CONFIG_NAMES := libpq libevent_core libmicrohttpd gnutls jansson libprotobuf-c libcurl ini_config \
     libcrypto libsystemd
 
 # Asked once, and only when something is compiled: `make deps` has to work without pkg-config.

@@ -45,8 +45,8 @@ void request_header(struct request *r, const char *name, const char *format, ...
 
 static void make_pretty(struct buf *body)
 {
-    json_t *document = json_loadb(body->data, body->length, JSON_DECODE_ANY, NULL);
-    char *text = document != NULL ? json_dumps(document, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
+    json_t *document = json_loadb(body->data, body->length, 0, NULL);
+    char *text = document != NULL ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
 
     if (text != NULL) {
         buf_free(body);

@@ -212,7 +212,9 @@ static bool is_open_already(const struct http_server *server, const char *text)
     return false;
 }
 
-static void open_address(struct http_server *server, const struct addrinfo *found, struct buf *errors)
+/* True if it is open now. `missing` takes the errors of addresses that this machine does not have. */
+static bool open_address(struct http_server *server, const struct addrinfo *found, struct buf *missing,
+                         struct buf *errors)
 {
     union address address;
     char text[ADDRESS_SIZE];
@@ -220,18 +222,20 @@ static void open_address(struct http_server *server, const struct addrinfo *foun
     memcpy(&address, found->ai_addr, found->ai_addrlen);
     address_text(&address, text);
     if (is_open_already(server, text)) {
-        return;
+        return true;
     }
     if (server->tokens == NULL && !address_is_private(&address)) {
         refuse_open_address(text, errors);
-        return;
+        return false;
     }
     int fd = open_socket(found->ai_addr, found->ai_addrlen);
     if (fd < 0) {
-        buf_printf(errors, "http.listen: %s: %s\n", text, strerror(errno));
-        return;
+        bool absent = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
+        buf_printf(absent ? missing : errors, "http.listen: %s: %s\n", text, strerror(errno));
+        return false;
     }
     add_listener(server, fd, NULL);
+    return true;
 }
 
 /* "host:port", "[v6]:port", ":port" for all addresses. */
@@ -257,9 +261,16 @@ static void open_tcp(struct http_server *server, const char *item, struct buf *e
         buf_printf(errors, "http.listen: \"%s\": %s\n", item, gai_strerror(failed));
         return;
     }
+    /* localhost has two addresses even where there is no IPv6: one of them is enough. */
+    struct buf missing = BUF_INIT(0);
+    bool open = false;
     for (const struct addrinfo *each = found; each != NULL; each = each->ai_next) {
-        open_address(server, each, errors);
+        open |= open_address(server, each, &missing, errors);
     }
+    if (!open) {
+        buf_puts(errors, buf_text(&missing));
+    }
+    buf_free(&missing);
     freeaddrinfo(found);
 }
 

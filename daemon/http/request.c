@@ -121,6 +121,16 @@ static bool check_framing(struct request *r)
     return wrong == NULL;
 }
 
+static bool check_certificate(struct request *r)
+{
+    if (transport_is_certified(r->transport, r->connection, r->peer)) {
+        return true;
+    }
+    request_problem(r, PROBLEM_FORBIDDEN, NULL,
+                    "connect with a client certificate of the authority in [http] tls_client_ca");
+    return false;
+}
+
 /* "GET, HEAD, PUT" */
 static void allow_methods(struct request *r, unsigned allowed)
 {
@@ -242,8 +252,8 @@ static bool check_length(struct request *r)
 void request_begin(struct request *r)
 {
     static bool (*const steps[])(struct request *) = {
-        check_framing, guard_check_host, check_route, guard_check_site,
-        auth_check, check_leadership, check_media, check_length,
+        check_framing,    check_certificate, guard_check_host,  check_route, guard_check_site,
+        auth_check,       check_leadership,  check_media,       check_length,
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && steps[i](r); i++) {

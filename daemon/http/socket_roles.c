@@ -26,9 +26,6 @@ static const char *read_user(const char *text, size_t length, uid_t *uid)
     char name[64];
     char *end;
 
-    if (length <= 5 || length >= sizeof(name) + 4) {
-        return "must begin with uid:NUMBER= or user:NAME=";
-    }
     if (strncmp(text, "uid:", 4) == 0) {
         errno = 0;
         unsigned long number = strtoul(text + 4, &end, 10);
@@ -37,7 +34,7 @@ static const char *read_user(const char *text, size_t length, uid_t *uid)
                     number < (uid_t)-1;
         return good ? NULL : "must have a number after uid:";
     }
-    if (strncmp(text, "user:", 5) != 0) {
+    if (strncmp(text, "user:", 5) != 0 || length >= sizeof(name) + 5) {
         return "must begin with uid:NUMBER= or user:NAME=";
     }
     snprintf(name, sizeof(name), "%.*s", (int)(length - 5), text + 5);

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,21 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         peer_free(*peer);
         transport->server->connections--;
     }
+}
+
+bool transport_is_certified(const struct transport *transport, struct MHD_Connection *connection,
+                            struct peer *peer)
+{
+    unsigned wrong = 0;
+
+    if (!transport->asks_certificate || peer->is_certified) {
+        return true;
+    }
+    /* libmicrohttpd asks for a certificate but lets clients in that show none. */
+    gnutls_session_t session =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+    peer->is_certified = gnutls_certificate_verify_peers2(session, &wrong) == 0 && wrong == 0;
+    return peer->is_certified;
 }
 
 /* ---- requests ---- */
@@ -307,6 +323,7 @@ struct transport *transport_new(struct http_server *server, bool secure, struct 
     transport->secure = secure;
     bool read = !secure || certificates_read(server->config, &files, errors);
     if (read) {
+        transport->asks_certificate = files.client_ca != NULL;
         transport->daemon = start_daemon(transport, &files);
     }
     certificates_free(&files);

@@ -20,11 +20,13 @@ struct transport {
     struct MHD_Daemon *daemon;
     struct event *readable, *soon, *timer;
     bool secure;
+    bool asks_certificate; /* clients must show one of tls_client_ca */
 };
 
 /* What is known of the other side of a connection. */
 struct peer {
     bool is_socket, is_loopback;
+    bool is_certified; /* its certificate was verified */
     uid_t uid; /* of a unix socket's other side */
     struct caller caller;
     char *authorization; /* the header that `caller` was found by; NULL: none */
@@ -37,6 +39,10 @@ void transport_free(struct transport *transport);
 
 /* Takes over a connection. */
 void transport_add(struct transport *transport, int fd, const struct sockaddr *address, socklen_t length);
+
+/* Verifies the client's certificate where one is asked for; true where none is. */
+bool transport_is_certified(const struct transport *transport, struct MHD_Connection *connection,
+                            struct peer *peer);
 
 bool transport_is_loopback(const struct sockaddr *address);
 
