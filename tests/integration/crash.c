@@ -92,6 +92,65 @@ CONTRACT_TEST(killed_after_the_verification, "contract-verified")
 CONTRACT_TEST(killed_when_the_contract_is_sent, "contract-sent")
 CONTRACT_TEST(killed_after_the_commit_of_a_contract, "contract-committed")
 
+/* The backfill and the undo of a migration, killed in the same way. */
+#define WITH_UNDO                                                                                   \
+    "-- schemagate: expand\n"                                                                       \
+    "ALTER TABLE ledger ADD COLUMN note text;\n"                                                    \
+    "-- schemagate: backfill\n"                                                                     \
+    "INSERT INTO ledger VALUES ('backfill 2');\n"                                                   \
+    "-- schemagate: undo\n"                                                                         \
+    "ALTER TABLE ledger DROP COLUMN note;\n"                                                        \
+    "INSERT INTO ledger VALUES ('undo 2');\n"
+
+static void dies_in_the_undo(struct world *world, const char *failpoint)
+{
+    struct daemon *first = world_daemon(world, &(struct daemon_options){.failpoint = failpoint});
+    rollout_submit(&first->client, 1, CREATE_ONCE);
+    rollout_submit(&first->client, 2, WITH_UNDO);
+    rollout_wait(&first->client, 2, "complete");
+    fleet_join(&first->client, REPLICA("old", 1, 1));
+    http_tell(&first->client, "POST", json_object(), "/v1/migrations/2/undo");
+    expect_killed(first);
+    struct http_client *client = world_client(world);
+    /* An undo that was not recorded is asked for again. */
+    http_call(client, "POST", NULL, "/v1/migrations/2/undo");
+    fleet_join(client, REPLICA("old", 1, 1));
+    rollout_wait(client, 2, "undone");
+    rollout_expect_window(client, 0, 1);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM ledger WHERE entry = 'undo 2'"), 1);
+}
+
+static void dies_in_the_backfill(struct world *world, const char *failpoint)
+{
+    struct daemon *first = world_daemon(world, &(struct daemon_options){.failpoint = failpoint});
+    rollout_submit(&first->client, 1, CREATE_ONCE);
+    http_tell(&first->client, "POST", json_pack("{s:i, s:s}", "version", 2, "sql", WITH_UNDO),
+              "/v1/migrations");
+    expect_killed(first);
+    struct http_client *client = world_client(world);
+    rollout_wait(client, 2, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM ledger WHERE entry = 'backfill 2'"), 1);
+}
+
+#define UNDO_TEST(name, failpoint)                                                                  \
+    static void name(void **state)                                                                  \
+    {                                                                                               \
+        dies_in_the_undo(*state, failpoint "=kill");                                                \
+    }
+
+#define BACKFILL_TEST(name, failpoint)                                                              \
+    static void name(void **state)                                                                  \
+    {                                                                                               \
+        dies_in_the_backfill(*state, failpoint "=kill");                                            \
+    }
+
+BACKFILL_TEST(killed_before_a_backfill, "backfill-begin")
+BACKFILL_TEST(killed_when_the_backfill_is_sent, "backfill-sent")
+BACKFILL_TEST(killed_after_the_commit_of_a_backfill, "backfill-committed")
+UNDO_TEST(killed_behind_the_fence_of_an_undo, "undo-fenced")
+UNDO_TEST(killed_when_the_undo_is_sent, "undo-sent")
+UNDO_TEST(killed_after_the_commit_of_an_undo, "undo-committed")
+
 /* While admission is closed for a contract whose daemon has died, nobody may slip in. */
 static void a_restart_behind_the_fence_verifies_again(void **state)
 {
@@ -123,6 +182,12 @@ int main(void)
         world_test(killed_after_the_verification),
         world_test(killed_when_the_contract_is_sent),
         world_test(killed_after_the_commit_of_a_contract),
+        world_test(killed_before_a_backfill),
+        world_test(killed_when_the_backfill_is_sent),
+        world_test(killed_after_the_commit_of_a_backfill),
+        world_test(killed_behind_the_fence_of_an_undo),
+        world_test(killed_when_the_undo_is_sent),
+        world_test(killed_after_the_commit_of_an_undo),
         world_test(a_restart_behind_the_fence_verifies_again),
     };
     return world_run(tests);

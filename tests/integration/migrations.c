@@ -194,7 +194,7 @@ static void several_migrations_are_open_at_once(void **state)
     rollout_wait(client, 4, "complete");
     rollout_expect_phase(client, 2, "expanded", "waiting");
     rollout_expect_phase(client, 3, "expanded", "waiting");
-    expect_answer(fleet_register(client, REPLICA("two", 1, 2)), 201, NULL);
+    expect_answer(fleet_register(client, REPLICA("one", 1, 1)), 201, NULL);
     expect_answer(fleet_register(client, REPLICA("four", 4, 4)), 201, NULL);
     const struct http_answer *status = http_call(client, "GET", NULL, "/status");
     assert_int_equal(json_array_size(json_at(status->json, "/migrations/open")), 2);
