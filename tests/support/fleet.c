@@ -62,7 +62,8 @@ void fleet_join(struct http_client *client, const struct fleet_replica *replica)
 {
     int64_t deadline = test_now_ms() + PATIENCE_MS;
     const struct http_answer *answer = fleet_register(client, replica);
-    while (answer->status == 503 && test_now_ms() < deadline) {
+    /* 202: the version that it needs is being expanded at this moment. */
+    while ((answer->status == 503 || answer->status == 202) && test_now_ms() < deadline) {
         test_pause();
         answer = fleet_register(client, replica);
     }
