@@ -187,6 +187,22 @@ static bool requirement_is_met(const struct coordinator *c, const struct migrati
     return m->requires == 0 || (needed ? needed->phase == PHASE_COMPLETE : m->requires <= c->baseline);
 }
 
+/* Its first transaction says that it has begun. A statement outside of transactions leaves traces before
+ * it ends: then the beginning is committed first. */
+static void begin(struct coordinator *c, struct migration *m)
+{
+    const struct step *first = migration_next_step(m, PLAN_EXPAND);
+    struct transition turn;
+    const char *refusal;
+
+    if (first && !first->transactional) {
+        rollout_transition(c, m, EVENT_TURN, NULL);
+    } else if (transition_prepare(c, m, EVENT_TURN, &turn, &refusal)) {
+        transition_begin(c, m, &turn);
+        run_start(c, m);
+    }
+}
+
 static bool expand(struct coordinator *c, struct migration *m)
 {
     if (!may_work(c, m))
@@ -194,7 +210,7 @@ static bool expand(struct coordinator *c, struct migration *m)
     if (m->phase != PHASE_QUEUED)
         run_start(c, m);
     else if (requirement_is_met(c, m))
-        rollout_transition(c, m, EVENT_TURN, NULL);
+        begin(c, m);
     else
         return false;
     return true;

@@ -152,6 +152,8 @@ void transition_write(const struct coordinator *c, const struct migration *m,
                       const struct transition *t, struct change_set *changes);
 /* After the commit; takes over t->error. */
 void transition_apply(struct coordinator *c, struct migration *m, struct transition *t);
+/* Before the commit: what m begins with is told and committed with its first transaction. */
+void transition_begin(struct coordinator *c, struct migration *m, struct transition *t);
 
 /* ---- term.c ---- */
 

@@ -106,8 +106,17 @@ void transition_write(const struct coordinator *c, const struct migration *m,
                 record_migration_phase(m, t->step.next, origin_after(m, &t->step),
                                        since_after(c, m, &t->step), failed_after(m, &t->step),
                                        t->error ? t->error : m->error));
+    if (m->begun)
+        changes_event(changes, &(struct change_event){.kind = "migration.expanding",
+                                                      .version = m->version});
     if (!t->quiet)
         write_event(m, t, changes);
+}
+
+void transition_begin(struct coordinator *c, struct migration *m, struct transition *t)
+{
+    transition_apply(c, m, t);
+    m->begun = true;
 }
 
 void transition_apply(struct coordinator *c, struct migration *m, struct transition *t)
@@ -124,6 +133,7 @@ void transition_apply(struct coordinator *c, struct migration *m, struct transit
     }
     m->origin = origin;
     m->phase = t->step.next;
+    m->begun = false;
     if (moved && !t->quiet)
         log_info("migration", LOG_NUMBER("version", m->version), LOG_TEXT("phase", phase_name(m->phase)),
                  LOG_TEXT("status", m->failed ? "failed" : "ok"), LOG_TEXT("because", t->step.comment));

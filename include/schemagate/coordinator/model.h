@@ -72,6 +72,7 @@ struct migration {
 
     /* In memory only. */
     bool running;            /* the executor is at work on it */
+    bool begun;              /* it expands, and nothing of that is committed yet */
     unsigned attempt;        /* tries of the current transaction */
     int64_t first_try_boot, next_try_boot, next_try_wall; /* next_try: 0 none */
     int64_t soak_from_boot;  /* 0: a replica is behind */
