@@ -16,7 +16,6 @@
 
 #define JSON_TYPE "application/json"
 #define PROBLEM_TYPE "application/problem+json"
-#define PROBLEM_URN "urn:schemagate:problem:"
 #define SHORT_DOCUMENT 640
 #define IDENTIFIER_MAX 128
 #define IDENTIFIER_CHARACTERS                                                                      \

@@ -46,5 +46,6 @@ void health_live(struct request *r);
 void health_ready(struct request *r);
 extern const struct shape ready_query_shape;
 void metrics_show(struct request *r);
+void openapi_show(struct request *r);
 
 #endif

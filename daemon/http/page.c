@@ -57,12 +57,12 @@ static void write_holds(struct buf *out, const struct coordinator *c, const stru
 {
     struct hold holds[DOCUMENT_HOLDS_MAX];
     size_t total, count = coordinator_holds(c, m, holds, DOCUMENT_HOLDS_MAX, &total);
-    char age[32], more[64];
+    char age[32], more[64], clears_when[160];
 
     for (size_t i = 0; i < count; i++) {
+        snprintf(clears_when, sizeof(clears_when), "clears when %s", gate_code_clears_when(holds[i].code));
         TEMPLATE_WRITE(out, web_hold, {"code", gate_code_name(holds[i].code), false},
-                       {"message", holds[i].message, false},
-                       {"clears_when", gate_code_clears_when(holds[i].code), false},
+                       {"message", holds[i].message, false}, {"clears_when", clears_when, false},
                        {"age", holds[i].since_wall != 0 ? age_text(holds[i].since_wall, now_wall, age) : "",
                         false});
     }
@@ -211,7 +211,8 @@ void page_write(struct buf *out, const struct http_server *server)
     const struct window *window = &coordinator_window(c)->window;
     int64_t now_wall = clock_sample().wall_ms;
     struct buf migrations = BUF_INIT(0), apps = BUF_INIT(0), trouble = BUF_INIT(0);
-    char summary[512], floor_text[24], ceiling[24], moving[24], epoch[24], now[CLOCK_RFC3339_SIZE];
+    char summary[512], floor_text[24], ceiling[24], contracting[24], undoing[24], epoch[24],
+        now[CLOCK_RFC3339_SIZE];
 
     coordinator_summary(c, summary, sizeof(summary));
     write_trouble(&trouble, c);
@@ -223,7 +224,8 @@ void page_write(struct buf *out, const struct http_server *server)
     TEMPLATE_WRITE(out, web_page, {"style", web_style, true}, {"summary", summary, false},
                    {"trouble", buf_text(&trouble), true}, {"floor", floor_text, false},
                    {"ceiling", ceiling, false},
-                   {"contracting", version_or_dash(window->contracting, moving), false},
+                   {"contracting", version_or_dash(window->contracting, contracting), false},
+                   {"undoing", version_or_dash(window->undoing, undoing), false},
                    {"migrations", buf_text(&migrations), true}, {"apps", buf_text(&apps), true},
                    {"role", coordinator_role_name(coordinator_role(c)), false},
                    {"version", SCHEMAGATE_VERSION, false}, {"epoch", epoch, false},

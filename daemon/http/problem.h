@@ -21,8 +21,10 @@ enum http_problem {
     HTTP_PROBLEMS
 };
 
+#define PROBLEM_URN "urn:schemagate:problem:"
+
 struct problem_kind {
-    const char *slug;  /* "urn:schemagate:problem:<slug>" */
+    const char *slug;  /* behind PROBLEM_URN */
     const char *title;
     unsigned status;
     unsigned retry_after_seconds; /* 0: no such header */

@@ -118,7 +118,7 @@ static void write_result(struct writer *w, struct request *r, const struct renew
         document_lease(w, "replica", r->server, outcome.replica);
     } else {
         char urn[80];
-        snprintf(urn, sizeof(urn), "urn:schemagate:problem:%s", problem_kind(problem)->slug);
+        snprintf(urn, sizeof(urn), PROBLEM_URN "%s", problem_kind(problem)->slug);
         writer_number(w, "status", problem_kind(problem)->status);
         writer_text(w, "type", urn);
     }

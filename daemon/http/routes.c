@@ -83,5 +83,7 @@ const struct route routes[] = {
      "Does the process work?"},
     {METHOD_GET, "/readyz", ANYBODY, health_ready, NULL, &ready_query_shape, 0,
      ROUTE_JSON | ROUTE_STANDBY, "Does this daemon lead?"},
+    {METHOD_GET, "/openapi.json", ANYBODY, openapi_show, NULL, NULL, 0, ROUTE_JSON | ROUTE_STANDBY,
+     "This interface, as OpenAPI 3.1"},
     {.pattern = NULL},
 };
