@@ -56,7 +56,7 @@ enum admission window_admit(const struct window_view *view, struct version_range
     if (window_covers(view, still_offered(window, range)))
         return ADMISSION_LIVE;
     /* An undo may fail, and then its version goes on being served. */
-    if (window->undoing && range.max >= window->undoing)
+    if (window->undoing && range.min <= window->undoing && range.max >= window->undoing)
         return ADMISSION_WAITING;
     if (range.max > view->latest || any_within(view->pending, view->pending_count, range))
         return ADMISSION_WAITING;
