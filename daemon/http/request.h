@@ -126,8 +126,9 @@ void request_problem_outcome(struct request *r, const struct outcome *outcome);
 
 struct request *request_new(struct transport *transport, struct MHD_Connection *connection,
                             const char *path, const char *method);
-/* Checks everything that can be known before the body; what is wrong is answered. */
+/* checks.c: checks everything that can be known before the body; what is wrong is answered. */
 void request_begin(struct request *r);
+bool request_is_too_large(struct request *r); /* answers so; always false */
 /* False: far more than can be listened to; the connection is to be closed. */
 bool request_take(struct request *r, const char *bytes, size_t length);
 /* Reads body and query and runs the handler. */
