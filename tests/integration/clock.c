@@ -30,9 +30,10 @@ static void step(const char *path, const char *offset)
 static struct http_client *begin(struct world *world, char **file)
 {
     const char *variant = getenv("SCHEMAGATE_VARIANT");
-    char *library = find_faketime(), *variable = NULL;
-    if (!library || (variant && strcmp(variant, "sanitize") == 0))
-        skip(); /* AddressSanitizer and libfaketime both want to be loaded first */
+    char *library = NULL, *variable = NULL;
+    /* AddressSanitizer and libfaketime both want to be loaded first. */
+    if ((variant && strcmp(variant, "sanitize") == 0) || !(library = find_faketime()))
+        skip();
     *file = scratch_write(&world->scratch, "offset", "+0");
     assert_true(asprintf(&variable, "FAKETIME_TIMESTAMP_FILE=%s", *file) > 0);
     const char *environment[] = {variable, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",

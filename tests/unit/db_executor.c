@@ -187,7 +187,8 @@ static void sql_that_drops_the_lock_cannot_commit(void **state)
     struct executed e = RUN(true, {"CREATE TABLE t (id int)", 1, 1, 1},
                             {"SELECT pg_advisory_unlock_all()", 1, 1, 2});
 
-    assert_int_equal(e.status, EXECUTION_FENCED);
+    assert_int_equal(e.status, EXECUTION_FAILED);
+    assert_string_equal(e.error.sqlstate, "SG002");
     assert_text("SELECT to_regclass('public.t')::text", "");
     part_wait(&part, part.coordinator.begun == 2); /* the next ping notices */
 }

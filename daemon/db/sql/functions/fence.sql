@@ -32,3 +32,16 @@ BEGIN
             USING ERRCODE = 'SG001';
     END IF;
 END $$;
+
+-- The same at the end of a migration's transaction: only its own statements can have released the lock since the
+-- beginning. They have failed, with SG002; trying them again would not help.
+CREATE OR REPLACE FUNCTION schemagate.prove_lock_kept(lock_key bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT schemagate.holds_lock(lock_key) THEN
+        RAISE EXCEPTION 'the statements released the migration lock'
+            USING ERRCODE = 'SG002',
+                  DETAIL = 'Nothing of them was kept.',
+                  HINT = 'Take out what releases advisory locks.';
+    END IF;
+END $$;
