@@ -226,6 +226,24 @@ static void a_lost_replica_is_assumed_gone_where_the_operator_says_so(void **sta
     free(reason);
 }
 
+/* Becoming live is an admission of its own: one that has gone quiet while it waited is not admitted by the way. */
+static void a_waiting_replica_whose_lease_ran_out_registers_again(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    struct fleet_replica early = *REPLICA("early", 1, 1);
+    early.lease_seconds = 5;
+    expect_answer(fleet_register(client, &early), 202, NULL);
+    sql_wait(world->sql, "SELECT count(*) = 0 FROM schemagate.replica WHERE state = 'waiting'");
+    rollout_submit(client, 1, SAMPLE_CREATE);
+    rollout_wait(client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.replica "
+                                            "WHERE state IN ('live', 'lost')"),
+                     0);
+    expect_answer(fleet_renew(client, &early), 404, "unknown-replica");
+    fleet_join(client, &early);
+}
+
 static void an_absurd_maximum_is_taken_as_it_is_said(void **state)
 {
     struct http_client *client = expanded(*state);
@@ -336,6 +354,7 @@ int main(void)
         world_test(an_agent_attests_an_end),
         world_test(silence_makes_lost_and_holds_until_it_is_evicted),
         world_test(a_lost_replica_is_assumed_gone_where_the_operator_says_so),
+        world_test(a_waiting_replica_whose_lease_ran_out_registers_again),
         world_test(an_absurd_maximum_is_taken_as_it_is_said),
         world_test(a_release_that_lists_its_versions_counts_as_behind_without_them),
         world_test(replicas_are_listed_in_pages),

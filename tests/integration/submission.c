@@ -121,6 +121,28 @@ static void a_hostile_nesting_costs_nothing_but_its_own_request(void **state)
     rollout_wait(client, 1, "complete");
 }
 
+/* Deploy jobs of the same commit submit the same file at the same time. */
+static void the_same_file_many_times_at_once_is_one_migration(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    int connections[20], created = 0;
+    json_t *body = json_pack("{s:i, s:s}", "version", 1, "sql", SAMPLE_CREATE);
+    for (int i = 0; i < 20; i++)
+        connections[i] = http_send(client, "POST", json_incref(body), "/v1/migrations");
+    for (int i = 0; i < 20; i++) {
+        int status = http_receive(connections[i]);
+        assert_true(status == 200 || status == 201);
+        created += status == 201;
+    }
+    json_decref(body);
+    assert_int_equal(created, 1);
+    rollout_wait(client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event "
+                                            "WHERE kind = 'migration.submitted'"),
+                     1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +155,7 @@ int main(void)
         world_test(statements_are_split_by_the_grammar),
         world_test(submitted_sql_cannot_end_its_transaction_or_touch_our_schema),
         world_test(a_hostile_nesting_costs_nothing_but_its_own_request),
+        world_test(the_same_file_many_times_at_once_is_one_migration),
     };
     return world_run(tests);
 }
