@@ -153,11 +153,12 @@ void request_problem_with(struct request *r, unsigned problem, const char *detai
 
 void request_problem(struct request *r, unsigned problem, const char *pointer, const char *detail)
 {
-    struct mistakes mistakes = {.in = "body"};
+    struct mistakes mistakes;
 
     if (pointer == NULL) {
         answer_problem(r, problem, detail, &(struct problem_members){.more = NULL});
     } else {
+        mistakes_begin(&mistakes, "body");
         mistakes_add(&mistakes, pointer, NULL, "%s", detail != NULL ? detail : "is wrong");
         answer_problem(r, problem, detail, &(struct problem_members){.mistakes = &mistakes});
     }

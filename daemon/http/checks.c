@@ -54,11 +54,12 @@ static void allow_methods(struct request *r, unsigned allowed)
 
 static bool check_route(struct request *r)
 {
-    struct mistakes mistakes = {.in = "path"};
+    struct mistakes mistakes;
     unsigned allowed = 0;
     enum route_verdict verdict = ROUTE_NO_PATH;
     size_t length = strlen(r->path);
 
+    mistakes_begin(&mistakes, "path");
     if (length < PATH_SIZE) {
         memcpy(r->path_text, r->path, length + 1);
         verdict = route_find(r->method, r->path_text, &r->route, &r->at, &allowed, &mistakes);

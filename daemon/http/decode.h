@@ -70,6 +70,14 @@ struct mistakes {
     struct mistake items[MISTAKES_MAX];
 };
 
+/* None so far. Large, and empty nearly always: only what counts is set. */
+static inline void mistakes_begin(struct mistakes *mistakes, const char *in)
+{
+    mistakes->in = in;
+    mistakes->whole_as_real = false;
+    mistakes->count = 0;
+}
+
 /* Adds one; what goes over MISTAKES_MAX is not kept. `member` may be NULL: prefix alone is meant. */
 void mistakes_add(struct mistakes *mistakes, const char *prefix, const char *member, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));

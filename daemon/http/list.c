@@ -6,8 +6,9 @@
 
 void list_refuse_cursor(struct list *list)
 {
-    struct mistakes mistakes = {.in = "query"};
+    struct mistakes mistakes;
 
+    mistakes_begin(&mistakes, "query");
     buf_free(&list->body);
     mistakes_add(&mistakes, "", "cursor", "is none that this list gave out; begin again without it");
     request_problem_mistakes(list->request, &mistakes);

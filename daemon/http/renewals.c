@@ -129,11 +129,12 @@ void replicas_renew_many(struct request *r)
 {
     const struct renewals_body *asked = request_body(r);
     size_t count = json_array_size(asked->renewals);
-    struct mistakes mistakes = {.in = "body"};
-    struct renewal *renewals = read_renewals(asked->renewals, &mistakes);
     struct buf body = BUF_INIT(0);
     struct writer w = WRITER_INIT(&body);
+    struct mistakes mistakes;
 
+    mistakes_begin(&mistakes, "body");
+    struct renewal *renewals = read_renewals(asked->renewals, &mistakes);
     if (mistakes.count > 0) {
         request_problem_mistakes(r, &mistakes);
         free(renewals);

@@ -213,10 +213,9 @@ bool request_take(struct request *r, const char *bytes, size_t length)
 
 void request_dispatch(struct request *r)
 {
-    struct mistakes mistakes; /* large, and empty nearly always: it is not zeroed */
+    struct mistakes mistakes;
 
-    mistakes.count = 0;
-    mistakes.whole_as_real = false;
+    mistakes_begin(&mistakes, "body");
     if (!r->answered && r->bytes.length > 0) {
         parse_body(r, r->bytes.data, r->bytes.length);
         buf_free(&r->bytes);

@@ -44,6 +44,7 @@ bool method_parse(const char *name, enum method *method)
     return false;
 }
 
+/* These walk every request's path, so they go over it once, without calls. */
 static void split_path(char *path, struct segments *segments)
 {
     segments->count = 0;
@@ -54,23 +55,40 @@ static void split_path(char *path, struct segments *segments)
             return;
         }
         segments->items[segments->count++] = path;
-        path += strcspn(path, "/");
+        while (*path != '/' && *path != '\0') {
+            path++;
+        }
     }
+}
+
+/* Behind the segment of a pattern. */
+static const char *skip_segment(const char *pattern)
+{
+    while (*pattern != '/' && *pattern != '\0') {
+        pattern++;
+    }
+    return pattern;
 }
 
 /* True if the segments fit the pattern, whatever the values in place of {…} are. */
 static bool pattern_fits(const char *pattern, const struct segments *segments)
 {
     for (size_t i = 0; i < segments->count; i++) {
+        const char *at = segments->items[i];
         if (*pattern++ != '/') {
             return false;
         }
-        size_t length = strcspn(pattern, "/");
-        if (*pattern != '{' && (strncmp(pattern, segments->items[i], length) != 0 ||
-                                segments->items[i][length] != '\0')) {
+        if (*pattern == '{') {
+            pattern = skip_segment(pattern);
+            continue;
+        }
+        while (*at != '\0' && *pattern == *at) {
+            pattern++;
+            at++;
+        }
+        if (*at != '\0' || (*pattern != '/' && *pattern != '\0')) {
             return false;
         }
-        pattern += length;
     }
     return *pattern == '\0';
 }
@@ -82,13 +100,14 @@ static void read_values(const char *pattern, const struct segments *segments, st
     char name[16];
 
     for (size_t i = 0; i < segments->count; i++) {
-        size_t length = strcspn(++pattern, "/");
-        if (*pattern == '{') {
-            memcpy(name, pattern + 1, length - 2);
-            name[length - 2] = '\0';
+        const char *start = pattern + 1;
+        pattern = skip_segment(start);
+        if (*start == '{') {
+            size_t length = (size_t)(pattern - start) - 2;
+            memcpy(name, start + 1, length);
+            name[length] = '\0';
             decode_parameter(&route_path_shape, name, segments->items[i], values, &seen, mistakes);
         }
-        pattern += length;
     }
 }
 
@@ -110,7 +129,6 @@ enum route_verdict route_find(const char *method, char *path, const struct route
         *allowed |= 1U << row->method;
         if (row->method == wanted) {
             *route = row;
-            mistakes->in = "path";
             read_values(row->pattern, &segments, values, mistakes);
             return mistakes->count > 0 ? ROUTE_INVALID : ROUTE_FOUND;
         }

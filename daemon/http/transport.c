@@ -18,7 +18,7 @@
 /* Holds a request's headers and its answer's; it is zeroed for each request, so a large one costs more
  * time than anything else. A request that leaves too little of it for the answer's headers is refused
  * here, because libmicrohttpd would only hang up. */
-#define CONNECTION_POOL_BYTES ((size_t)6144)
+#define CONNECTION_POOL_BYTES ((size_t)5120)
 #define ANSWER_HEAD_BYTES ((size_t)1200)
 #define REQUEST_HEAD_BYTES (CONNECTION_POOL_BYTES - ANSWER_HEAD_BYTES)
 #define CERTIFICATE_MAXIMUM ((size_t)1024 * 1024)

@@ -8,13 +8,26 @@
 
 #define NUMBER_SIZE 24 /* the longest int64_t with its sign */
 
-/* As buf_append, without a call where there is room: most pieces are a few bytes long. */
+/* Room for `length` more bytes, where the buffer has it already: most pieces are a few bytes long, and a call
+ * of buf_append for each would cost more than they do. NULL: it must grow first. */
+static inline char *room(struct buf *out, size_t length)
+{
+    return out->length + length < out->capacity && out->maximum == 0 ? out->data + out->length : NULL;
+}
+
+static inline void filled(struct buf *out, size_t length)
+{
+    out->length += length;
+    out->data[out->length] = '\0';
+}
+
 static inline void put(struct buf *out, const char *bytes, size_t length)
 {
-    if (out->length + length < out->capacity && out->maximum == 0) {
-        memcpy(out->data + out->length, bytes, length);
-        out->length += length;
-        out->data[out->length] = '\0';
+    char *at = room(out, length);
+
+    if (at != NULL) {
+        memcpy(at, bytes, length);
+        filled(out, length);
     } else {
         buf_append(out, bytes, length);
     }
@@ -23,15 +36,26 @@ static inline void put(struct buf *out, const char *bytes, size_t length)
 /* Writes what stands before a value: a comma, and the member's name. */
 static void writer_begin(struct writer *w, const char *name)
 {
-    if (w->comma) {
-        put(w->out, ",", 1);
-    }
-    if (name != NULL) {
-        put(w->out, "\"", 1);
-        put(w->out, name, strlen(name));
-        put(w->out, "\":", 2);
-    }
+    size_t comma = w->comma, length = name != NULL ? strlen(name) : 0;
+    char *at = room(w->out, comma + length + 3);
+
     w->comma = true;
+    if (at == NULL) {
+        buf_append(w->out, ",", comma);
+        if (name != NULL) {
+            buf_printf(w->out, "\"%s\":", name);
+        }
+        return;
+    }
+    *at = ',';
+    at += comma;
+    if (name != NULL) {
+        *at++ = '"';
+        memcpy(at, name, length);
+        memcpy(at + length, "\":", 2);
+        length += 3;
+    }
+    filled(w->out, comma + length);
 }
 
 static void writer_open(struct writer *w, const char *name, char bracket)
