@@ -236,6 +236,16 @@ static void term_describe(struct term *term, const struct identity *identity,
     snprintf(term->host, sizeof term->host, "%s:%s", host != NULL ? host : "", PQport(connection));
 }
 
+/* client_connection_check_interval and idle_session_timeout came with PostgreSQL 14. */
+static void warn_of_old_server(const PGconn *connection)
+{
+    if (PQserverVersion(connection) < 140000) {
+        log_warn("before PostgreSQL 14 the server does not end the session of a daemon that is stopped "
+                 "or cut off: a standby daemon waits until TCP gives up",
+                 LOG_NUMBER("server_version", PQserverVersion(connection)));
+    }
+}
+
 static void enter_leading(struct database *db)
 {
     term_describe(&db->term, &db->identity, session_connection(db->holder));
@@ -243,6 +253,7 @@ static void enter_leading(struct database *db)
     memory_replace(&db->logged_reason, NULL);
     log_info("the migration lock is taken", LOG_NUMBER("epoch", db->term.epoch),
              LOG_TEXT("host", db->term.host), LOG_TEXT("timeline", db->term.timeline));
+    warn_of_old_server(session_connection(db->holder));
     leadership_set_timer(db, LEADERSHIP_PING_MS);
     coordinator_begin_term(db->coordinator, &db->term);
 }
