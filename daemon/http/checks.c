@@ -85,7 +85,7 @@ static bool check_route(struct request *r)
     return false;
 }
 
-static bool check_leadership(struct request *r)
+bool request_check_leadership(struct request *r)
 {
     const struct coordinator *c = r->server->coordinator;
     enum coordinator_role role = coordinator_role(c);
@@ -160,8 +160,8 @@ static bool check_length(struct request *r)
 void request_begin(struct request *r)
 {
     static bool (*const steps[])(struct request *) = {
-        check_framing,    check_certificate, guard_check_host,  check_route, guard_check_site,
-        auth_check,       check_leadership,  check_media,       check_length,
+        check_framing, check_certificate,        guard_check_host, check_route,  guard_check_site,
+        auth_check,    request_check_leadership, check_media,      check_length,
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && steps[i](r); i++) {

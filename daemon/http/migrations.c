@@ -75,6 +75,9 @@ static void look_at_migration(struct request *r, bool last)
     const struct coordinator *c = r->server->coordinator;
     const struct migration *m = coordinator_find_migration(c, r->at.version);
 
+    if (!request_check_leadership(r)) {
+        return;
+    }
     if (m == NULL) {
         answer_unknown(r);
     } else if (last || has_news(c, m, request_query(r))) {

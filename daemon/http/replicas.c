@@ -136,6 +136,9 @@ static void look_for_admission(struct request *r, bool last)
 {
     struct replica *replica = find_own(r);
 
+    if (!request_check_leadership(r)) {
+        return;
+    }
     if (replica != NULL && replica->state == REPLICA_WAITING && !replica->superseded && !last) {
         return;
     }

@@ -73,7 +73,6 @@ struct request *request_new(struct transport *transport, struct MHD_Connection *
     r->method = method;
     r->path = path;
     r->head_bytes = strlen(path) + strlen(method);
-    r->server->open_requests++;
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_header, r);
     return r;
 }
@@ -262,6 +261,7 @@ bool request_returned(struct request *r)
 void request_gone(struct request *r)
 {
     struct http_server *server = r->server;
+    bool was_open = r->dispatched;
 
     wait_forget(r);
     if (r->held) {
@@ -271,5 +271,7 @@ void request_gone(struct request *r)
     if (!r->expecting) {
         request_free(r);
     }
-    http_server_request_ended(server);
+    if (was_open) {
+        http_server_request_ended(server);
+    }
 }

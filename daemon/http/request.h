@@ -129,6 +129,8 @@ struct request *request_new(struct transport *transport, struct MHD_Connection *
 /* checks.c: checks everything that can be known before the body; what is wrong is answered. */
 void request_begin(struct request *r);
 bool request_is_too_large(struct request *r); /* answers so; always false */
+/* False where another daemon leads, or none yet: answered. A long poll asks again whenever it looks. */
+bool request_check_leadership(struct request *r);
 /* False: far more than can be listened to; the connection is to be closed. */
 bool request_take(struct request *r, const char *bytes, size_t length);
 /* Reads body and query and runs the handler. */

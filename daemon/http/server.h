@@ -35,7 +35,7 @@ struct http_server {
     size_t waiter_count, waiter_limit;
     struct event *look; /* becomes active when waiters may look again */
 
-    size_t open_requests;
+    size_t open_requests; /* whose handler was called and whose answer is not all sent */
     bool stopping;
     void (*stopped)(void *context);
     void *stopped_context;

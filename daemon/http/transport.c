@@ -151,6 +151,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (!r->dispatched) {
         r->dispatched = true;
+        r->server->open_requests++;
         request_dispatch(r);
     }
     if (r->answered) {
