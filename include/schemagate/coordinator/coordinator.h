@@ -100,6 +100,11 @@ void coordinator_remove(struct coordinator *c, enum replica_event how, const cha
                         const char *instance, const char *incarnation, const char *reason,
                         const char *actor, coordinator_answer *answer, void *context);
 
+/* As coordinator_remove with REPLICA_EVICTED, after the replica's sessions were terminated. */
+void coordinator_evict_sessions(struct coordinator *c, const char *app, const char *instance,
+                                const char *incarnation, const char *reason, const char *actor,
+                                coordinator_answer *answer, void *context);
+
 /* Could code with this range start now? `pending`: contracts not done that would shut it out, ascending;
  * returns how many there are, writes at most `size`. */
 enum admission coordinator_admission(const struct coordinator *c, struct version_range range,
@@ -144,6 +149,24 @@ void coordinator_submit(struct coordinator *c, const struct submission *s, coord
 void coordinator_act(struct coordinator *c, int64_t version, enum machine_event action,
                      const char *reason, const char *actor, coordinator_answer *answer, void *context);
 
+struct waiver_request {
+    int64_t version;
+    enum gate_code code;
+    const char *const *subjects; /* none: all */
+    size_t subject_count;
+    int64_t for_seconds; /* 1 … 7 days */
+    const char *reason, *actor;
+};
+
+/* PROBLEM_INVALID with a pointer where the code cannot be waived. */
+void coordinator_waive(struct coordinator *c, const struct waiver_request *request,
+                       coordinator_answer *answer, void *context);
+
+/* Terminates a session that a hold names. */
+void coordinator_terminate(struct coordinator *c, int pid, const char *backend_start,
+                           const char *reason, const char *actor, coordinator_answer *answer,
+                           void *context);
+
 /* Pauses or resumes the whole daemon. */
 void coordinator_pause_all(struct coordinator *c, bool paused, const char *reason, const char *actor,
                            coordinator_answer *answer, void *context);
@@ -181,6 +204,13 @@ void coordinator_actions(const struct coordinator *c, const struct migration *m,
 /* Fills at most `size` holds, worst first; *total counts all. Empty for migrations without a gate. */
 size_t coordinator_holds(const struct coordinator *c, const struct migration *m, struct hold *holds,
                          size_t size, size_t *total);
+/* What the gate's verdict would rest on now. */
+enum gate_evidence coordinator_evidence(const struct coordinator *c, const struct migration *m);
+/* The last look of the witness; NULL: none in this term. */
+const struct sight *coordinator_sight(const struct coordinator *c);
+/* Waivers that count now, of one migration; NULL at the end. */
+const struct waiver *coordinator_waiver(const struct coordinator *c, int64_t version, size_t index);
+
 /* One line for the whole: "contract 42 waits for 2 of 14 replicas". */
 void coordinator_summary(const struct coordinator *c, char *text, size_t size);
 

@@ -122,6 +122,24 @@ struct executor_ops {
     void (*cancel)(void *executor);
 };
 
+/* ---- the witness: what PostgreSQL itself shows; read-only ---- */
+
+struct witness_ops {
+    /* Looks once. `sight` is borrowed; NULL: the connection went away.
+     *   {"sees_all": bool,                     the role may see every session's state and address
+     *    "sessions": [{"pid", "backend_start", "role", "application_name", "address", "state",
+     *                  "since"}],              client sessions of this database but the daemon's own;
+     *                                          "address": "" for unix sockets
+     *    "pins": [{"pid", "min", "max"}],
+     *    "standbys": [{"name", "reachable", "error", "lag_seconds", "sees_all", "sessions", "pins"}],
+     *    "lag_seconds": number}                the largest of pg_stat_replication; 0: no standby */
+    void (*look)(void *witness, void (*done)(void *context, const json_t *sight), void *context);
+    /* Terminates the session pid if it is still the one that began at backend_start; `ended` tells whether
+     * it was there. standby: NULL for the primary. */
+    void (*terminate)(void *witness, const char *standby, int pid, const char *backend_start,
+                      void (*done)(void *context, bool ended, const char *error), void *context);
+};
+
 /* ---- the rest ---- */
 
 struct planner_ops {
@@ -148,6 +166,8 @@ struct environment {
     void *store;
     const struct executor_ops *executor_ops;
     void *executor;
+    const struct witness_ops *witness_ops;
+    void *witness;
     const struct planner_ops *planner_ops;
     void *planner;
     const struct world_ops *world_ops;

@@ -108,6 +108,8 @@ struct replica {
     uint8_t state;         /* enum replica_state */
     uint8_t held_open;     /* answers that are held back for it: its lease does not run */
     bool on_lost_exit, superseded, settled;
+    bool witnessed; /* a session of it was seen while it was live */
+    int64_t seen_boot; /* last time that one was seen; 0: never in this term */
 };
 
 struct compatible {
@@ -129,11 +131,42 @@ struct application {
     size_t cohort_capacity;
 };
 
+/* A database session as the witness saw it last. Strings owned by the sight. */
+struct witnessed_session {
+    int pid;
+    const char *backend_start, *role, *application_name, *address, *state;
+    const char *standby; /* NULL: on the primary */
+    int64_t since_wall;
+    bool pinned;
+    struct version_range range;
+    bool application, ignored;
+    struct replica *replica; /* to which it belongs, or NULL */
+};
+
+/* One look of the witness, with every session matched to its replica. */
+struct sight {
+    bool sees_all;
+    int64_t at_boot, at_wall;
+    struct witnessed_session *sessions;
+    size_t session_count;
+    double lag_seconds;
+};
+
+struct waiver {
+    int64_t version;
+    enum gate_code code;
+    char *subject, *reason, *actor; /* subject "": all */
+    int64_t given_wall;
+    int64_t until_boot; /* counted from when it was given or read in: gaps lengthen nothing */
+};
+
 /* A hold as it is shown: one subject each. Strings are valid until the next call. */
 struct hold {
     enum gate_code code;
     const char *app;               /* or NULL */
     const struct replica *replica; /* or NULL */
+    const struct witnessed_session *session; /* or NULL */
+    const char *standby;           /* or NULL */
     int64_t version;               /* or 0 */
     int64_t since_wall;            /* 0: not known */
     char message[256];

@@ -16,6 +16,11 @@ enum gate_code {
     HOLD_REPLICA_LOST,
     HOLD_REPLICA_BEHIND,
     HOLD_REPLICA_AHEAD,
+    HOLD_SESSION_BEHIND,
+    HOLD_SESSION_AHEAD,
+    HOLD_SESSION_UNPINNED,
+    HOLD_SESSION_STRAY,
+    HOLD_STANDBY_UNKNOWN,
     HOLD_DESIRED_BEHIND,
     HOLD_FLEET_MISSING,
     HOLD_EARLIER_MIGRATION,
@@ -23,6 +28,9 @@ enum gate_code {
     HOLD_SETTLING,
     HOLD_PAUSED,
     HOLD_AWAITING_APPROVAL,
+    HOLD_OUTSIDE_HOURS,
+    HOLD_UNHEALTHY,
+    HOLD_REPLICATION_LAG,
     HOLD_SOAKING,
     HOLD_CODES
 };
@@ -57,6 +65,34 @@ struct gate_app {
     size_t cohort_count;
 };
 
+/* A database session that the witness sees, on the primary or on a standby. Which replica it belongs to,
+ * and whether it is one of an application at all, was decided before (coordinator/witness.c). */
+struct gate_session {
+    bool pinned;                /* it holds the two shared locks of schemagate.pin() */
+    struct version_range range; /* that it is pinned to */
+    bool application;           /* its role is one that applications use */
+    bool known;                 /* it belongs to a replica that is not gone */
+    const void *subject;        /* for the caller */
+};
+
+/* What an operator lets pass: DESIGN.md section 4 names the codes that can be waived. */
+struct gate_waiver {
+    enum gate_code code;
+    const char *subject; /* app, standby, or "role/application_name" of a session; "": all */
+};
+
+struct gate_standby {
+    const char *name;
+    bool reachable; /* its sessions and pins were read, and it has replayed the window's marker */
+};
+
+enum gate_strays { STRAYS_BLOCK, STRAYS_WARN, STRAYS_IGNORE };
+
+/* What a verdict rests on (DESIGN.md section 5); never more than is true. */
+enum gate_evidence { EVIDENCE_REPORTED, EVIDENCE_WITNESSED, EVIDENCE_PINNED, EVIDENCE_PROVED };
+
+const char *gate_evidence_name(enum gate_evidence evidence);
+
 struct gate_facts {
     enum gate_kind kind;
     int64_t version;      /* N */
@@ -71,6 +107,21 @@ struct gate_facts {
     bool approval_missing;
     int64_t soak_ms;         /* contract: longest asked soak */
     int64_t soak_elapsed_ms; /* since the last replica below N went */
+
+    bool sees_sessions; /* the witness has looked, and its role may see every session */
+    const struct gate_session *sessions;
+    size_t session_count;
+    bool require_pins;
+    enum gate_strays strays;
+    const struct gate_standby *standbys; /* those of the configuration */
+    size_t standby_count;
+    bool outside_hours;      /* contract */
+    double error_percent;    /* contract: reported by replicas at N or above; negative: not known */
+    double max_error_percent; /* 0: off */
+    double lag_seconds, max_lag_seconds;
+    bool after_failover; /* settling cannot be waived */
+    const struct gate_waiver *waivers;
+    size_t waiver_count;
 };
 
 /* One hold. Subjects by code: cohort and app for replicas; app for fleet and desired; version for
@@ -79,6 +130,8 @@ struct gate_hold {
     enum gate_code code;
     const struct gate_app *app;
     const struct gate_cohort *cohort;
+    const struct gate_session *session;
+    const struct gate_standby *standby;
     int64_t version;
     size_t count;
 };
@@ -90,6 +143,12 @@ size_t gate_evaluate(const struct gate_facts *facts, gate_found *found, void *co
 
 /* How many live and lost replicas hold this gate by their range or by what they list. */
 size_t gate_behind(const struct gate_facts *facts);
+
+/* True for the codes that an operator may waive. */
+bool gate_code_is_waivable(enum gate_code code);
+
+/* The grade of a verdict over these facts. */
+enum gate_evidence gate_grade(const struct gate_facts *facts);
 
 /* True if members of the cohort could trip over this contract (or need the version that this undo takes
  * away). */
