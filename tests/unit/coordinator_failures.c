@@ -281,6 +281,23 @@ static void test_a_late_execution_changes_nothing(void **state)
     world_answer(w, run);
     world_settle(w);
     assert_int_equal(coordinator_counts(w->c)->expands, 0);
+    world_free(w);
+}
+
+static void test_a_session_that_was_lost_in_an_earlier_term(void **state)
+{
+    (void)state;
+    struct world *w = leading_world();
+    struct reply reply = {0};
+    send_submit(w, 1, EXPAND, &reply);
+    struct call *run = up_to(w, CALL_RUN);
+    run->held = true;
+    world_carry_out(w, run);
+    run->run_status = EXECUTION_UNKNOWN;
+    coordinator_end_term(w->c, "the network");
+    world_begin_term(w);
+    world_settle(w);
+    world_answer(w, run);
     assert_int_equal(w->restarts, 0);
     world_free(w);
 }
@@ -543,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_a_late_verification_starts_no_contract),
         cmocka_unit_test(test_a_late_verification_counts_for_its_own_term),
         cmocka_unit_test(test_a_late_execution_changes_nothing),
+        cmocka_unit_test(test_a_session_that_was_lost_in_an_earlier_term),
         cmocka_unit_test(test_a_stop_behind_the_fence_runs_nothing),
         cmocka_unit_test(test_a_stale_registration_is_decided_again),
         cmocka_unit_test(test_a_window_that_nobody_should_have_written),

@@ -64,6 +64,23 @@ static void test_cancel_stops_what_runs(void **state)
     assert_int_equal(act(w, 1, EVENT_PAUSE).problem, PROBLEM_INVALID_TRANSITION);
 }
 
+static void test_an_undo_behind_its_fence_cannot_be_taken_back(void **state)
+{
+    (void)state;
+    struct reply undo = {0}, cancel = {0};
+    join(w, "old", 0, 0);
+    submit(w, 1, EXPAND CONTRACT UNDO);
+    send_act(w, 1, EVENT_UNDO, &undo);
+    struct call *verification = up_to(w, CALL_VERIFY);
+    verification->held = true;
+    send_act(w, 1, EVENT_CANCEL, &cancel);
+    world_settle(w);
+    assert_int_equal(cancel.problem, PROBLEM_INVALID_TRANSITION);
+    world_answer(w, verification);
+    world_settle(w);
+    assert_phase(w, 1, PHASE_UNDONE);
+}
+
 static void test_a_manual_contract_waits_for_approval(void **state)
 {
     (void)state;
@@ -119,8 +136,13 @@ static void test_a_paused_daemon_begins_nothing(void **state)
 static void test_submitting_is_idempotent(void **state)
 {
     (void)state;
-    struct submission s = {.version = 5, .sql = EXPAND, .sql_length = strlen(EXPAND), .soak_seconds = -1, .keep_hours = -1,
-                           .actor = "ci", .name = "another name"};
+    struct submission s = {.version = 5,
+                           .name = "another name",
+                           .sql = EXPAND,
+                           .sql_length = strlen(EXPAND),
+                           .soak_seconds = -1,
+                           .keep_hours = -1,
+                           .actor = "ci"};
     struct reply reply = {0};
     assert_true(submit(w, 5, EXPAND).created);
     assert_false(submit(w, 5, EXPAND).created);
@@ -142,6 +164,23 @@ static void test_submitting_is_idempotent(void **state)
     world_settle(w);
     assert_int_equal(reply.problem, PROBLEM_INVALID);
     assert_string_equal(reply.pointer, "/keep_hours");
+}
+
+/* Its place in the order is taken by what has run since. */
+static void test_a_corrected_plan_comes_before_what_has_run(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    coordinator_pause_all(w->c, true, "", "tester", take_reply, &reply);
+    submit(w, 1, EXPAND);
+    submit(w, 2, EXPAND);
+    act(w, 1, EVENT_CANCEL);
+    assert_true(submit(w, 1, EXPAND BACKFILL).created); /* 2 is still queued */
+    act(w, 1, EVENT_CANCEL);
+    coordinator_pause_all(w->c, false, "", "tester", take_reply, &reply);
+    world_settle(w);
+    assert_phase(w, 2, PHASE_COMPLETE);
+    assert_int_equal(submit(w, 1, EXPAND CONTRACT).problem, PROBLEM_OUT_OF_ORDER);
 }
 
 /* The same version twice at once, with two texts: one is there, the other is told. */
@@ -304,10 +343,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_cancel_between_two_tries),
         TEST(test_cancel_stops_what_runs),
+        TEST(test_an_undo_behind_its_fence_cannot_be_taken_back),
         TEST(test_a_manual_contract_waits_for_approval),
         TEST(test_an_approval_counts_for_one_cluster_and_timeline),
         TEST(test_a_paused_daemon_begins_nothing),
         TEST(test_submitting_is_idempotent),
+        TEST(test_a_corrected_plan_comes_before_what_has_run),
         TEST(test_two_submissions_at_once),
         TEST(test_baseline),
         TEST(test_a_baseline_comes_before_migrations),

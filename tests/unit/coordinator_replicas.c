@@ -311,14 +311,17 @@ static void test_a_renewal_before_its_end_is_written_keeps_the_replica(void **st
     renew(w, "new", "i1");
     world_pass(w, 20000);
     renew(w, "new", "i1");
+    join(w, "waits", 5, 5);
     send_register(w, "b", "i1", 0, 1, &reply);
     up_to(w, CALL_COMMIT);
-    w->now.boot_ms += 20000;
+    w->now.boot_ms += 30000;
     coordinator_tick(w->c);
     renew(w, "a", "i1");
+    renew(w, "waits", "i1");
     world_settle(w);
     assert_int_equal(state_of("a"), REPLICA_LIVE);
     assert_string_equal(stored_state(w, "a", "i1"), "live");
+    assert_int_equal(state_of("waits"), REPLICA_WAITING);
     assert_int_equal(count_events(w, "replica.gone"), 0);
 }
 
@@ -343,6 +346,22 @@ static void test_a_superseded_incarnation_goes_on_holding(void **state)
     take_away(REPLICA_DEREGISTERED, "a", "i1"); /* its goodbye still counts */
     assert_phase(w, 1, PHASE_COMPLETE);
     assert_int_equal(state_of("a"), REPLICA_LIVE);
+}
+
+static void test_a_superseded_incarnation_that_renews_is_not_assumed_gone(void **state)
+{
+    (void)state;
+    w->config.gate.assume_gone_after_seconds = 60;
+    begin_contract();
+    join_as("a", "i2", 0, 1);
+    for (int i = 0; i < 20; i++) {
+        renew(w, "a", "i1");
+        renew(w, "a", "i2");
+        renew(w, "new", "i1");
+        world_pass(w, 10000);
+    }
+    assert_string_equal(stored_state(w, "a", "i1"), "lost");
+    assert_int_equal(w->contracts_run, 0);
 }
 
 static void test_an_attested_restart_ends_the_predecessor(void **state)
@@ -582,6 +601,7 @@ int main(void)
         TEST(test_a_renewal_during_its_end_keeps_the_replica),
         TEST(test_a_renewal_before_its_end_is_written_keeps_the_replica),
         TEST(test_a_superseded_incarnation_goes_on_holding),
+        TEST(test_a_superseded_incarnation_that_renews_is_not_assumed_gone),
         TEST(test_an_attested_restart_ends_the_predecessor),
         TEST(test_attesting_means_the_newest_and_evicting_all),
         TEST(test_min_replicas_and_a_desired_release_hold),

@@ -1,4 +1,5 @@
-/* Rollouts from submission to completion: what the coordinator does, in which order, and what it waits for. */
+/* Rollouts from submission to completion: what the coordinator does, in which order, and what it waits
+ * for. */
 #include "coordinator_requests.h"
 
 static struct world *w;
@@ -98,8 +99,8 @@ static void test_a_row_that_memory_does_not_know_stops_the_contract(void **state
     send_register(w, "a", "i1", 0, 1, &reply);
     up_to(w, CALL_VERIFY);
     json_array_append_new(world_table(w, "replicas"),
-                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "app", "web", "instance", "by-hand",
-                                    "incarnation", "x", "state", "live", "min", 0, "max", 0,
+                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "app", "web", "instance",
+                                    "by-hand", "incarnation", "x", "state", "live", "min", 0, "max", 0,
                                     "lease_seconds", 30));
     world_settle(w);
     assert_int_equal(w->contracts_run, 0);
@@ -122,8 +123,8 @@ static void test_a_replica_of_an_unknown_app_stops_the_contract(void **state)
     send_register(w, "a", "i1", 0, 1, &reply);
     up_to(w, CALL_VERIFY);
     json_array_append_new(world_table(w, "replicas"),
-                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "app", "mail", "instance", "m", "incarnation", "x",
-                                    "state", "lost", "min", 1, "max", 1));
+                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "app", "mail", "instance", "m",
+                                    "incarnation", "x", "state", "lost", "min", 1, "max", 1));
     world_settle(w);
     assert_int_equal(w->contracts_run, 0);
     json_array_remove(world_table(w, "replicas"), 1);

@@ -1,5 +1,5 @@
 /* A scripted world for the real coordinator: a database that lives in JSON, an executor, a planner, a clock.
- * Every call of the coordinator's becomes a `call` that the test carries out and answers when and as it likes;
+ * Every call of the coordinator's becomes a `call` that the test carries out and answers when it likes;
  * world_settle does so for all, in order, until nothing is left to do. Whatever order a test chooses, a
  * contract or an undo that runs against a replica which may still need the old shape fails it. */
 #ifndef TESTS_UNIT_COORDINATOR_WORLD_H
