@@ -93,6 +93,7 @@ static void test_a_manual_contract_waits_for_approval(void **state)
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_int_equal(act(w, 1, EVENT_APPROVE).problem, PROBLEM_NONE);
     assert_phase(w, 1, PHASE_COMPLETE);
+    assert_int_equal(act(w, 1, EVENT_APPROVE).problem, PROBLEM_NONE); /* once more, and it has ended */
     assert_int_equal(count_events(w, "operator.approve"), 1);
 }
 
