@@ -119,10 +119,13 @@ int64_t replica_lease_end(const struct replica *r)
     return r->renewed_boot + (int64_t)r->lease_seconds * 1000;
 }
 
+/* An entry of the heap that comes too early costs less than moving it with every renewal: when it is due,
+ * expire_one looks at the lease itself. */
 static void start_lease(struct coordinator *c, struct replica *r)
 {
     r->renewed_boot = coordinator_now(c).boot_ms;
-    registry_set_deadline(&c->registry, r, replica_lease_end(r));
+    if (r->deadline_boot == 0 || r->deadline_boot > replica_lease_end(r))
+        registry_set_deadline(&c->registry, r, replica_lease_end(r));
 }
 
 int64_t replica_assume_at(const struct coordinator *c)
@@ -148,19 +151,25 @@ static void become_lost(struct coordinator *c, struct replica *r)
     add(c, r, REPLICA_EXPIRED, &follow_kind);
 }
 
-static void expire_one(struct coordinator *c, struct replica *r)
+/* Returns whether anything has come of it. */
+static bool expire_one(struct coordinator *c, struct replica *r, int64_t now)
 {
+    bool leased = r->state != REPLICA_LOST && replica_lease_end(r) > now;
+
+    registry_set_deadline(&c->registry, r, leased ? replica_lease_end(r) : 0);
+    if (leased)
+        return false;
     if (r->held_open) {
         start_lease(c, r);
-        return;
+        return false;
     }
-    registry_set_deadline(&c->registry, r, 0);
     if (r->state == REPLICA_LIVE)
         become_lost(c, r);
     else if (r->state == REPLICA_WAITING)
         add(c, r, REPLICA_EXPIRED, &gone_kind);
     else
         add(c, r, REPLICA_ASSUMED, &gone_kind);
+    return true;
 }
 
 void replicas_expire(struct coordinator *c)
@@ -171,10 +180,8 @@ void replicas_expire(struct coordinator *c)
 
     if (c->role != ROLE_LEADER && c->role != ROLE_CUT_OFF)
         return;
-    while ((r = registry_earliest(&c->registry)) && r->deadline_boot <= now) {
-        expire_one(c, r);
-        any = true;
-    }
+    while ((r = registry_earliest(&c->registry)) && r->deadline_boot <= now)
+        any |= expire_one(c, r, now);
     if (any)
         coordinator_changed(c);
 }

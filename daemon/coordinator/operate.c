@@ -114,7 +114,8 @@ static void apply_phase(struct coordinator *c, struct act_intent *a, struct migr
     transition_apply(c, m, &a->transition);
 }
 
-/* `is_done` (may be NULL): asking again changes nothing and is answered as the first time. */
+/* `is_done` (may be NULL): asking again changes nothing and is answered as the first time, also where the
+ * migration has ended since. */
 static const struct {
     bool (*is_done)(const struct migration *m);
     void (*write)(const struct coordinator *c, const struct act_intent *a, const struct migration *m,
@@ -162,6 +163,10 @@ static bool act_decide(struct coordinator *c, struct intent *intent, struct chan
         return intent_refuse(intent, PROBLEM_UNKNOWN_MIGRATION,
                              "no migration has version %lld: `schemagate status` lists them",
                              (long long)a->version);
+    if (actions[a->action].is_done && actions[a->action].is_done(m)) {
+        intent_answer(intent, &(struct outcome){.migration = m});
+        return false;
+    }
     if (!transition_prepare(c, m, a->action, &a->transition, &refusal)) {
         bool could = m->phase == PHASE_EXPANDED ||
                      (m->phase == PHASE_COMPLETE && !migration_has_steps(m, PLAN_CONTRACT)) || m->failed;
@@ -169,10 +174,6 @@ static bool act_decide(struct coordinator *c, struct intent *intent, struct chan
             return intent_refuse(intent, PROBLEM_NO_UNDO,
                                  "the file of version %lld has no undo section", (long long)a->version);
         return refuse_action(c, a, m, refusal);
-    }
-    if (actions[a->action].is_done && actions[a->action].is_done(m)) {
-        intent_answer(intent, &(struct outcome){.migration = m});
-        return false;
     }
     a->transition.actor = a->actor;
     a->transition.reason = a->reason;

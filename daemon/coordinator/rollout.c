@@ -76,12 +76,7 @@ static void apply(struct coordinator *c, struct intent *intent)
     transition_apply(c, m, &t->transition);
     if (t->event == EVENT_STEP_FAILED || t->transition.step.action == ACTION_UNFENCE)
         m->attempt = t->event == EVENT_TRY_FAILED ? m->attempt : 0;
-    if (t->event == EVENT_HOLD_FOUND && t->transition.step.action == ACTION_BACK_OFF) {
-        /* The time for tries does not run while somebody holds. */
-        m->attempt = 0;
-        m->next_try_boot = coordinator_now(c).boot_ms + c->config->migration.retry_first_ms;
-    }
-    if (t->transition.step.action == ACTION_FENCE && term_goes_on(c))
+    if (t->transition.step.action == ACTION_FENCE)
         verify(c, m);
 }
 
@@ -155,6 +150,21 @@ static bool may_work(const struct coordinator *c, const struct migration *m)
            m->next_try_boot <= coordinator_now(c).boot_ms;
 }
 
+/* Whatever is held is tried as if for the first time afterwards: the time for tries has not run. */
+static void forget_tries(struct migration *m)
+{
+    m->attempt = 0;
+    m->next_try_boot = m->next_try_wall = 0;
+}
+
+static bool may_pass(const struct coordinator *c, struct migration *m)
+{
+    if (gate_is_open(c, m))
+        return may_work(c, m);
+    forget_tries(m);
+    return false;
+}
+
 static bool is_fenced(const struct coordinator *c, const struct migration *m)
 {
     return c->view.window.contracting == m->version || c->view.window.undoing == m->version;
@@ -163,7 +173,7 @@ static bool is_fenced(const struct coordinator *c, const struct migration *m)
 /* A contract or undo of which a part is committed goes on, behind its closed admission. */
 static bool go_on_fenced(struct coordinator *c, struct migration *m)
 {
-    if (!is_fenced(c, m) || !may_work(c, m) || !gate_is_open(c, m))
+    if (!is_fenced(c, m) || !may_pass(c, m))
         return false;
     verify(c, m);
     return true;
@@ -175,7 +185,7 @@ static bool pass_gate(struct coordinator *c, struct migration *m)
 
     if (is_fenced(c, m) || m->phase == PHASE_CONTRACTING || !migration_gate_kind(m, &kind))
         return false;
-    if (!may_work(c, m) || !gate_is_open(c, m))
+    if (!may_pass(c, m))
         return false;
     rollout_transition(c, m, EVENT_GATE_OPEN, NULL);
     return true;
@@ -205,6 +215,8 @@ static void begin(struct coordinator *c, struct migration *m)
 
 static bool expand(struct coordinator *c, struct migration *m)
 {
+    if (m->paused || c->pause.paused)
+        forget_tries(m);
     if (!may_work(c, m))
         return false;
     if (m->phase != PHASE_QUEUED)

@@ -37,11 +37,10 @@ int64_t window_previous(const struct window_view *view, int64_t version)
     return at > 0 ? view->served[at - 1] : -1;
 }
 
-/* The range without the versions whose service is about to end. */
+/* The range without the version whose service is about to end. (What ends with a contract needs no look: the
+ * contract's own version is served, and whoever reaches up to it has it.) */
 static struct version_range still_offered(const struct window *window, struct version_range range)
 {
-    if (window->contracting && range.min < window->contracting)
-        range.min = window->contracting;
     if (window->undoing && range.max >= window->undoing)
         range.max = window->undoing - 1;
     return range;

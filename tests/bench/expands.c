@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define COUNT 200
-#define ROUNDS 3
+#define ROUNDS 5
 
 static char *psql_script(const struct bench *bench)
 {

@@ -1,12 +1,11 @@
 /* What goes wrong between the coordinator and its database: every status at every commit and every execution,
  * terms that end in the middle, answers that come late, and random orders of all of it. */
-#include "coordinator_world.h"
+#include "coordinator_requests.h"
 
 /* ---- one status at one commit ---- */
 
 static unsigned countdown; /* the commit or execution at which it goes wrong; 0: none */
 static enum commit_status commit_failure;
-static enum execution_status run_failure;
 
 static enum commit_status fail_commit(struct world *w, const struct call *call)
 {
@@ -156,9 +155,7 @@ static void test_a_commit_whose_outcome_is_unknown(void **state)
     struct world *w = leading_world();
     struct reply reply = {0};
     send_register(w, "a", "i1", 0, 1, &reply);
-    while (!world_find(w, CALL_COMMIT))
-        assert_true(world_turn(w));
-    struct call *commit = world_find(w, CALL_COMMIT);
+    struct call *commit = up_to(w, CALL_COMMIT);
     world_carry_out(w, commit);
     commit->commit_status = COMMIT_UNKNOWN;
     world_settle(w);
@@ -200,9 +197,7 @@ static void test_a_late_answer_changes_nothing(void **state)
     struct reply late = {0};
     submit(w, 1, EXPAND CONTRACT);
     send_register(w, "a", "i1", 0, 1, &late);
-    while (!world_find(w, CALL_COMMIT))
-        assert_true(world_turn(w));
-    struct call *commit = world_find(w, CALL_COMMIT);
+    struct call *commit = up_to(w, CALL_COMMIT);
     commit->held = true;
     world_carry_out(w, commit);
     coordinator_end_term(w->c, "the network");
@@ -229,9 +224,7 @@ static void test_a_late_verification_starts_no_contract(void **state)
     struct reply reply = {0};
     submit(w, 1, EXPAND CONTRACT);
     send_register(w, "a", "i1", 0, 1, &reply);
-    while (!world_find(w, CALL_VERIFY))
-        assert_true(world_turn(w));
-    struct call *verification = world_find(w, CALL_VERIFY);
+    struct call *verification = up_to(w, CALL_VERIFY);
     verification->held = true;
     world_carry_out(w, verification); /* no hold was found */
     coordinator_end_term(w->c, "the network");
@@ -248,6 +241,67 @@ static void test_a_late_verification_starts_no_contract(void **state)
     world_free(w);
 }
 
+/* Once more, in the moment in which the next term has fenced the same contract. */
+static void test_a_late_verification_counts_for_its_own_term(void **state)
+{
+    (void)state;
+    struct world *w = leading_world();
+    struct reply reply = {0};
+    submit(w, 1, EXPAND CONTRACT);
+    send_register(w, "a", "i1", 0, 1, &reply);
+    struct call *verification = up_to(w, CALL_VERIFY);
+    verification->held = true;
+    coordinator_end_term(w->c, "the network");
+    world_begin_term(w);
+    world_settle(w);
+    renew(w, "a", "i1");
+    up_to(w, CALL_COMMIT);
+    world_carry_out(w, verification);
+    world_answer(w, verification);
+    assert_null(world_find(w, CALL_RUN));
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_int_equal(w->contracts_run, 1);
+    world_free(w);
+}
+
+static void test_a_late_execution_changes_nothing(void **state)
+{
+    (void)state;
+    struct world *w = leading_world();
+    struct reply reply = {0};
+    send_submit(w, 1, EXPAND, &reply);
+    struct call *run = up_to(w, CALL_RUN);
+    run->held = true;
+    world_carry_out(w, run);
+    coordinator_end_term(w->c, "the network");
+    world_begin_term(w);
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE); /* it was read in */
+    world_answer(w, run);
+    world_settle(w);
+    assert_int_equal(coordinator_counts(w->c)->expands, 0);
+    world_free(w);
+}
+
+static void test_a_session_that_was_lost_in_an_earlier_term(void **state)
+{
+    (void)state;
+    struct world *w = leading_world();
+    struct reply reply = {0};
+    send_submit(w, 1, EXPAND, &reply);
+    struct call *run = up_to(w, CALL_RUN);
+    run->held = true;
+    world_carry_out(w, run);
+    run->run_status = EXECUTION_UNKNOWN;
+    coordinator_end_term(w->c, "the network");
+    world_begin_term(w);
+    world_settle(w);
+    world_answer(w, run);
+    assert_int_equal(w->restarts, 0);
+    world_free(w);
+}
+
 static void test_a_stop_behind_the_fence_runs_nothing(void **state)
 {
     (void)state;
@@ -255,8 +309,7 @@ static void test_a_stop_behind_the_fence_runs_nothing(void **state)
     struct reply reply = {0};
     submit(w, 1, EXPAND CONTRACT);
     send_register(w, "a", "i1", 0, 1, &reply);
-    while (!world_find(w, CALL_VERIFY))
-        assert_true(world_turn(w));
+    up_to(w, CALL_VERIFY);
     coordinator_stop(w->c);
     world_settle(w);
     assert_int_equal(w->contracts_run, 0);
@@ -273,13 +326,10 @@ static void test_a_stale_registration_is_decided_again(void **state)
     struct world *w = leading_world();
     struct reply submitted = {0}, joined = {0};
     send_submit(w, 1, EXPAND, &submitted);
-    while (!world_find(w, CALL_RUN))
-        assert_true(world_turn(w));
-    struct call *run = world_find(w, CALL_RUN);
+    struct call *run = up_to(w, CALL_RUN);
     run->held = true;
     send_register(w, "a", "i1", 1, 1, &joined);
-    while (!world_find(w, CALL_COMMIT))
-        assert_true(world_turn(w));
+    up_to(w, CALL_COMMIT);
     world_carry_out(w, run); /* committed; its word is on its way */
     world_turn(w);           /* the registration's answer: stale */
     assert_int_equal(joined.count, 0);
@@ -508,6 +558,9 @@ int main(void)
         cmocka_unit_test(test_nothing_is_begun_in_a_term_that_is_over),
         cmocka_unit_test(test_a_late_answer_changes_nothing),
         cmocka_unit_test(test_a_late_verification_starts_no_contract),
+        cmocka_unit_test(test_a_late_verification_counts_for_its_own_term),
+        cmocka_unit_test(test_a_late_execution_changes_nothing),
+        cmocka_unit_test(test_a_session_that_was_lost_in_an_earlier_term),
         cmocka_unit_test(test_a_stop_behind_the_fence_runs_nothing),
         cmocka_unit_test(test_a_stale_registration_is_decided_again),
         cmocka_unit_test(test_a_window_that_nobody_should_have_written),

@@ -1,5 +1,5 @@
 /* The life of replicas in the coordinator: registration, leases, supersession, ends, terms. */
-#include "coordinator_world.h"
+#include "coordinator_requests.h"
 
 static struct world *w;
 
@@ -75,8 +75,7 @@ static void test_a_registration_is_durable_before_it_is_answered(void **state)
     (void)state;
     struct reply reply = {0};
     send_register(w, "a", "i1", 0, 1, &reply);
-    while (!world_find(w, CALL_COMMIT))
-        assert_true(world_turn(w));
+    up_to(w, CALL_COMMIT);
     assert_int_equal(reply.count, 0);
     world_settle(w);
     assert_true(reply.created);
@@ -201,14 +200,10 @@ static void test_a_registration_that_crosses_with_its_expand_is_admitted(void **
     (void)state;
     struct reply submitted = {0}, joined = {0};
     send_submit(w, 1, EXPAND, &submitted);
-    while (!world_find(w, CALL_RUN))
-        assert_true(world_turn(w));
-    struct call *run = world_find(w, CALL_RUN);
+    struct call *run = up_to(w, CALL_RUN);
     run->held = true;
     send_register(w, "a", "i1", 1, 1, &joined);
-    while (!world_find(w, CALL_COMMIT))
-        assert_true(world_turn(w));
-    struct call *commit = world_find(w, CALL_COMMIT);
+    struct call *commit = up_to(w, CALL_COMMIT);
     world_carry_out(w, commit); /* recorded as waiting */
     world_answer(w, run);       /* and now served */
     world_answer(w, commit);
@@ -288,7 +283,9 @@ static void test_a_renewal_during_its_end_keeps_the_replica(void **state)
     (void)state;
     w->config.gate.assume_gone_after_seconds = 600;
     begin_contract();
-    world_pass(w, 30001);
+    world_pass(w, 20000);
+    renew(w, "new", "i1");
+    world_pass(w, 20000); /* `a` is lost */
     while (w->now.boot_ms < 1000000 + 640000 && !world_find(w, CALL_COMMIT)) {
         renew(w, "new", "i1");
         w->woken = false;
@@ -301,6 +298,31 @@ static void test_a_renewal_during_its_end_keeps_the_replica(void **state)
     assert_int_equal(state_of("a"), REPLICA_LIVE);
     assert_string_equal(stored_state(w, "a", "i1"), "live");
     assert_int_equal(w->contracts_run, 0);
+}
+
+/* The same a moment before: its end waits behind another commit. */
+static void test_a_renewal_before_its_end_is_written_keeps_the_replica(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    w->config.gate.assume_gone_after_seconds = 20;
+    begin_contract();
+    world_pass(w, 20000);
+    renew(w, "new", "i1");
+    world_pass(w, 20000);
+    renew(w, "new", "i1");
+    join(w, "waits", 5, 5);
+    send_register(w, "b", "i1", 0, 1, &reply);
+    up_to(w, CALL_COMMIT);
+    w->now.boot_ms += 30000;
+    coordinator_tick(w->c);
+    renew(w, "a", "i1");
+    renew(w, "waits", "i1");
+    world_settle(w);
+    assert_int_equal(state_of("a"), REPLICA_LIVE);
+    assert_string_equal(stored_state(w, "a", "i1"), "live");
+    assert_int_equal(state_of("waits"), REPLICA_WAITING);
+    assert_int_equal(count_events(w, "replica.gone"), 0);
 }
 
 /* ---- incarnations ---- */
@@ -324,6 +346,22 @@ static void test_a_superseded_incarnation_goes_on_holding(void **state)
     take_away(REPLICA_DEREGISTERED, "a", "i1"); /* its goodbye still counts */
     assert_phase(w, 1, PHASE_COMPLETE);
     assert_int_equal(state_of("a"), REPLICA_LIVE);
+}
+
+static void test_a_superseded_incarnation_that_renews_is_not_assumed_gone(void **state)
+{
+    (void)state;
+    w->config.gate.assume_gone_after_seconds = 60;
+    begin_contract();
+    join_as("a", "i2", 0, 1);
+    for (int i = 0; i < 20; i++) {
+        renew(w, "a", "i1");
+        renew(w, "a", "i2");
+        renew(w, "new", "i1");
+        world_pass(w, 10000);
+    }
+    assert_string_equal(stored_state(w, "a", "i1"), "lost");
+    assert_int_equal(w->contracts_run, 0);
 }
 
 static void test_an_attested_restart_ends_the_predecessor(void **state)
@@ -512,8 +550,7 @@ static void test_stopping_answers_everybody(void **state)
     (void)state;
     struct reply in_flight = {0}, waiting = {0};
     send_register(w, "a", "i1", 0, 1, &in_flight);
-    while (!world_find(w, CALL_COMMIT))
-        assert_true(world_turn(w));
+    up_to(w, CALL_COMMIT);
     send_register(w, "b", "i1", 0, 1, &waiting);
     coordinator_stop(w->c);
     assert_false(coordinator_is_idle(w->c));
@@ -562,7 +599,9 @@ int main(void)
         TEST(test_assumed_gone_after_the_time_that_is_set),
         TEST(test_assuming_can_be_switched_off_while_it_counts),
         TEST(test_a_renewal_during_its_end_keeps_the_replica),
+        TEST(test_a_renewal_before_its_end_is_written_keeps_the_replica),
         TEST(test_a_superseded_incarnation_goes_on_holding),
+        TEST(test_a_superseded_incarnation_that_renews_is_not_assumed_gone),
         TEST(test_an_attested_restart_ends_the_predecessor),
         TEST(test_attesting_means_the_newest_and_evicting_all),
         TEST(test_min_replicas_and_a_desired_release_hold),

@@ -1,5 +1,6 @@
-/* Rollouts from submission to completion: what the coordinator does, in which order, and what it waits for. */
-#include "coordinator_world.h"
+/* Rollouts from submission to completion: what the coordinator does, in which order, and what it waits
+ * for. */
+#include "coordinator_requests.h"
 
 static struct world *w;
 
@@ -16,37 +17,6 @@ static int tear_down(void **state)
     (void)state;
     world_free(w);
     return 0;
-}
-
-static unsigned run_failures; /* so many executions to come end as `run_failure` says */
-static enum execution_status run_failure;
-
-static enum execution_status fail_runs(struct world *world, const struct call *call)
-{
-    (void)world, (void)call;
-    if (run_failures == 0)
-        return EXECUTION_DONE;
-    run_failures--;
-    return run_failure;
-}
-
-/* The contract's runs only. */
-static enum execution_status fail_contracts(struct world *world, const struct call *call)
-{
-    return strcmp(call->phase, "contract") == 0 ? fail_runs(world, call) : EXECUTION_DONE;
-}
-
-/* Of all transactions, or of those that are no expand: from the second one on. */
-static unsigned passed;
-
-static enum execution_status fail_second_of_all(struct world *world, const struct call *call)
-{
-    return passed++ > 0 ? fail_runs(world, call) : EXECUTION_DONE;
-}
-
-static enum execution_status fail_second(struct world *world, const struct call *call)
-{
-    return strcmp(call->phase, "expand") == 0 ? EXECUTION_DONE : fail_second_of_all(world, call);
 }
 
 static void expand_of(int64_t version, int64_t replica_max)
@@ -104,28 +74,13 @@ static void test_an_empty_fleet_opens_no_gate(void **state)
 
 /* ---- fence, verification, run ---- */
 
-static struct call *up_to(enum call_kind kind)
-{
-    while (!world_find(w, kind))
-        assert_true(world_turn(w));
-    return world_find(w, kind);
-}
-
-static struct call *up_to_run(const char *phase)
-{
-    struct call *call;
-    while (!(call = world_find(w, CALL_RUN)) || strcmp(call->phase, phase) != 0)
-        assert_true(world_turn(w));
-    return call;
-}
-
 static void test_admission_closes_before_the_facts_are_read(void **state)
 {
     (void)state;
     struct reply late = {0};
     expand_of(1, 0);
     send_register(w, "a", "i1", 0, 1, &late);
-    up_to(CALL_VERIFY);
+    up_to(w, CALL_VERIFY);
     assert_window(w, 0, 1, 1, 0);
     assert_int_equal(w->contracts_run, 0);
 
@@ -142,10 +97,10 @@ static void test_a_row_that_memory_does_not_know_stops_the_contract(void **state
     struct reply reply = {0};
     expand_of(1, 0);
     send_register(w, "a", "i1", 0, 1, &reply);
-    up_to(CALL_VERIFY);
+    up_to(w, CALL_VERIFY);
     json_array_append_new(world_table(w, "replicas"),
-                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "app", "web", "instance", "by-hand",
-                                    "incarnation", "x", "state", "live", "min", 0, "max", 0,
+                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "app", "web", "instance",
+                                    "by-hand", "incarnation", "x", "state", "live", "min", 0, "max", 0,
                                     "lease_seconds", 30));
     world_settle(w);
     assert_int_equal(w->contracts_run, 0);
@@ -166,13 +121,29 @@ static void test_a_replica_of_an_unknown_app_stops_the_contract(void **state)
     struct reply reply = {0};
     expand_of(1, 0);
     send_register(w, "a", "i1", 0, 1, &reply);
-    up_to(CALL_VERIFY);
+    up_to(w, CALL_VERIFY);
     json_array_append_new(world_table(w, "replicas"),
-                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "app", "mail", "instance", "m", "incarnation", "x",
-                                    "state", "lost", "min", 1, "max", 1));
+                          json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "app", "mail", "instance", "m",
+                                    "incarnation", "x", "state", "lost", "min", 1, "max", 1));
     world_settle(w);
     assert_int_equal(w->contracts_run, 0);
     json_array_remove(world_table(w, "replicas"), 1);
+}
+
+/* The old one's registration is in the queue already when the last hold goes. */
+static void test_a_gate_is_asked_once_more_when_its_turn_comes(void **state)
+{
+    (void)state;
+    struct reply gone = {0}, late = {0};
+    join(w, "old", 0, 0);
+    expand_of(1, 1);
+    send_remove(w, REPLICA_DEREGISTERED, "old", "i1", &gone);
+    up_to(w, CALL_COMMIT);
+    send_register(w, "late", "i1", 0, 0, &late);
+    world_settle(w);
+    assert_int_equal(late.state, REPLICA_LIVE);
+    assert_int_equal(count_events(w, "gate.opened"), 0);
+    assert_true(has_hold(w, 1, HOLD_REPLICA_BEHIND));
 }
 
 static void test_a_pause_behind_the_fence_reopens_admission(void **state)
@@ -181,7 +152,7 @@ static void test_a_pause_behind_the_fence_reopens_admission(void **state)
     struct reply reply = {0}, pause = {0};
     expand_of(1, 0);
     send_register(w, "a", "i1", 0, 1, &reply);
-    struct call *verification = up_to(CALL_VERIFY);
+    struct call *verification = up_to(w, CALL_VERIFY);
     send_act(w, 1, EVENT_PAUSE, &pause);
     verification->held = true;
     world_settle(w);
@@ -206,10 +177,11 @@ static void test_a_lock_that_is_not_to_be_had_leaves_admission_open_between_trie
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_window(w, 0, 1, 0, 0);
     assert_int_equal(coordinator_migration_status(w->c, the_migration(w, 1)), STATUS_RETRYING);
-    assert_int_equal(join(w, "between", 0, 0).state, REPLICA_LIVE);
-    leave(w, "between");
     world_pass(w, 400);
     assert_int_equal(run_failures, 2); /* not before its time */
+    world_pass(w, 200);
+    assert_int_equal(run_failures, 1);
+    assert_window(w, 0, 1, 0, 0); /* after the second one as well */
     world_pass(w, 60000);
     assert_phase(w, 1, PHASE_COMPLETE);
     assert_int_equal(count_events(w, "migration.retrying"), 1); /* told once */
@@ -325,22 +297,54 @@ static void test_a_half_done_contract_waits_for_its_holds_without_a_clock(void *
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
-/* The first-try clock of the part before must not end the tries of this one. */
-static void test_time_spent_behind_a_hold_does_not_count_as_trying(void **state)
+static void test_a_half_done_contract_goes_on_as_soon_as_all_have_settled(void **state)
 {
     (void)state;
     passed = 0;
-    run_failures = 2;
+    run_failures = 1;
     run_failure = EXECUTION_TRY_AGAIN;
     w->on_run = fail_second;
-    w->config.migration.retry_for_seconds = 60;
     join(w, "a", 0, 1);
     submit(w, 1, EXPAND CONTRACT_IN_TWO);
-    world_restart_term(w); /* everybody settles anew */
-    world_pass(w, 20000);
-    assert_false(the_migration(w, 1)->failed);
+    world_restart_term(w);
+    assert_true(has_hold(w, 1, HOLD_SETTLING));
+    assert_window(w, 0, 1, 1, 0);
     renew(w, "a", "i1");
     world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_time_spent_behind_a_hold_does_not_count_as_trying(void **state)
+{
+    (void)state;
+    run_failures = 3;
+    run_failure = EXECUTION_TRY_AGAIN;
+    w->on_run = fail_contracts;
+    w->config.gate.lease_seconds = 3600;
+    w->config.migration.retry_for_seconds = 60;
+    expand_of(1, 1);
+    join(w, "old", 0, 0);
+    world_pass(w, 100000);
+    assert_int_equal(run_failures, 2);
+    leave(w, "old");
+    assert_int_equal(run_failures, 1); /* tried at once, and in vain */
+    assert_false(the_migration(w, 1)->failed);
+    world_pass(w, 20000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_time_spent_paused_does_not_count_as_trying(void **state)
+{
+    (void)state;
+    run_failures = 2;
+    run_failure = EXECUTION_TRY_AGAIN;
+    w->on_run = fail_runs;
+    w->config.migration.retry_for_seconds = 60;
+    submit(w, 1, EXPAND);
+    act(w, 1, EVENT_PAUSE);
+    world_pass(w, 100000);
+    act(w, 1, EVENT_RESUME);
+    assert_false(the_migration(w, 1)->failed);
     world_pass(w, 20000);
     assert_phase(w, 1, PHASE_COMPLETE);
 }
@@ -469,79 +473,48 @@ static void test_one_unfencing_leaves_the_marker_of_another(void **state)
     assert_window(w, 0, 2, 1, 0);
 }
 
-/* ---- operators ---- */
-
-static void test_cancel_stops_what_runs(void **state)
+/* The same with two undos: one waits for its gate, the other is half done. */
+static void test_an_undo_that_waits_leaves_the_marker_of_another(void **state)
 {
     (void)state;
-    struct reply cancel = {0}, submitted = {0};
-    send_submit(w, 1, EXPAND CONTRACT, &submitted);
-    struct call *run = up_to_run("expand");
-    run->held = true;
-    send_act(w, 1, EVENT_CANCEL, &cancel);
-    world_settle(w);
-    assert_int_equal(cancel.count, 1);
-    assert_int_equal(cancel.problem, PROBLEM_NONE);
-    assert_true(w->cancelled);
-    world_answer(w, run);
-    world_settle(w);
-    assert_phase(w, 1, PHASE_QUEUED);
-    assert_true(the_migration(w, 1)->failed);
-    assert_string_equal(the_migration(w, 1)->error->message, "cancelled by an operator");
-    assert_int_equal(act(w, 1, EVENT_CANCEL).problem, PROBLEM_NONE);
-    assert_phase(w, 1, PHASE_CANCELLED);
-    assert_int_equal(act(w, 1, EVENT_CANCEL).problem, PROBLEM_NONE); /* it is already */
-    assert_int_equal(act(w, 1, EVENT_PAUSE).problem, PROBLEM_INVALID_TRANSITION);
-}
-
-static void test_a_manual_contract_waits_for_approval(void **state)
-{
-    (void)state;
-    join(w, "a", 0, 1);
-    submit(w, 1, "-- schemagate: migration approval=manual\n" EXPAND CONTRACT);
-    assert_true(has_hold(w, 1, HOLD_AWAITING_APPROVAL));
-    world_restart_term(w);
-    renew(w, "a", "i1");
-    world_settle(w);
-    assert_phase(w, 1, PHASE_EXPANDED);
-    assert_int_equal(act(w, 1, EVENT_APPROVE).problem, PROBLEM_NONE);
-    assert_phase(w, 1, PHASE_COMPLETE);
-    assert_int_equal(count_events(w, "operator.approve"), 1);
-}
-
-static void test_an_approval_counts_for_one_cluster_and_timeline(void **state)
-{
-    (void)state;
-    submit(w, 1, "-- schemagate: migration approval=manual\n" EXPAND CONTRACT);
-    act(w, 1, EVENT_APPROVE);
-    act(w, 1, EVENT_APPROVE); /* twice is once */
-    assert_int_equal(count_events(w, "operator.approve"), 1);
-    world_restart_term(w);
-    assert_true(the_migration(w, 1)->approved);
-    json_object_set_new(json_array_get(world_table(w, "approvals"), 0), "timeline",
-                        json_string("00000002"));
-    world_restart_term(w);
-    assert_false(the_migration(w, 1)->approved);
-}
-
-static void test_a_paused_daemon_begins_nothing(void **state)
-{
-    (void)state;
-    struct reply reply = {0};
     join(w, "a", 0, 2);
-    coordinator_pause_all(w->c, true, "an incident", "tester", take_reply, &reply);
-    world_settle(w);
-    submit(w, 1, EXPAND CONTRACT);
-    assert_phase(w, 1, PHASE_QUEUED);
+    join(w, "old", 0, 0);
+    submit(w, 1, EXPAND CONTRACT UNDO);
+    submit(w, 2, EXPAND CONTRACT UNDO_IN_TWO);
+    act(w, 1, EVENT_UNDO);
+    passed = 0;
+    run_failures = 1;
+    run_failure = EXECUTION_FAILED;
+    w->on_run = fail_second;
+    act(w, 2, EVENT_UNDO);
+    assert_window(w, 0, 2, 0, 2);
     world_restart_term(w);
-    renew(w, "a", "i1");
-    world_settle(w);
-    assert_true(coordinator_paused(w->c).paused);
-    assert_string_equal(coordinator_paused(w->c).reason, "an incident");
-    assert_phase(w, 1, PHASE_QUEUED);
-    coordinator_pause_all(w->c, false, NULL, "tester", take_reply, &reply);
-    world_settle(w);
-    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_window(w, 0, 2, 0, 2);
+    assert_int_equal(join(w, "new", 2, 2).state, REPLICA_WAITING);
+}
+
+static void test_nothing_is_expanded_upon_what_is_being_undone(void **state)
+{
+    (void)state;
+    join(w, "old", 0, 0);
+    submit(w, 1, EXPAND CONTRACT UNDO);
+    join(w, "new", 1, 1);
+    act(w, 1, EVENT_UNDO);
+    submit(w, 2, EXPAND);
+    assert_phase(w, 2, PHASE_QUEUED);
+    assert_true(has_hold(w, 1, HOLD_LATER_MIGRATION));
+    act(w, 2, EVENT_CANCEL);
+    leave(w, "new");
+    assert_phase(w, 1, PHASE_UNDONE);
+}
+
+static void test_an_undo_needs_no_approval(void **state)
+{
+    (void)state;
+    join(w, "old", 0, 0);
+    submit(w, 1, "-- schemagate: migration approval=manual\n" EXPAND CONTRACT UNDO);
+    act(w, 1, EVENT_UNDO);
+    assert_phase(w, 1, PHASE_UNDONE);
 }
 
 /* ---- several at a time ---- */
@@ -572,14 +545,14 @@ static void test_a_ready_contract_goes_before_a_queued_expand(void **state)
     join(w, "old", 0, 0);
     submit(w, 1, EXPAND CONTRACT);
     send_submit(w, 2, EXPAND, &two);
-    struct call *run = up_to_run("expand");
+    struct call *run = up_to_run(w, "expand");
     run->held = true; /* the expand of 2 takes long */
     send_submit(w, 3, EXPAND, &three);
     send_remove(w, REPLICA_DEREGISTERED, "old", "i1", &gone);
     world_settle(w);
     assert_int_equal(three.count, 1);
     world_answer(w, run);
-    assert_string_equal(up_to(CALL_RUN)->phase, "contract");
+    assert_string_equal(up_to(w, CALL_RUN)->phase, "contract");
     world_settle(w);
     assert_phase(w, 3, PHASE_COMPLETE);
 }
@@ -596,176 +569,6 @@ static void test_requires_waits_for_a_contract(void **state)
     assert_phase(w, 2, PHASE_COMPLETE);
 }
 
-/* ---- submissions ---- */
-
-static void test_submitting_is_idempotent(void **state)
-{
-    (void)state;
-    struct submission s = {.version = 5, .sql = EXPAND, .sql_length = strlen(EXPAND), .soak_seconds = -1, .keep_hours = -1,
-                           .actor = "ci", .name = "another name"};
-    struct reply reply = {0};
-    assert_true(submit(w, 5, EXPAND).created);
-    assert_false(submit(w, 5, EXPAND).created);
-    assert_int_equal(submit(w, 5, EXPAND BACKFILL).problem, PROBLEM_VERSION_CONFLICT);
-    assert_int_equal(submit(w, 4, EXPAND).problem, PROBLEM_OUT_OF_ORDER);
-    coordinator_submit(w->c, &s, take_reply, &reply);
-    world_settle(w);
-    assert_int_equal(reply.problem, PROBLEM_NONE); /* names do not count */
-    s.soak_seconds = 60;
-    coordinator_submit(w->c, &s, take_reply, &reply);
-    world_settle(w);
-    assert_int_equal(reply.problem, PROBLEM_VERSION_CONFLICT);
-    assert_int_equal(count_events(w, "migration.submitted"), 1);
-    assert_int_equal(submit(w, 6, "-- schemagate: expand\nCREAT TABLE t;\n").problem, PROBLEM_PLAN_REFUSED);
-    s.soak_seconds = -1;
-    s.keep_hours = 1;
-    s.version = 7;
-    coordinator_submit(w->c, &s, take_reply, &reply);
-    world_settle(w);
-    assert_int_equal(reply.problem, PROBLEM_INVALID);
-    assert_string_equal(reply.pointer, "/keep_hours");
-}
-
-/* The same version twice at once, with two texts: one is there, the other is told. */
-static void test_two_submissions_at_once(void **state)
-{
-    (void)state;
-    struct reply one = {0}, other = {0}, same = {0};
-    send_submit(w, 1, EXPAND, &one);
-    send_submit(w, 1, EXPAND BACKFILL, &other);
-    send_submit(w, 1, EXPAND, &same);
-    world_settle(w);
-    assert_true(one.created);
-    assert_int_equal(other.problem, PROBLEM_VERSION_CONFLICT);
-    assert_int_equal(same.problem, PROBLEM_NONE);
-    assert_false(same.created);
-}
-
-static void test_baseline(void **state)
-{
-    (void)state;
-    assert_int_equal(join(w, "waits", 40, 41).state, REPLICA_WAITING);
-    assert_int_equal(join(w, "small", 0, 3).state, REPLICA_LIVE);
-    assert_int_equal(baseline(w, 40).problem, PROBLEM_BASELINE_CONFLICT);
-    leave(w, "small");
-    assert_true(baseline(w, 40).created);
-    assert_window(w, 40, 40, 0, 0);
-    assert_int_equal(coordinator_find_replica(w->c, "web", "waits")->state, REPLICA_LIVE);
-    assert_string_equal(stored_state(w, "waits", "i1"), "live");
-    assert_false(baseline(w, 40).created);
-    assert_int_equal(baseline(w, 41).problem, PROBLEM_BASELINE_CONFLICT);
-    assert_true(submit(w, 39, EXPAND).baselined);
-    assert_true(submit(w, 40, EXPAND).baselined);
-    world_restart_term(w);
-    assert_true(submit(w, 40, EXPAND).baselined);
-    assert_true(submit(w, 41, EXPAND CONTRACT).created);
-    assert_window(w, 40, 41, 0, 0);
-}
-
-static void test_a_baseline_comes_before_migrations(void **state)
-{
-    (void)state;
-    submit(w, 1, EXPAND);
-    assert_int_equal(baseline(w, 1).problem, PROBLEM_BASELINE_CONFLICT);
-}
-
-/* ---- soak ---- */
-
-static void submit_soaking(int64_t seconds)
-{
-    char text[256];
-    snprintf(text, sizeof text, "-- schemagate: migration soak_seconds=%lld\n" EXPAND CONTRACT UNDO,
-             (long long)seconds);
-    submit(w, 1, text);
-}
-
-/* Renewals every ten seconds, for so long. */
-static void live_on(int64_t seconds)
-{
-    for (int64_t i = 0; i < seconds; i += 10) {
-        renew(w, "a", "i1");
-        world_pass(w, 10000);
-    }
-}
-
-static void test_soak_counts_from_the_last_old_replica(void **state)
-{
-    (void)state;
-    join(w, "a", 0, 1);
-    join(w, "old", 0, 0);
-    submit_soaking(60);
-    leave(w, "old");
-    assert_true(has_hold(w, 1, HOLD_SOAKING));
-    live_on(50);
-    join(w, "old", 0, 0); /* rolled back, and again forward: it begins anew */
-    leave(w, "old");
-    live_on(50);
-    assert_phase(w, 1, PHASE_EXPANDED);
-    live_on(10);
-    assert_phase(w, 1, PHASE_COMPLETE);
-}
-
-static void test_soak_survives_a_restart_and_loses_at_most_its_last_seconds(void **state)
-{
-    (void)state;
-    join(w, "a", 0, 1);
-    submit_soaking(60);
-    live_on(30);
-    world_restart_term(w);
-    renew(w, "a", "i1");
-    world_settle(w);
-    assert_true(the_migration(w, 1)->soak_stored_ms >= 20000);
-    assert_true(the_migration(w, 1)->soak_stored_ms <= 30000);
-    live_on(20);
-    assert_phase(w, 1, PHASE_EXPANDED);
-    live_on(20);
-    assert_phase(w, 1, PHASE_COMPLETE);
-}
-
-static void test_what_comes_while_an_undo_waits_begins_the_soak_anew(void **state)
-{
-    (void)state;
-    join(w, "a", 0, 1);
-    submit_soaking(60);
-    join(w, "ahead", 1, 1);
-    live_on(50);
-    act(w, 1, EVENT_UNDO);
-    assert_phase(w, 1, PHASE_UNDOING);
-    join(w, "old", 0, 0);
-    leave(w, "old");
-    act(w, 1, EVENT_CANCEL);
-    assert_phase(w, 1, PHASE_EXPANDED);
-    live_on(20);
-    assert_phase(w, 1, PHASE_EXPANDED);
-}
-
-static void test_a_half_done_contract_does_not_soak_for_ever_after_a_restart(void **state)
-{
-    (void)state;
-    passed = 0;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_second;
-    join(w, "a", 0, 1);
-    submit(w, 1, "-- schemagate: migration soak_seconds=20\n" EXPAND CONTRACT_IN_TWO);
-    live_on(30);
-    assert_phase(w, 1, PHASE_CONTRACTING);
-    act(w, 1, EVENT_RETRY);
-    assert_phase(w, 1, PHASE_COMPLETE);
-
-    passed = 0;
-    run_failures = 1;
-    w->config.gate.lease_seconds = 3600;
-    leave(w, "a");
-    join(w, "a", 0, 2);
-    submit(w, 2, "-- schemagate: migration soak_seconds=20\n" EXPAND CONTRACT_IN_TWO);
-    live_on(30);
-    world_restart_term(w);
-    act(w, 2, EVENT_RETRY);
-    live_on(30);
-    assert_phase(w, 2, PHASE_COMPLETE);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -777,6 +580,7 @@ int main(void)
         TEST(test_admission_closes_before_the_facts_are_read),
         TEST(test_a_row_that_memory_does_not_know_stops_the_contract),
         TEST(test_a_replica_of_an_unknown_app_stops_the_contract),
+        TEST(test_a_gate_is_asked_once_more_when_its_turn_comes),
         TEST(test_a_pause_behind_the_fence_reopens_admission),
         TEST(test_a_lock_that_is_not_to_be_had_leaves_admission_open_between_tries),
         TEST(test_tries_end_after_the_time_that_is_set),
@@ -785,7 +589,9 @@ int main(void)
         TEST(test_a_contract_that_fails_reopens_admission),
         TEST(test_a_contract_that_fails_in_the_middle_stays_closed),
         TEST(test_a_half_done_contract_waits_for_its_holds_without_a_clock),
+        TEST(test_a_half_done_contract_goes_on_as_soon_as_all_have_settled),
         TEST(test_time_spent_behind_a_hold_does_not_count_as_trying),
+        TEST(test_time_spent_paused_does_not_count_as_trying),
         TEST(test_an_undo_waits_for_those_who_need_the_new_shape),
         TEST(test_an_undo_waits_for_later_versions),
         TEST(test_an_undo_that_waits_can_be_taken_back),
@@ -793,21 +599,12 @@ int main(void)
         TEST(test_a_failed_undo_of_a_complete_migration_can_be_asked_for_again),
         TEST(test_a_failed_expand_that_is_half_done_can_be_undone),
         TEST(test_one_unfencing_leaves_the_marker_of_another),
-        TEST(test_cancel_stops_what_runs),
-        TEST(test_a_manual_contract_waits_for_approval),
-        TEST(test_an_approval_counts_for_one_cluster_and_timeline),
-        TEST(test_a_paused_daemon_begins_nothing),
+        TEST(test_an_undo_that_waits_leaves_the_marker_of_another),
+        TEST(test_nothing_is_expanded_upon_what_is_being_undone),
+        TEST(test_an_undo_needs_no_approval),
         TEST(test_contracts_run_in_version_order),
         TEST(test_a_ready_contract_goes_before_a_queued_expand),
         TEST(test_requires_waits_for_a_contract),
-        TEST(test_submitting_is_idempotent),
-        TEST(test_two_submissions_at_once),
-        TEST(test_baseline),
-        TEST(test_a_baseline_comes_before_migrations),
-        TEST(test_soak_counts_from_the_last_old_replica),
-        TEST(test_soak_survives_a_restart_and_loses_at_most_its_last_seconds),
-        TEST(test_what_comes_while_an_undo_waits_begins_the_soak_anew),
-        TEST(test_a_half_done_contract_does_not_soak_for_ever_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -311,8 +311,9 @@ static void test_the_cost_does_not_grow_with_the_members(void **state)
 static void test_names(void **state)
 {
     static const char *const names[HOLD_CODES] = {
-        "replica-lost",    "replica-behind", "replica-ahead", "desired-behind",    "fleet-missing", "earlier-migration",
-        "later-migration", "settling",       "paused",        "awaiting-approval", "soaking"};
+        "replica-lost",      "replica-behind",  "replica-ahead", "desired-behind", "fleet-missing",
+        "earlier-migration", "later-migration", "settling",      "paused",         "awaiting-approval",
+        "soaking"};
     (void)state;
     for (enum gate_code code = 0; code < HOLD_CODES; code++) {
         assert_string_equal(gate_code_name(code), names[code]);

@@ -1,5 +1,5 @@
-/* A migration's life: every phase with every event. What is expected is written by hand from DESIGN.md sections
- * 2 to 6, not derived from the table under test. */
+/* A migration's life: every phase with every event. What is expected is written by hand from the design, not
+ * derived from the table under test. */
 #include <support/test.h>
 
 #include <schemagate/core/machine.h>
@@ -291,8 +291,9 @@ static void test_an_undo_returns_to_where_it_came_from(void **state)
 
 static void test_names_are_read_back(void **state)
 {
-    static const char *const names[PHASES] = {"queued",   "expanding", "backfilling", "expanded", "contracting",
-                                              "complete", "undoing",   "undone",      "cancelled"};
+    static const char *const names[PHASES] = {"queued",   "expanding",   "backfilling",
+                                              "expanded", "contracting", "complete",
+                                              "undoing",  "undone",      "cancelled"};
     enum phase phase;
     (void)state;
     for (enum phase p = 0; p < PHASES; p++) {

@@ -58,7 +58,8 @@ struct store_ops {
 
     /* Reads what a gate needs, in a snapshot younger than the last commit: an object
      * {"replicas": [{"app","release","min","max","knows","state","count","instance","incarnation"}],
-     *  "apps": [rows], "compatible": [rows], "window": {row}}; `facts` is borrowed; NULL: the connection went away. */
+     *  "apps": [rows], "compatible": [rows], "window": {row}}; `facts` is borrowed; NULL: the connection
+     * went away. */
     void (*verify)(void *store, void (*done)(void *context, const json_t *facts), void *context);
 
     /* Reads events with id > after, ascending, at most limit; version 0, kind NULL: any; kind may end in
