@@ -15,7 +15,8 @@
 #define PASSWORD_BYTES 1024
 
 struct connect_job {
-    char *conninfo, *password_file;
+    char *setting, *conninfo, *password_file;
+    bool standby;
     const char *application_name; /* static */
     connect_done *done;
     void *context;
@@ -25,6 +26,7 @@ struct connect_job {
 
 static void connect_job_free(struct connect_job *job)
 {
+    free(job->setting);
     free(job->conninfo);
     free(job->password_file);
     buf_free(&job->trouble);
@@ -136,10 +138,11 @@ static bool check_conninfo(struct connect_job *job)
 
     PQfreemem(message);
     if (options == NULL) {
-        buf_puts(&job->trouble,
-                 "database.conninfo is neither a list of key=value pairs nor a postgresql:// URI: "
-                 "quote values that contain spaces, and see "
-                 "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING");
+        buf_printf(&job->trouble,
+                   "%s is neither a list of key=value pairs nor a postgresql:// URI: "
+                   "quote values that contain spaces, and see "
+                   "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING",
+                   job->setting);
         return false;
     }
     PQconninfoFree(options);
@@ -169,7 +172,7 @@ static void connect_work(void *argument)
     };
     const char *const values[] = {
         default_unless_set("PGCONNECT_TIMEOUT", "5"),
-        default_unless_set("PGTARGETSESSIONATTRS", "primary"),
+        job->standby ? "any" : default_unless_set("PGTARGETSESSIONATTRS", "primary"),
         "5", "2", "3", "6000", job->conninfo, job->application_name, "UTF8", password, NULL,
     };
     job->connection = PQconnectdbParams(keywords, values, 1);
@@ -201,14 +204,16 @@ static void connect_discard(void *argument)
     connect_job_free(job);
 }
 
-struct offload *connect_start(struct event_base *base, const struct config *config,
+struct offload *connect_start(struct event_base *base, const struct connect_target *target,
                               const char *application_name, connect_done *done, void *context)
 {
     static const struct offload_job kind = {connect_work, connect_finish, connect_discard};
     struct connect_job *job = memory_new(sizeof *job);
 
-    job->conninfo = memory_copy(config->database.conninfo);
-    job->password_file = memory_copy(config->database.password_file);
+    job->setting = memory_copy(target->setting);
+    job->conninfo = memory_copy(target->conninfo);
+    job->password_file = memory_copy(target->password_file);
+    job->standby = target->standby;
     job->application_name = application_name;
     job->done = done;
     job->context = context;

@@ -3,9 +3,9 @@
 #define DB_CONNECT_H
 
 #include <schemagate/base/buf.h>
-#include <schemagate/base/config.h>
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 struct event_base;
 struct offload;
@@ -14,8 +14,16 @@ struct offload;
  * wrong and what to type next. Called from the loop. */
 typedef void connect_done(void *context, PGconn *connection, const char *trouble);
 
+/* Which server, and in which role it has to be. */
+struct connect_target {
+    const char *setting;       /* where the configuration names it: "database.conninfo" */
+    const char *conninfo;
+    const char *password_file; /* "": none */
+    bool standby;              /* any server will do; otherwise only a primary */
+};
+
 /* Everything is copied. Abandon the offload to forget about it. */
-struct offload *connect_start(struct event_base *base, const struct config *config,
+struct offload *connect_start(struct event_base *base, const struct connect_target *target,
                               const char *application_name, connect_done *done, void *context);
 
 /* "role \"app\" at db.example:5432, database \"shop\"" */

@@ -1,5 +1,5 @@
 /* The life of the database part as the service sees it. */
-#include "state.h"
+#include "standby.h"
 
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
@@ -58,6 +58,7 @@ void database_start(struct database *db, struct coordinator *coordinator)
 void database_configure(struct database *db, const struct config *config)
 {
     db->config = config;
+    standbys_configure(db);
 }
 
 void database_restart_term(struct database *db, const char *reason)

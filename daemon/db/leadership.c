@@ -2,6 +2,7 @@
  * lost (DESIGN.md sections 5 and 10). PostgreSQL's advisory lock is the only arbiter. */
 #include "answer.h"
 #include "leadership.h"
+#include "standby.h"
 #include "sql.h"
 
 #include <schemagate/base/log.h>
@@ -36,7 +37,8 @@ static const struct life_row {
     [LIFE_POLLING] = {takeover_poll, takeover_poll, LIFE_INSTALLING, "take the migration lock"},
     [LIFE_INSTALLING] = {takeover_install, NULL, LIFE_TAKING_OVER, "install schemagate's schema"},
     [LIFE_TAKING_OVER] = {takeover_begin_term, NULL, LIFE_JOINING, "begin a term"},
-    [LIFE_JOINING] = {takeover_join, ping, LIFE_LEADING, "open the store's session"},
+    [LIFE_JOINING] = {takeover_join, ping, LIFE_WATCHING, "open the store's session"},
+    [LIFE_WATCHING] = {takeover_watch, ping, LIFE_LEADING, "open the witness's session"},
     [LIFE_LEADING] = {enter_leading, ping, LIFE_LEADING, "keep the migration lock"},
     [LIFE_ENDED] = {NULL, NULL, LIFE_ENDED, "end"},
 };
@@ -141,12 +143,15 @@ void leadership_end(struct database *db, const char *reason)
 
 void leadership_drop_sessions(struct database *db)
 {
-    struct session *holder = db->holder, *store = db->store;
+    struct session *holder = db->holder, *store = db->store, *witness = db->witness;
 
     event_del(db->timer);
     executor_stop(db);
     db->holder = NULL;
     db->store = NULL;
+    db->witness = NULL;
+    standbys_close(db);
+    session_free(witness);
     session_free(store);
     session_free(holder);
 }
@@ -202,6 +207,15 @@ void leadership_on_session_lost(void *context, const char *reason)
     leadership_fall(context, reason);
 }
 
+struct connect_target leadership_target(const struct database *db)
+{
+    return (struct connect_target){
+        .setting = "database.conninfo",
+        .conninfo = db->config->database.conninfo,
+        .password_file = db->config->database.password_file,
+    };
+}
+
 static void on_session_opened(void *context)
 {
     leadership_advance(context);
@@ -216,7 +230,9 @@ static void enter_connecting(struct database *db)
     };
     const struct session_owner owner = {db, on_session_opened, leadership_on_session_lost};
 
-    db->holder = session_open(db->base, db->config, &settings, &owner);
+    const struct connect_target target = leadership_target(db);
+
+    db->holder = session_open(db->base, &target, &settings, &owner);
 }
 
 /* ---- leading ---- */

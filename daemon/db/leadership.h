@@ -12,6 +12,9 @@ void takeover_poll(struct database *db);
 void takeover_install(struct database *db);
 void takeover_begin_term(struct database *db);
 void takeover_join(struct database *db);
+void takeover_watch(struct database *db);
+
+struct connect_target leadership_target(const struct database *db); /* of the sessions of a term */
 
 void leadership_advance(struct database *db);
 void leadership_set_timer(struct database *db, int64_t ms);

@@ -1,7 +1,6 @@
 /* The life of a session: opening, the socket, the end. */
 #include "session_private.h"
 
-#include "connect.h"
 #include "offload.h"
 #include "sql.h"
 
@@ -152,8 +151,9 @@ struct session_statement session_pin(const struct session *s)
 {
     return (struct session_statement){
         .prepared = "pin",
-        .parameters = {s->settings.lock_timeout, s->settings.idle_session_timeout},
-        .parameter_count = 2,
+        .parameters = {s->settings.lock_timeout, s->settings.idle_session_timeout,
+                       s->settings.reads_only ? "on" : "off"},
+        .parameter_count = 3,
         .drops_rows = true,
     };
 }
@@ -197,7 +197,7 @@ static void session_on_connected(void *context, PGconn *connection, const char *
                                            .context = s});
 }
 
-struct session *session_open(struct event_base *base, const struct config *config,
+struct session *session_open(struct event_base *base, const struct connect_target *target,
                              const struct session_settings *settings,
                              const struct session_owner *owner)
 {
@@ -209,7 +209,7 @@ struct session *session_open(struct event_base *base, const struct config *confi
     s->reason = BUF_INIT(REASON_BYTES);
     s->deadline = event_new(base, -1, 0, session_on_deadline, s);
     s->ending = event_new(base, -1, 0, session_on_end, s);
-    s->connecting = connect_start(base, config, settings->application_name,
+    s->connecting = connect_start(base, target, settings->application_name,
                                   session_on_connected, s);
     return s;
 }

@@ -7,7 +7,7 @@
 #ifndef DB_SESSION_H
 #define DB_SESSION_H
 
-#include <schemagate/base/config.h>
+#include "connect.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -30,10 +30,11 @@ struct session_settings {
     const char *application_name;     /* static */
     const char *lock_timeout;         /* of schemagate's own statements, as PostgreSQL writes it */
     const char *idle_session_timeout; /* "0": none */
+    bool reads_only;
 };
 
 /* settings must stay valid. */
-struct session *session_open(struct event_base *base, const struct config *config,
+struct session *session_open(struct event_base *base, const struct connect_target *target,
                              const struct session_settings *settings,
                              const struct session_owner *owner);
 

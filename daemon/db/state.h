@@ -11,6 +11,7 @@
 struct event;
 struct executor_try;
 struct offload;
+struct standby;
 
 /* Where the daemon stands; leadership.c has the table. */
 enum life {
@@ -21,6 +22,7 @@ enum life {
     LIFE_INSTALLING,
     LIFE_TAKING_OVER,
     LIFE_JOINING,
+    LIFE_WATCHING,
     LIFE_LEADING,
     LIFE_ENDED, /* stopped, or a failure that waiting cannot mend */
     LIVES
@@ -46,7 +48,8 @@ struct database {
     char *fatal;
     char *leader_url;      /* last told to the coordinator; NULL: not a standby */
 
-    struct session *holder, *store; /* the session that holds the lock, and the store's */
+    struct session *holder, *store, *witness; /* holder: of the lock */
+    struct standby *standbys; /* those of the configuration, while leading; utlist */
     struct identity identity;
     struct term term;
     char epoch[24], nonce[33], lock_key[24]; /* as parameters */
@@ -67,11 +70,14 @@ void leadership_on_fall(struct database *db); /* when the event `fall` fires */
 void leadership_on_due(struct database *db);  /* when the timer fires */
 /* Frees the sessions; what they had under way is answered as lost. */
 void leadership_drop_sessions(struct database *db);
-/* Both sessions are open and proven. */
+/* All sessions are open and proven. */
 bool leadership_is_leading(const struct database *db);
 
 /* Prepares the store's statements. */
 void store_prepare(struct database *db, session_answered *done);
+
+/* Prepares the witness's statements. */
+void witness_prepare(struct database *db, session_answered *done);
 
 /* Prepares what surrounds submitted SQL, in the session that holds the lock. */
 void executor_prepare(struct database *db, session_answered *done);

@@ -3,6 +3,7 @@
 #include "answer.h"
 #include "connect.h"
 #include "leadership.h"
+#include "standby.h"
 #include "sql.h"
 
 #include <schemagate/base/digest.h>
@@ -239,14 +240,14 @@ void takeover_begin_term(struct database *db)
     leadership_ask(db, db->holder, &statement, on_taken_over);
 }
 
-/* ---- the store's session ---- */
+/* ---- the sessions of the store and of the witness: both speak with the server of the first ---- */
 
 static void on_executor_ready(void *context, struct session_outcome *outcome)
 {
     leadership_failed(context, outcome);
 }
 
-static void on_store_ready(void *context, struct session_outcome *outcome)
+static void on_prepared(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
@@ -255,25 +256,34 @@ static void on_store_ready(void *context, struct session_outcome *outcome)
     }
 }
 
-static void on_store_proved(void *context, struct session_outcome *outcome)
+static bool is_same_server(struct database *db, const struct session *s,
+                           const struct session_outcome *outcome)
 {
-    struct database *db = context;
     struct identity identity;
 
     if (leadership_failed(db, outcome)) {
-        return;
+        return false;
     }
     identity_read(&identity, outcome->results[0]);
-    if (!is_real_session(db->store, outcome->results[0])) {
-        refuse_pooler(db, db->store);
-        return;
+    if (!is_real_session(s, outcome->results[0])) {
+        refuse_pooler(db, s);
+        return false;
     }
     if (memcmp(&identity, &db->identity, sizeof identity) != 0) {
         leadership_fall(db, "two sessions reached different servers: system identifier, timeline "
                             "or start time differ; database.conninfo should name the primary");
-        return;
+        return false;
     }
-    store_prepare(db, on_store_ready);
+    return true;
+}
+
+static void on_store_proved(void *context, struct session_outcome *outcome)
+{
+    struct database *db = context;
+
+    if (is_same_server(db, db->store, outcome)) {
+        store_prepare(db, on_prepared);
+    }
 }
 
 static void on_store_opened(void *context)
@@ -288,9 +298,38 @@ void takeover_join(struct database *db)
     static const struct session_settings settings = {
         .application_name = "schemagate store", .lock_timeout = "10s", .idle_session_timeout = "0"};
     const struct session_owner owner = {db, on_store_opened, leadership_on_session_lost};
+    const struct connect_target target = leadership_target(db);
 
-    db->store = session_open(db->base, db->config, &settings, &owner);
+    db->store = session_open(db->base, &target, &settings, &owner);
     executor_prepare(db, on_executor_ready);
     leadership_set_timer(db, LEADERSHIP_PING_MS);
 }
 
+static void on_witness_proved(void *context, struct session_outcome *outcome)
+{
+    struct database *db = context;
+
+    if (is_same_server(db, db->witness, outcome)) {
+        witness_prepare(db, on_prepared);
+    }
+}
+
+static void on_witness_opened(void *context)
+{
+    struct database *db = context;
+
+    leadership_ask(db, db->witness, &identity_statement, on_witness_proved);
+}
+
+void takeover_watch(struct database *db)
+{
+    static const struct session_settings settings = {.application_name = "schemagate witness",
+                                                     .lock_timeout = "10s",
+                                                     .idle_session_timeout = "0",
+                                                     .reads_only = true};
+    const struct session_owner owner = {db, on_witness_opened, leadership_on_session_lost};
+    const struct connect_target target = leadership_target(db);
+
+    db->witness = session_open(db->base, &target, &settings, &owner);
+    standbys_open(db);
+}

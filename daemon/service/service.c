@@ -174,6 +174,8 @@ static bool open_parts(struct service *s)
                                                     .store = s->database,
                                                     .executor_ops = &database_executor_ops,
                                                     .executor = s->database,
+                                                    .witness_ops = &database_witness_ops,
+                                                    .witness = s->database,
                                                     .planner_ops = &planner_ops,
                                                     .planner = s->planner,
                                                     .world_ops = &world_ops,

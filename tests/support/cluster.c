@@ -44,10 +44,10 @@ static void program_path(const char *program, char path[256])
     globfree(&found);
 }
 
-static void make_folder(const char *path)
+static void make_folder(const char *path, mode_t mode)
 {
     struct passwd *user = geteuid() == 0 ? getpwnam(SERVER_USER) : NULL;
-    if (mkdir(path, 0755) != 0 || (user && chown(path, user->pw_uid, user->pw_gid) != 0))
+    if (mkdir(path, mode) != 0 || (user && chown(path, user->pw_uid, user->pw_gid) != 0))
         test_fail("cannot create %s: %s", path, strerror(errno));
 }
 
@@ -63,14 +63,20 @@ static void write_settings(const struct cluster *cluster)
     fclose(file);
 }
 
-void cluster_open(struct cluster *cluster, const struct scratch *scratch, bool durable)
+static void make_cluster(struct cluster *cluster, const struct scratch *scratch, bool durable,
+                         const char *prefix)
 {
     *cluster = (struct cluster){.scratch = scratch, .durable = durable};
-    snprintf(cluster->data, sizeof cluster->data, "%s/data", scratch->path);
-    snprintf(cluster->sockets, sizeof cluster->sockets, "%s/pg", scratch->path);
-    snprintf(cluster->log, sizeof cluster->log, "%s/postgresql.log", scratch->path);
-    make_folder(cluster->data);
-    make_folder(cluster->sockets);
+    snprintf(cluster->data, sizeof cluster->data, "%s/%sdata", scratch->path, prefix);
+    snprintf(cluster->sockets, sizeof cluster->sockets, "%s/%spg", scratch->path, prefix);
+    snprintf(cluster->log, sizeof cluster->log, "%s/%spostgresql.log", scratch->path, prefix);
+    make_folder(cluster->data, 0700);
+    make_folder(cluster->sockets, 0755);
+}
+
+void cluster_open(struct cluster *cluster, const struct scratch *scratch, bool durable)
+{
+    make_cluster(cluster, scratch, durable, "");
     char program[256];
     program_path("initdb", program);
     const char *arguments[] = {program, "-D", cluster->data, "-U", SERVER_USER, "-A", "trust",
@@ -84,6 +90,33 @@ void cluster_open(struct cluster *cluster, const struct scratch *scratch, bool d
         test_fail("initdb failed, see %s", cluster->log);
     write_settings(cluster);
     cluster_start(cluster);
+}
+
+void cluster_open_standby(struct cluster *standby, const struct cluster *primary)
+{
+    make_cluster(standby, primary->scratch, primary->durable, "standby-");
+    char program[256];
+    program_path("pg_basebackup", program);
+    const char *arguments[] = {program, "-D", standby->data, "-h", primary->sockets, "-U", SERVER_USER,
+                               "--checkpoint=fast", "--write-recovery-conf", "--no-sync", NULL};
+    int code = process_run(&(struct process_options){.arguments = arguments,
+                                                     .user = SERVER_USER,
+                                                     .output = standby->log,
+                                                     .errors = standby->log},
+                           START_PATIENCE_MS);
+    if (code != 0)
+        test_fail("pg_basebackup failed, see %s", standby->log);
+    write_settings(standby);
+    cluster_start(standby);
+}
+
+void cluster_promote(struct cluster *standby)
+{
+    char conninfo[CLUSTER_CONNINFO_SIZE];
+    cluster_conninfo(standby, "postgres", conninfo);
+    PGconn *session = sql_open(conninfo);
+    sql_run(session, "SELECT pg_promote(true)");
+    PQfinish(session);
 }
 
 void cluster_conninfo(const struct cluster *cluster, const char *database,

@@ -18,6 +18,11 @@ struct cluster {
 /* Creates and starts a cluster below the scratch directory. `durable` keeps fsync on. */
 void cluster_open(struct cluster *cluster, const struct scratch *scratch, bool durable);
 
+/* Copies a running cluster and starts the copy as its streaming standby. One for each cluster. */
+void cluster_open_standby(struct cluster *standby, const struct cluster *primary);
+/* Makes a standby a primary of its own. */
+void cluster_promote(struct cluster *standby);
+
 void cluster_start(struct cluster *cluster);
 void cluster_stop(struct cluster *cluster);  /* sessions are ended, the server shuts down */
 void cluster_crash(struct cluster *cluster); /* immediate: the next start recovers from the log */

@@ -1,13 +1,13 @@
 -- What a session must not take from the defaults of its role or database (DESIGN.md section 7), whatever a
--- migration has set before. $1: lock_timeout, $2: idle_session_timeout. Settings that this server does not know are
--- left out. DateStyle and TimeZone are the database's own: submitted SQL may depend on them, schemagate's does not.
+-- migration has set before. $1: lock_timeout, $2: idle_session_timeout, $3: whether it only reads. Settings that this
+-- server does not know are left out. DateStyle and TimeZone are the database's own: submitted SQL may depend on them, schemagate's does not.
 SELECT pg_catalog.set_config(name, setting, false)
 FROM (VALUES
     ('client_connection_check_interval', '1s'),
     ('client_encoding', 'UTF8'),
     ('default_transaction_deferrable', 'off'),
     ('default_transaction_isolation', 'read committed'),
-    ('default_transaction_read_only', 'off'),
+    ('default_transaction_read_only', $3::text),
     ('idle_in_transaction_session_timeout', '0'),
     ('idle_session_timeout', $2::text),
     ('lock_timeout', $1::text),

@@ -3,9 +3,10 @@
  *
  * The life of a database: connect the coordinator session → prove that it is a real session and not a
  * pooler's → poll pg_try_advisory_lock (a second daemon waits here as standby) → install or upgrade the
- * schema → bump epoch and nonce → connect the store session, which must agree on system identifier and
- * timeline → coordinator_begin_term. When any session is lost: drop all, coordinator_end_term, begin again
- * with back-off. */
+ * schema → bump epoch and nonce → connect the sessions of the store and of the witness, which must agree on
+ * system identifier and timeline → coordinator_begin_term. When any of them is lost: drop all,
+ * coordinator_end_term, begin again with back-off. Standbys are watched by sessions of their own, whose loss
+ * only makes them unreachable. */
 #ifndef SCHEMAGATE_DB_DATABASE_H
 #define SCHEMAGATE_DB_DATABASE_H
 
@@ -28,6 +29,7 @@ void database_configure(struct database *db, const struct config *config); /* af
 
 extern const struct store_ops database_store_ops;       /* store: struct database * */
 extern const struct executor_ops database_executor_ops; /* executor: struct database * */
+extern const struct witness_ops database_witness_ops;   /* witness: struct database * */
 
 /* Drops all sessions, ends the term and begins again (world_ops.restart_term). */
 void database_restart_term(struct database *db, const char *reason);

@@ -1,0 +1,203 @@
+/* The witness: what PostgreSQL itself shows of sessions and pins, on the primary and on standbys; over
+ * sessions that only read (coordinator/environment.h, DESIGN.md sections 5 and 11). */
+#include "answer.h"
+#include "sql.h"
+#include "standby.h"
+#include "state.h"
+
+#include <schemagate/base/log.h>
+#include <schemagate/base/memory.h>
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MS 15000
+#define ERROR_BYTES 1024
+
+void witness_prepare(struct database *db, session_answered *done)
+{
+    static const struct session_statement statement = {.sql = sql_witness, .prepare = "witness"};
+
+    session_run(db->witness, &(struct session_batch){.statements = &statement, .count = 1,
+                                                     .deadline_ms = ANSWER_MS, .done = done,
+                                                     .context = db});
+}
+
+/* Without a session the answer is that of one that was lost, in the next turn of the loop. */
+struct unsent {
+    session_answered *done;
+    void *context;
+};
+
+static void on_unsent(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct unsent unsent = *(struct unsent *)context;
+    struct session_outcome outcome = {.lost = true};
+
+    free(context);
+    unsent.done(unsent.context, &outcome);
+}
+
+/* s NULL: there is none. */
+static void witness_send(struct database *db, struct session *s,
+                         const struct session_statement *statement, session_answered *done,
+                         void *context)
+{
+    if (s == NULL || !leadership_is_leading(db)) {
+        const struct timeval now = {0, 0};
+        struct unsent *unsent = memory_new(sizeof *unsent);
+
+        *unsent = (struct unsent){done, context};
+        event_base_once(db->base, -1, EV_TIMEOUT, on_unsent, unsent, &now);
+        return;
+    }
+    session_run(s, &(struct session_batch){.statements = statement, .count = 1,
+                                           .deadline_ms = ANSWER_MS, .done = done,
+                                           .context = context});
+}
+
+/* ---- look ---- */
+
+struct look {
+    struct database *db;
+    void (*done)(void *context, const json_t *sight);
+    void *context;
+    json_t *sight;    /* NULL: the connection went away */
+    json_t *standbys; /* inside sight */
+    size_t awaited;   /* standbys that have not answered yet */
+};
+
+static void look_finish(struct look *look)
+{
+    bool valid = leadership_is_leading(look->db);
+
+    look->done(look->context, valid ? look->sight : NULL);
+    json_decref(look->sight);
+    free(look);
+}
+
+static void look_on_standby(void *context, const struct standby_answer *answer)
+{
+    struct look *look = context;
+    json_t *seen = answer->text != NULL ? json_loads(answer->text, 0, NULL) : NULL;
+    json_t *standby = json_pack("{s:s, s:b, s:s, s:f, s:b, s:[], s:[]}", "name", answer->name,
+                                "reachable", seen != NULL, "error",
+                                answer->error != NULL ? answer->error : "", "lag_seconds",
+                                answer->lag_seconds, "sees_all", 0, "sessions", "pins");
+    static const char *const members[] = {"sees_all", "sessions", "pins"};
+
+    for (size_t i = 0; seen != NULL && i < sizeof members / sizeof members[0]; i++) {
+        json_object_set(standby, members[i], json_object_get(seen, members[i]));
+    }
+    json_decref(seen);
+    json_array_set_new(look->standbys, answer->place, standby);
+    if (--look->awaited == 0) {
+        look_finish(look);
+    }
+}
+
+static void look_log_error(const PGresult *error)
+{
+    struct buf text = BUF_INIT(ERROR_BYTES);
+
+    answer_describe_error(error, &text);
+    log_error("cannot look at the database's sessions", LOG_TEXT("error", buf_text(&text)));
+    buf_free(&text);
+}
+
+static void look_on_primary(void *context, struct session_outcome *outcome)
+{
+    struct look *look = context;
+
+    if (outcome->error != NULL) {
+        look_log_error(outcome->error);
+    } else if (!outcome->lost) {
+        look->sight = json_loads(PQgetvalue(outcome->results[0], 0, 0), 0, NULL);
+    }
+    if (look->sight != NULL) {
+        look->standbys = json_array();
+        json_object_set_new(look->sight, "standbys", look->standbys);
+        const char *lsn = json_string_value(json_object_get(look->sight, "lsn"));
+        look->awaited = standbys_look(look->db, lsn, look_on_standby, look);
+    }
+    for (size_t i = 0; i < look->awaited; i++) {
+        json_array_append_new(look->standbys, json_null());
+    }
+    if (look->awaited == 0) {
+        look_finish(look);
+    }
+}
+
+static int pid_of(const struct session *s)
+{
+    return s != NULL ? PQbackendPID(session_connection(s)) : 0;
+}
+
+static void witness_look(void *witness, void (*done)(void *context, const json_t *sight),
+                         void *context)
+{
+    struct database *db = witness;
+    struct look *look = memory_new(sizeof *look);
+    char own[64];
+
+    *look = (struct look){.db = db, .done = done, .context = context};
+    snprintf(own, sizeof own, "{%d,%d,%d}", pid_of(db->holder), pid_of(db->store),
+             pid_of(db->witness));
+    const struct session_statement statement = {
+        .prepared = "witness", .parameters = {own}, .parameter_count = 1};
+    witness_send(db, db->witness, &statement, look_on_primary, look);
+}
+
+/* ---- terminate ---- */
+
+struct termination {
+    void (*done)(void *context, bool ended, const char *error);
+    void *context;
+};
+
+static void on_terminated(void *context, struct session_outcome *outcome)
+{
+    struct termination t = *(struct termination *)context;
+    struct buf error = BUF_INIT(ERROR_BYTES);
+    bool ended = false;
+
+    free(context);
+    if (outcome->lost) {
+        buf_puts(&error, "there is no connection to that server");
+    } else if (outcome->error != NULL) {
+        answer_describe_error(outcome->error, &error);
+        if (strcmp(answer_sqlstate(outcome->error), "42501") == 0) {
+            buf_puts(&error, "; as a superuser: GRANT pg_signal_backend TO the daemon's role");
+        }
+    } else {
+        ended = answer_is_true(outcome->results[0], 0);
+    }
+    t.done(t.context, ended, error.length > 0 ? buf_text(&error) : NULL);
+    buf_free(&error);
+}
+
+static void witness_terminate(void *witness, const char *standby, int pid,
+                              const char *backend_start,
+                              void (*done)(void *context, bool ended, const char *error),
+                              void *context)
+{
+    struct database *db = witness;
+    struct session *s = standby == NULL ? db->witness : standby_session(db, standby);
+    struct termination *t = memory_new(sizeof *t);
+    char number[16];
+
+    *t = (struct termination){done, context};
+    snprintf(number, sizeof number, "%d", pid);
+    const struct session_statement statement = {
+        .sql = sql_terminate, .parameters = {number, backend_start}, .parameter_count = 2};
+    witness_send(db, s, &statement, on_terminated, t);
+}
+
+const struct witness_ops database_witness_ops = {
+    .look = witness_look,
+    .terminate = witness_terminate,
+};
