@@ -53,6 +53,7 @@ struct gate_cohort {
     const struct gate_knows *knows; /* ascending by version; what the release lists */
     size_t knows_count;             /* 0: it lists nothing and is judged by its range alone */
     size_t live, lost;              /* members in these states */
+    uint64_t requests, errors;      /* that the members have reported */
 };
 
 struct gate_app {
@@ -65,13 +66,16 @@ struct gate_app {
     size_t cohort_count;
 };
 
-/* A database session that the witness sees, on the primary or on a standby. Which replica it belongs to,
- * and whether it is one of an application at all, was decided before (coordinator/witness.c). */
+/* Database sessions that the witness sees, on the primary or on a standby, and that are alike in all that a
+ * gate looks at. Which replica they belong to, and whether they are an application's at all, was decided
+ * before (coordinator/witness.c). */
 struct gate_session {
-    bool pinned;                /* it holds the two shared locks of schemagate.pin() */
-    struct version_range range; /* that it is pinned to */
-    bool application;           /* its role is one that applications use */
-    bool known;                 /* it belongs to a replica that is not gone */
+    const char *name;           /* "role/application_name": what a waiver names */
+    size_t count;               /* so many are alike */
+    bool pinned;                /* they hold the two shared locks of schemagate.pin() */
+    struct version_range range; /* that they are pinned to */
+    bool application;           /* the role is one that applications use, the name is not to be ignored */
+    bool known;                 /* they belong to a replica that is not gone */
     const void *subject;        /* for the caller */
 };
 
@@ -115,17 +119,18 @@ struct gate_facts {
     enum gate_strays strays;
     const struct gate_standby *standbys; /* those of the configuration */
     size_t standby_count;
-    bool outside_hours;      /* contract */
-    double error_percent;    /* contract: reported by replicas at N or above; negative: not known */
-    double max_error_percent; /* 0: off */
+    size_t unwitnessed;       /* live replicas of which no session has been seen in their life */
+    bool roles_configured;    /* the configuration names all roles that applications use */
+    bool outside_hours;       /* contract */
+    double max_error_percent; /* contract: that replicas at N or above may report; 0: off */
     double lag_seconds, max_lag_seconds;
     bool after_failover; /* settling cannot be waived */
     const struct gate_waiver *waivers;
     size_t waiver_count;
 };
 
-/* One hold. Subjects by code: cohort and app for replicas; app for fleet and desired; version for
- * earlier and later. `count`: how many replicas it stands for, else 1. */
+/* One hold. Subjects by code: cohort and app for replicas; app for fleet and desired; session; standby;
+ * version for earlier and later. `count`: how many replicas or sessions it stands for, else 1. */
 struct gate_hold {
     enum gate_code code;
     const struct gate_app *app;
@@ -146,8 +151,13 @@ size_t gate_behind(const struct gate_facts *facts);
 
 /* True for the codes that an operator may waive. */
 bool gate_code_is_waivable(enum gate_code code);
+/* Returns false where no code has this name. */
+bool gate_code_parse(const char *name, enum gate_code *code);
 
-/* The grade of a verdict over these facts. */
+/* Errors among the requests that replicas at N or above have reported, in percent; negative: no requests. */
+double gate_error_percent(const struct gate_facts *facts);
+
+/* The grade of a verdict over these facts: it says what is known, whether or not the gate is open. */
 enum gate_evidence gate_grade(const struct gate_facts *facts);
 
 /* True if members of the cohort could trip over this contract (or need the version that this undo takes
