@@ -1,5 +1,6 @@
-/* Renewals over keep-alive connections: the daemon beside a bare epoll server with the same parsing, at
- * several numbers of connections, in the same run; and what the connections cost in memory. */
+/* Renewals over keep-alive connections: the daemon beside a bare epoll server with the same
+ * parsing, at several numbers of connections, in the same run; and what the connections cost in
+ * memory. */
 #include <support/bench.h>
 #include <support/load.h>
 #include <support/process.h>
@@ -75,7 +76,8 @@ static struct measurement measure(struct server server, size_t connections, char
     return best;
 }
 
-static void compare(struct server ceiling, struct server daemon, size_t connections, char **requests)
+static void compare(struct server ceiling, struct server daemon, size_t connections,
+                    char **requests)
 {
     char what[96];
     struct measurement bare = measure(ceiling, connections, requests);
