@@ -47,6 +47,7 @@ static bool decide(struct coordinator *c, struct intent *intent, struct change_s
     if (!m || (t->event == EVENT_GATE_OPEN && !gate_is_open(c, m)) ||
         !transition_prepare(c, m, t->event, &t->transition, &refusal)) {
         c->rollout.busy = false;
+        coordinator_wake(c); /* something else may be begun instead */
         return false;
     }
     t->transition.error = t->error;
