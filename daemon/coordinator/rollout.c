@@ -129,6 +129,8 @@ static void verified(void *context, const json_t *fleet)
                  LOG_NUMBER("version", m->version));
         rollout_transition(c, m, EVENT_HOLD_FOUND, NULL);
         c->rollout.reread = true;
+    } else if (!run_is_announced(c, m)) {
+        run_announce(c, m);
     } else {
         run_start(c, m);
     }
