@@ -93,11 +93,16 @@ void journal_fail(struct coordinator *c)
         fail_one(c, intent);
 }
 
-static void fail_in_flight(struct coordinator *c)
+/* Returns whether one of them was the daemon's own: what it stood for must not be forgotten. */
+static bool fail_in_flight(struct coordinator *c)
 {
     struct intent *intent;
-    while ((intent = take(&c->journal.in_flight)))
+    bool own = false;
+    while ((intent = take(&c->journal.in_flight))) {
+        own |= !intent->answer;
         fail_one(c, intent);
+    }
+    return own;
 }
 
 /* ---- committing ---- */
@@ -221,8 +226,8 @@ static void done(void *context, const struct commit_result *result)
     case COMMIT_FAILED:
         log_error("commit refused", LOG_TEXT("error", result->error));
         changes_free(&c->journal.changes);
-        fail_in_flight(c);
-        term_restart(c, "the database refused a commit");
+        if (fail_in_flight(c))
+            term_restart(c, "the database refused a commit");
         break;
     case COMMIT_FENCED:
     case COMMIT_UNKNOWN:

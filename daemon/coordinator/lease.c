@@ -192,7 +192,7 @@ static bool admit_decide(struct coordinator *c, struct intent *intent, struct ch
 {
     const struct replica *r = find(c, intent);
     if (!r || r->state != REPLICA_WAITING ||
-        window_admit(&c->view, r->cohort->gate.range) != ADMISSION_LIVE)
+        admission_of(c, &r->cohort->gate) != ADMISSION_LIVE)
         return false;
     write_state(c, r, REPLICA_LIVE, "replica.admitted", NULL, changes);
     return true;
@@ -214,14 +214,14 @@ static const struct intent_kind admit_kind = {
 void replica_admit_waiting(struct coordinator *c, const struct replica *r)
 {
     if (r->state == REPLICA_WAITING &&
-        window_admit(&c->view, r->cohort->gate.range) == ADMISSION_LIVE)
+        admission_of(c, &r->cohort->gate) == ADMISSION_LIVE)
         add(c, r, REPLICA_ADMITTED, &admit_kind);
 }
 
 static void admit_cohort(struct coordinator *c, const struct cohort *cohort)
 {
     struct replica *r;
-    if (cohort->waiting == 0 || window_admit(&c->view, cohort->gate.range) != ADMISSION_LIVE)
+    if (cohort->waiting == 0 || admission_of(c, &cohort->gate) != ADMISSION_LIVE)
         return;
     DL_FOREACH2(cohort->members, r, cohort_next)
     {
@@ -251,7 +251,7 @@ static bool waits_in_vain(const struct coordinator *c, const struct replica *r, 
 {
     if (r->state != REPLICA_WAITING)
         return false;
-    switch (window_admit(&c->view, r->cohort->gate.range)) {
+    switch (admission_of(c, &r->cohort->gate)) {
     case ADMISSION_TOO_OLD:
         o->problem = PROBLEM_SCHEMA_TOO_OLD;
         o->needed = c->view.window.contracting ? c->view.window.contracting : c->view.window.floor;
@@ -324,7 +324,7 @@ void coordinator_renew(struct coordinator *c, const char *app, const char *insta
 void coordinator_hold_lease(struct coordinator *c, struct replica *r, int change)
 {
     if (change > 0 || r->held_open > 0) /* a new term has read it in anew, without those who wait */
-        r->held_open = (uint8_t)(r->held_open + change);
+        r->held_open = (uint16_t)(r->held_open + change);
     if (r->state != REPLICA_LOST)
         start_lease(c, r);
 }

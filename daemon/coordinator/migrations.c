@@ -131,10 +131,19 @@ bool migration_has_steps(const struct migration *m, enum plan_section section)
     return false;
 }
 
+/* A statement outside of transactions that breaks something has its effects before anybody can write them
+ * down: what was announced (run.c) counts as committed, because nobody can tell. */
+static bool may_be_done(const struct step *step)
+{
+    bool breaks = step->section == PLAN_CONTRACT || step->section == PLAN_UNDO;
+    bool announced = breaks && !step->transactional && step->started_wall != 0;
+    return step->state == STEP_DONE || announced;
+}
+
 static bool any_step_done(const struct migration *m, enum plan_section section)
 {
     for (size_t i = 0; i < m->step_count; i++)
-        if (m->steps[i].section == section && m->steps[i].state == STEP_DONE)
+        if (m->steps[i].section == section && may_be_done(&m->steps[i]))
             return true;
     return false;
 }

@@ -40,6 +40,13 @@ static struct cohort_key key_of(const struct register_intent *r)
     return (struct cohort_key){r->range, r->release, r->knows_list, r->knows_count};
 }
 
+/* What it claims by itself: an operator's word for its release lets it run on, not start. */
+static struct gate_cohort cohort_of(const struct register_intent *r)
+{
+    return (struct gate_cohort){
+        .range = r->range, .knows = r->knows_list, .knows_count = r->knows_count};
+}
+
 static void note_event(const struct register_intent *r, const char *kind, const char *reason,
                        struct change_set *changes)
 {
@@ -112,16 +119,17 @@ static bool refuse(struct register_intent *r, enum admission admission, struct c
 static bool decide_change(const struct coordinator *c, struct register_intent *r,
                           const struct replica *old, struct change_set *changes)
 {
-    enum admission admission = window_admit(&c->view, r->range);
+    const struct gate_cohort wanted = cohort_of(r);
+    const struct cohort_key key = key_of(r);
+    enum admission admission = admission_of(c, &wanted);
 
     if (old->superseded)
         return intent_refuse(&r->intent, PROBLEM_INCARNATION_SUPERSEDED,
                              "a newer incarnation of %s has registered", r->instance);
     if (old->state == REPLICA_WAITING && admission != ADMISSION_LIVE && admission != ADMISSION_WAITING)
         return refuse(r, admission, changes);
-    bool same_range = old->cohort->gate.range.min == r->range.min &&
-                      old->cohort->gate.range.max == r->range.max;
-    if (old->state != REPLICA_WAITING && !same_range && admission != ADMISSION_LIVE)
+    bool same = registry_is_cohort(old->cohort, &key);
+    if (old->state != REPLICA_WAITING && !same && admission != ADMISSION_LIVE)
         return intent_refuse(&r->intent, PROBLEM_RANGE_NOT_SERVED,
                              "%lld..%lld is not served now; %lld..%lld stays registered for it",
                              (long long)r->range.min, (long long)r->range.max,
@@ -139,7 +147,8 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
     const struct application *app = registry_find_app(&c->registry, r->app);
     struct replica *newest = registry_find(&c->registry, r->app, r->instance);
     struct replica *same = registry_find_incarnation(newest, r->incarnation);
-    enum admission admission = window_admit(&c->view, r->range);
+    const struct gate_cohort wanted = cohort_of(r);
+    enum admission admission = admission_of(c, &wanted);
 
     r->refused = r->created = false;
     if (app && app->retired)
@@ -160,9 +169,22 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
 static void answer_refusal(struct coordinator *c, const struct register_intent *r)
 {
     const struct window *window = &c->view.window;
+    const struct gate_cohort wanted = cohort_of(r);
     int64_t needed = window->contracting > window->floor ? window->contracting : window->floor;
+    int64_t unlisted = admission_unlisted(c, &wanted);
+    char detail[256];
 
     c->counts.refusals++;
+    if (r->range.max >= needed && unlisted) {
+        snprintf(detail, sizeof detail,
+                 "%s/%s lists the migrations that it ships, and not the schema's %lld: do not start it; "
+                 "start a release that ships it",
+                 r->app, r->instance, (long long)unlisted);
+        intent_answer(&r->intent, &(struct outcome){.problem = PROBLEM_SCHEMA_TOO_OLD,
+                                                    .detail = detail,
+                                                    .needed = unlisted});
+        return;
+    }
     if (r->range.max >= needed) {
         intent_refuse(&r->intent, PROBLEM_RANGE_NOT_SERVED,
                       "no version in %lld..%lld is served or can be served again: start a release "
@@ -171,7 +193,6 @@ static void answer_refusal(struct coordinator *c, const struct register_intent *
                       (long long)window->ceiling);
         return;
     }
-    char detail[256];
     snprintf(detail, sizeof detail,
              "%s/%s works with %lld..%lld, but the schema serves %lld and above: do not start it; "
              "start a release whose max is at least %lld",

@@ -93,7 +93,7 @@ static bool knows_equal(const struct gate_cohort *cohort, const struct cohort_ke
     return true;
 }
 
-static bool is_cohort(const struct cohort *cohort, const struct cohort_key *key)
+bool registry_is_cohort(const struct cohort *cohort, const struct cohort_key *key)
 {
     return cohort->gate.range.min == key->range.min && cohort->gate.range.max == key->range.max &&
            strcmp(cohort->release, key->release) == 0 && knows_equal(&cohort->gate, key);
@@ -125,7 +125,7 @@ static struct cohort *find_cohort(struct application *app, const struct cohort_k
 {
     for (size_t i = 0; i < app->gate.cohort_count; i++) {
         struct cohort *cohort = (struct cohort *)app->gate.cohorts[i];
-        if (is_cohort(cohort, key))
+        if (registry_is_cohort(cohort, key))
             return cohort;
     }
     struct cohort *cohort = memory_new(sizeof *cohort);

@@ -32,6 +32,8 @@ struct cohort_key {
     size_t knows_count;
 };
 
+bool registry_is_cohort(const struct cohort *cohort, const struct cohort_key *key);
+
 /* Adds an incarnation; the instance's present ones become `older`. `superseded` rows that are loaded are
  * put behind the newest by the caller's order. Strings are copied. The replica has no deadline yet. */
 struct replica *registry_add(struct registry *registry, struct application *app,

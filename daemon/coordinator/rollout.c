@@ -47,6 +47,7 @@ static bool decide(struct coordinator *c, struct intent *intent, struct change_s
     if (!m || (t->event == EVENT_GATE_OPEN && !gate_is_open(c, m)) ||
         !transition_prepare(c, m, t->event, &t->transition, &refusal)) {
         c->rollout.busy = false;
+        coordinator_wake(c); /* something else may be begun instead */
         return false;
     }
     t->transition.error = t->error;
@@ -128,6 +129,8 @@ static void verified(void *context, const json_t *fleet)
                  LOG_NUMBER("version", m->version));
         rollout_transition(c, m, EVENT_HOLD_FOUND, NULL);
         c->rollout.reread = true;
+    } else if (!run_is_announced(c, m)) {
+        run_announce(c, m);
     } else {
         run_start(c, m);
     }

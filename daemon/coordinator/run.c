@@ -215,6 +215,60 @@ static void done(void *context, const struct execution_result *result)
     coordinator_wake(c);
 }
 
+/* ---- announcing ---- */
+
+struct announcement {
+    struct intent intent;
+    int64_t version, started_wall;
+};
+
+static bool announce_decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
+{
+    struct announcement *a = (struct announcement *)intent;
+    struct migration *m = migrations_find(c, a->version);
+    const struct step *next = m ? migration_next_step(m, migration_section(m)) : NULL;
+
+    if (!next) {
+        c->rollout.busy = false;
+        coordinator_wake(c);
+        return false;
+    }
+    struct step step = *next;
+    a->started_wall = step.started_wall = coordinator_now(c).wall_ms;
+    changes_row(changes, "steps", record_step(m->version, &step, STEP_PENDING));
+    return true;
+}
+
+/* Behind the fence, which stays closed from here on, it is verified once more. */
+static void announce_apply(struct coordinator *c, struct intent *intent)
+{
+    const struct announcement *a = (const struct announcement *)intent;
+    struct migration *m = migrations_find(c, a->version);
+    migration_next_step(m, migration_section(m))->started_wall = a->started_wall;
+    c->rollout.busy = false;
+}
+
+static const struct intent_kind announce_kind = {
+    .exclusive = true, .decide = announce_decide, .apply = announce_apply};
+
+bool run_is_announced(const struct coordinator *c, struct migration *m)
+{
+    const struct step *next = migration_next_step(m, migration_section(m));
+    bool breaks = m->phase == PHASE_CONTRACTING || m->phase == PHASE_UNDOING;
+    return !breaks || !next || next->transactional || (migration_facts(c, m) & FACT_COMMITTED);
+}
+
+void run_announce(struct coordinator *c, const struct migration *m)
+{
+    struct announcement *a = memory_new(sizeof *a);
+    a->intent.kind = &announce_kind;
+    a->version = m->version;
+    c->rollout.busy = true;
+    journal_add(c, &a->intent);
+}
+
+/* ---- starting ---- */
+
 void run_start(struct coordinator *c, struct migration *m)
 {
     struct completion *completion = memory_new(sizeof *completion);

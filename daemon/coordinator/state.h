@@ -97,6 +97,13 @@ void facts_of_memory(const struct coordinator *c, const struct migration *m, str
 size_t facts_verify(const struct coordinator *c, const struct migration *m, const json_t *fleet);
 int64_t app_min_replicas(const struct coordinator *c, const struct application *app);
 
+/* ---- admission.c: who may start ---- */
+
+enum admission admission_of(const struct coordinator *c, const struct gate_cohort *cohort);
+/* The version of a contract, done or under way, that a release which lists what it ships does not know;
+ * 0: none. */
+int64_t admission_unlisted(const struct coordinator *c, const struct gate_cohort *cohort);
+
 /* ---- lease.c ---- */
 
 /* Leases that have run out. */
@@ -125,6 +132,10 @@ void rollout_reset(struct coordinator *c);
 /* ---- run.c: one transaction through the executor ---- */
 
 void run_start(struct coordinator *c, struct migration *m);
+/* A contract or an undo that begins with a statement outside of transactions is announced before: whoever
+ * finds it later cannot tell whether the statement has had its effects, and keeps admission closed. */
+bool run_is_announced(const struct coordinator *c, struct migration *m);
+void run_announce(struct coordinator *c, const struct migration *m);
 
 /* ---- soak.c ---- */
 

@@ -1,6 +1,6 @@
-/* The ceiling for renewals: a bare epoll server that does what one renewal needs and nothing else. It reads
- * the request, parses the JSON body (jansson), finds the replica in a hash table (uthash), extends its lease
- * and answers with the same JSON as the daemon. No routes, no roles, no time-outs, no errors.
+/* The ceiling for renewals: a bare epoll server that does what one renewal needs and nothing else.
+ * It reads the request, parses the JSON body (jansson), finds the replica in a hash table (uthash),
+ * extends its lease and answers with the same JSON as the daemon. No routes, no roles, no errors.
  *
  *     ceiling REPLICAS     prints the port that it listens on */
 #include <arpa/inet.h>
@@ -100,7 +100,8 @@ static int renew(struct replica *replica, const char *body, size_t length, char 
                         replica->key + 4, replica->incarnation, LEASE_SECONDS, expires,
                         LEASE_SECONDS / 3);
     return snprintf(answer, 1024,
-                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %d\r\n\r\n%s",
                     size, text);
 }
 
@@ -131,7 +132,8 @@ static void accept_connection(int epoll, int listener)
         return;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     connection->fd = fd;
-    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = connection});
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd,
+              &(struct epoll_event){.events = EPOLLIN, .data.ptr = connection});
 }
 
 static void read_request(struct connection *connection, struct replica *replicas)

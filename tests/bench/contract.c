@@ -1,5 +1,6 @@
-/* From the goodbye of the last old replica to the contract's commit, on an idle and durable database, beside
- * the sum of its parts measured in the same run: one durable commit and the same DDL in one transaction. */
+/* From the goodbye of the last old replica to the contract's commit, on an idle and durable
+ * database, beside the sum of its parts measured in the same run: one durable commit and the same
+ * DDL in one transaction. */
 #include <support/bench.h>
 #include <support/fleet.h>
 #include <support/load.h>
@@ -65,7 +66,8 @@ static double measure_ddl(struct bench *bench, int round)
 {
     sql_run(bench->sql, "ALTER TABLE parts ADD COLUMN c%d int", round);
     double started = now_ms();
-    sql_run(bench->sql, "BEGIN; SET LOCAL lock_timeout = '100ms'; ALTER TABLE parts DROP COLUMN c%d; COMMIT",
+    sql_run(bench->sql,
+            "BEGIN; SET LOCAL lock_timeout = '100ms'; ALTER TABLE parts DROP COLUMN c%d; COMMIT",
             round);
     return now_ms() - started;
 }
@@ -90,9 +92,11 @@ int main(void)
     report_plain("sum of the parts, p50", commits[ROUNDS / 2] + ddl[ROUNDS / 2], "ms");
     report_plain("sum of the parts, p99",
                  load_quantile(commits, ROUNDS, 0.99) + load_quantile(ddl, ROUNDS, 0.99), "ms");
-    report_at_most("last goodbye to the contract's commit, p50", load_quantile(contracts, ROUNDS, 0.5),
+    report_at_most("last goodbye to the contract's commit, p50",
+                   load_quantile(contracts, ROUNDS, 0.5),
                    "ms", 3);
-    report_at_most("last goodbye to the contract's commit, p99", load_quantile(contracts, ROUNDS, 0.99),
+    report_at_most("last goodbye to the contract's commit, p99",
+                   load_quantile(contracts, ROUNDS, 0.99),
                    "ms", 10);
     bench_close(&bench);
     return 0;

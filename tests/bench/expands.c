@@ -1,5 +1,5 @@
-/* 200 small migrations, submitted and then expanded one after the other, beside psql that runs the same
- * transactions. */
+/* 200 small migrations, submitted and then expanded one after the other, beside psql that runs the
+ * same transactions. */
 #include <support/bench.h>
 #include <support/load.h>
 #include <support/process.h>
@@ -33,8 +33,10 @@ static double measure_psql(struct bench *bench, const char *script)
 {
     int64_t started = test_now_ms();
     int code = process_run(
-        &(struct process_options){.arguments = (const char *[]){"psql", "-Xq", "-v", "ON_ERROR_STOP=1",
-                                                                "-f", script, bench->conninfo, NULL}},
+        &(struct process_options){.arguments = (const char *[]){"psql", "-Xq", "-v",
+                                                                "ON_ERROR_STOP=1",
+                                                                "-f", script, bench->conninfo,
+                                                                NULL}},
         PATIENCE_MS);
     if (code != 0)
         test_fail("psql ended with %d", code);
@@ -51,8 +53,8 @@ static void submit_all(struct bench *bench, int first, int round)
     }
 }
 
-/* All are submitted, then the daemon is let go: `submit` is how long the submissions took, the result how
- * long all expands did. */
+/* All are submitted, then the daemon is let go: `submit` is how long the submissions took, the
+ * result how long all expands did. */
 static double measure_ours(struct bench *bench, int round, double *submit)
 {
     struct http_client *client = &bench->daemon.client;
@@ -82,7 +84,8 @@ int main(void)
     report_plain("200 small migrations: psql runs the transactions", best_psql, "ms");
     report_plain("200 small migrations: schemagate expands them", best_ours, "ms");
     report_at_most("200 small migrations: beside psql", best_ours / best_psql, "times", 1.3);
-    report_plain("200 small migrations: submitted one by one before", load_quantile(submit, ROUNDS, 0),
+    report_plain("200 small migrations: submitted one by one before",
+                 load_quantile(submit, ROUNDS, 0),
                  "ms");
     free(script);
     bench_close(&bench);

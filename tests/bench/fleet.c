@@ -1,5 +1,5 @@
-/* A large fleet: memory with an empty registry and per replica, what a renewal costs in fleets of different
- * size, and how late 10,000 leases that run out together are noticed. */
+/* A large fleet: memory with an empty registry and per replica, what a renewal costs in fleets of
+ * different size, and how late 10,000 leases that run out together are noticed. */
 #include <support/bench.h>
 #include <support/json.h>
 #include <support/load.h>
@@ -58,7 +58,8 @@ static void measure_fleet(void)
     double large_us = renewal_cpu_us(&bench, FLEET);
     report_plain("CPU a renewal, fleet of 100", small_us, "us");
     report_plain("CPU a renewal, fleet of 100,000", large_us, "us");
-    report_at_most("CPU a renewal, large fleet beside small one", large_us / small_us, "times", 1.3);
+    report_at_most("CPU a renewal, large fleet beside small one", large_us / small_us, "times",
+                   1.3);
     bench_close(&bench);
 }
 
@@ -68,7 +69,8 @@ static int64_t lost_replicas(struct bench *bench)
     return json_number_at(answer->json, "/replicas/lost");
 }
 
-/* All leases are extended by requests that come within a moment; the last of them ends the last lease. */
+/* All leases are extended by requests that come within a moment; the last of them ends the last
+ * lease. */
 static void measure_lateness(void)
 {
     struct bench bench;

@@ -1,9 +1,9 @@
-/* The demo's application: works on customers all the time, as an ORM does. Every query lists every column
- * that the release knows; every failure is counted.
+/* The demo's application: works on customers all the time, as an ORM does. Every query lists every
+ * column that the release knows; every failure is counted.
  *
  *     app RELEASE COUNTERS     the database comes from the PG* environment
  *
- * COUNTERS is a file of one line, kept current through a memory map, so that even a kill -9 loses no count:
+ * COUNTERS is a file of one line, kept current through a memory map: even a kill -9 loses no count.
  *     PID QUERIES FAILED SLOWEST_MICROSECONDS FIRST-ERROR */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-# The stage of the demo: a temporary directory, a PostgreSQL cluster, the daemon, replicas and their counters.
+# The stage of the demo: a temporary directory, a PostgreSQL cluster, the daemon, replicas and their
+# counters.
 # Sourced by demo; every function works below $stage.
 # shellcheck shell=bash
 
@@ -13,7 +14,9 @@ indent() { sed 's/^/          /'; }
 note() { printf '          %s\n' "$@"; }
 fail() { echo "demo: $*" >&2; exit 1; }
 
-seconds_since() { awk -v since="$1" -v now="$EPOCHREALTIME" 'BEGIN { printf "%.1f", now - since }'; }
+seconds_since() {
+    awk -v since="$1" -v now="$EPOCHREALTIME" 'BEGIN { printf "%.1f", now - since }'
+}
 
 # wait_until SECONDS WHAT COMMAND...: looks again and again until the command succeeds.
 wait_until() {
@@ -41,13 +44,15 @@ start_postgres() {
     mkdir "$stage/data" "$stage/postgresql"
     if [ "$(id -u)" = 0 ]; then chown postgres: "$stage/data" "$stage/postgresql"; fi
     (cd / && as_owner "$(postgres_program initdb)" -D "$stage/data" -U postgres -A trust -E UTF8 \
-        --no-locale --no-sync) >"$stage/log/initdb" 2>&1 || fail "initdb failed: $(cat "$stage/log/initdb")"
+        --no-locale --no-sync) >"$stage/log/initdb" 2>&1 ||
+        fail "initdb failed: $(cat "$stage/log/initdb")"
     cat >>"$stage/data/postgresql.conf" <<-CONF
 		listen_addresses = ''
 		unix_socket_directories = '$stage/postgresql'
 		log_directory = '$stage/postgresql'
 	CONF
-    (cd / && as_owner "$(postgres_program pg_ctl)" -D "$stage/data" -l "$stage/postgresql/log" -w -s start) ||
+    (cd / && as_owner "$(postgres_program pg_ctl)" -D "$stage/data" -l "$stage/postgresql/log" \
+        -w -s start) ||
         fail "PostgreSQL does not start: $(cat "$stage/postgresql/log")"
     export PGHOST=$stage/postgresql PGUSER=postgres PGDATABASE=postgres
 }
@@ -153,7 +158,7 @@ open_stage() {
     trap 'exit 130' INT TERM HUP
 }
 
-# stop_stage DIRECTORY: ends what KEEP=1 left running: the replicas, then the daemon, then PostgreSQL.
+# stop_stage DIRECTORY: ends what KEEP=1 left running: the replicas, the daemon, PostgreSQL.
 stop_stage() {
     stage=$1
     [ -f "$stage/pids" ] || fail "$stage holds no demo that runs"

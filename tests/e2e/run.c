@@ -98,8 +98,8 @@ static void a_child_that_does_not_end_is_killed(void **state)
     begin(world, &command);
     char *ready = scratch_path(&world->scratch, "ready");
     pid_t pid = command_start(&command,
-                              RUN "--kill-after 1 --schema 1..2 -- sh -c 'trap \"\" TERM; touch %s; "
-                                  "while :; do sleep 0.05; done'",
+                              RUN "--kill-after 1 --schema 1..2 -- "
+                                  "sh -c 'trap \"\" TERM; touch %s; while :; do sleep 0.05; done'",
                               world->scratch.path, ready);
     wait_file(ready);
     kill(pid, SIGTERM);
@@ -115,7 +115,8 @@ static void it_waits_for_its_schema(void **state)
     struct command command;
     struct daemon *daemon = begin(world, &command);
     char *started = scratch_path(&world->scratch, "started");
-    pid_t pid = command_start(&command, RUN "--schema 3..3 -- touch %s", world->scratch.path, started);
+    pid_t pid =
+        command_start(&command, RUN "--schema 3..3 -- touch %s", world->scratch.path, started);
     sql_wait(world->sql, "SELECT count(*) = 1 FROM schemagate.replica WHERE state = 'waiting'");
     assert_int_not_equal(access(started, F_OK), 0);
     rollout_submit(&daemon->client, 3, "-- schemagate: expand\nCREATE TABLE extra (id int);\n");
@@ -132,7 +133,8 @@ static void sigterm_while_it_waits_starts_nothing(void **state)
     struct command command;
     begin(world, &command);
     char *started = scratch_path(&world->scratch, "started");
-    pid_t pid = command_start(&command, RUN "--schema 3..3 -- touch %s", world->scratch.path, started);
+    pid_t pid =
+        command_start(&command, RUN "--schema 3..3 -- touch %s", world->scratch.path, started);
     sql_wait(world->sql, "SELECT count(*) = 1 FROM schemagate.replica WHERE state = 'waiting'");
     kill(pid, SIGTERM);
     assert_int_equal(command_finish(&command, pid), 128 + SIGTERM);
@@ -150,15 +152,16 @@ static void an_old_release_is_not_started(void **state)
     fleet_join(&daemon->client, REPLICA("new", 2, 2));
     rollout_wait(&daemon->client, 2, "complete");
     char *started = scratch_path(&world->scratch, "started");
-    command_expect(&command, TOO_OLD, RUN "--schema 1..1 -- touch %s", world->scratch.path, started);
+    command_expect(&command, TOO_OLD, RUN "--schema 1..1 -- touch %s", world->scratch.path,
+                   started);
     assert_int_not_equal(access(started, F_OK), 0);
     assert_true(strlen(command.errors) > 0);
     free(started);
     command_close(&command);
 }
 
-/* The wrapper is killed: its child dies with it, nobody says goodbye, and the next start on the same lock
- * file knows that its predecessor has ended. */
+/* The wrapper is killed: its child dies with it, nobody says goodbye, and the next start on the
+ * same lock file knows that its predecessor has ended. */
 static void a_killed_wrapper_takes_its_child_along_and_the_next_start_attests_it(void **state)
 {
     struct world *world = *state;
@@ -196,7 +199,8 @@ static void without_a_coordinator_it_fails_waits_or_runs(void **state)
     struct daemon *daemon = begin(world, &command);
     daemon_stop(daemon);
     const char *folder = world->scratch.path;
-    command_expect(&command, UNREACHABLE, RUN "--on-unavailable fail --schema 1..2 -- true", folder);
+    command_expect(&command, UNREACHABLE, RUN "--on-unavailable fail --schema 1..2 -- true",
+                   folder);
     command_expect(&command, 3, RUN "--on-unavailable run --schema 1..2 -- sh -c 'exit 3'", folder);
     assert_true(strlen(command.errors) > 0);
     command_close(&command);
@@ -211,7 +215,8 @@ static void as_pid_1_it_reaps_and_ends(void **state)
         skip(); /* a PID namespace needs root */
     pid_t pid = process_start(&(struct process_options){
         .arguments = (const char *[]){"unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
-                                      getenv("SCHEMAGATE_BINARY"), "run", "--app", "web", "--instance",
+                                      getenv("SCHEMAGATE_BINARY"), "run", "--app", "web",
+                                      "--instance",
                                       "pod", "--schema", "1..2", "--", "sh", "-c",
                                       "(sleep 0.1 &) ; sleep 0.3; exit 5", NULL},
         .environment = (const char *[]){command.url, NULL}});

@@ -55,7 +55,8 @@ static void what_is_wrong_is_said_with_its_place(void **state)
     struct world *world = *state;
     struct command command;
     begin(world, &command);
-    char *path = scratch_write(&world->scratch, "7_wrong.sql", "-- schemagate: expand\nCREATE TABEL t;\n");
+    char *path =
+        scratch_write(&world->scratch, "7_wrong.sql", "-- schemagate: expand\nCREATE TABEL t;\n");
     command_expect(&command, REFUSED, "submit %s", path);
     says(command.errors, "7_wrong.sql:2:");
     free(path);

@@ -36,9 +36,11 @@ static const struct route routes[] = {
     {"GET", "/v1/replicas", NULL, READERS, MAY(AGENT)},
     {"GET", "/v1/apps", NULL, READERS, MAY(AGENT)},
     {"PUT", "/v1/apps/web", "{\"min_replicas\":1}", MAY(DEPLOYER) | MAY(OPERATOR), 0},
-    {"POST", "/v1/apps/web/compatible", "{\"release\":\"r\",\"max\":1,\"reason\":\"r\"}", MAY(OPERATOR),
+    {"POST", "/v1/apps/web/compatible", "{\"release\":\"r\",\"max\":1,\"reason\":\"r\"}",
+     MAY(OPERATOR),
      0},
-    {"POST", "/v1/migrations", "{\"version\":1,\"expand\":\"SELECT 1\"}", MAY(DEPLOYER) | MAY(OPERATOR),
+    {"POST", "/v1/migrations", "{\"version\":1,\"expand\":\"SELECT 1\"}",
+     MAY(DEPLOYER) | MAY(OPERATOR),
      0},
     {"GET", "/v1/migrations", NULL, READERS, MAY(AGENT)},
     {"GET", "/v1/migrations/1", NULL, READERS, MAY(AGENT)},
@@ -64,7 +66,8 @@ static char *write_tokens(struct world *world, const char *name)
     for (int role = 0; role < ROLES; role++) {
         digest_sha256_hex(role_names[role], strlen(role_names[role]), digest);
         length += (size_t)snprintf(text + length, sizeof text - length, "test-%s %s %s %s\n",
-                                   role_names[role], role_names[role], role == APP ? "web" : "-", digest);
+                                   role_names[role], role_names[role], role == APP ? "web" : "-",
+                                   digest);
     }
     return scratch_write(&world->scratch, name, text);
 }
@@ -76,7 +79,8 @@ static struct daemon *begin(struct world *world, const char *name, const char *s
     assert_true(asprintf(&variable, "SCHEMAGATE_HTTP_TOKENS_FILE=%s", path) > 0);
     const char *environment[] = {variable, NULL};
     struct daemon *daemon = world_daemon(
-        world, &(struct daemon_options){.environment = environment, .sections = sections, .tcp = true});
+        world, &(struct daemon_options){.environment = environment, .sections = sections,
+                                        .tcp = true});
     free(variable);
     free(path);
     return daemon;
@@ -110,7 +114,8 @@ static void each_role_may_do_what_is_written_and_nothing_else(void **state)
             int status = ask(&client, route, role_names[role]);
             bool allowed = route->allowed & MAY(role);
             if (status == 401 || (status == 403) == allowed) {
-                print_error("%s %s as %s: %d\n", route->method, route->path, role_names[role], status);
+                print_error("%s %s as %s: %d\n", route->method, route->path, role_names[role],
+                            status);
                 wrong++;
             }
         }
@@ -161,7 +166,8 @@ static void a_browser_sends_the_token_as_its_password(void **state)
     http_close(&client);
 }
 
-/* Root and the daemon's own user are operators on the unix socket; the audit trail names who acted. */
+/* Root and the daemon's own user are operators on the unix socket; the audit trail names who
+ * acted. */
 static void the_peer_of_a_unix_socket_is_known(void **state)
 {
     struct world *world = *state;

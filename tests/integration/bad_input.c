@@ -1,5 +1,5 @@
-/* Malformed, oversized, truncated, wrongly typed and out-of-range requests: each gets its status and a problem
- * that names the member, and nothing of any of them is recorded. */
+/* Malformed, oversized, truncated, wrongly typed and out-of-range requests: each gets its status
+ * and a problem that names the member, and nothing of any of them is recorded. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -17,9 +17,8 @@ struct bad {
 #define PUT_A "PUT", "/v1/apps/web/replicas/a"
 #define RENEW_A "POST", "/v1/apps/web/replicas/a/renew"
 #define POST_M "POST", "/v1/migrations"
-#define LONG_NAME                                                                                   \
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"    \
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define FORTY "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LONG_NAME FORTY FORTY FORTY FORTY
 
 static const struct bad table[] = {
     /* not JSON */
@@ -39,7 +38,8 @@ static const struct bad table[] = {
     {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1, \"predecessor_ended\": \"yes\"}", 422,
      "/predecessor_ended"},
     {RENEW_A, "{\"incarnation\": \"i\", \"health\": 5}", 422, "/health"},
-    {RENEW_A, "{\"incarnation\": \"i\", \"health\": {\"requests\": \"many\"}}", 422, "/health/requests"},
+    {RENEW_A, "{\"incarnation\": \"i\", \"health\": {\"requests\": \"many\"}}", 422,
+     "/health/requests"},
     {"POST", "/v1/renewals", "{\"renewals\": {}}", 422, "/renewals"},
     {"POST", "/v1/baseline", "{\"version\": \"40\"}", 422, "/version"},
     /* members that are missing */
@@ -62,24 +62,33 @@ static const struct bad table[] = {
      "/lease_seconds"},
     {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1, \"lease_seconds\": 3601}", 422,
      "/lease_seconds"},
-    {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1, \"on_lost\": \"panic\"}", 422, "/on_lost"},
+    {PUT_A, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1, \"on_lost\": \"panic\"}", 422,
+     "/on_lost"},
     {PUT_A, "{\"incarnation\": \"\", \"min\": 0, \"max\": 1}", 422, "/incarnation"},
     {PUT_A,
-     "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1, \"application_name\": \"" LONG_NAME "\"}", 422,
+     "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1, \"application_name\": \"" LONG_NAME "\"}",
+     422,
      "/application_name"},
-    {"PUT", "/v1/apps/web/replicas/" LONG_NAME, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}", 422,
+    {"PUT", "/v1/apps/web/replicas/" LONG_NAME, "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}",
+     422,
      NULL},
-    {"PUT", "/v1/apps/" LONG_NAME "/replicas/a", "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}", 422,
+    {"PUT", "/v1/apps/" LONG_NAME "/replicas/a", "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}",
+     422,
      NULL},
-    {"PUT", "/v1/apps/w%20b/replicas/a", "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}", 422, NULL},
-    {"PUT", "/v1/apps/web/replicas/a?wait=99999", "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}",
+    {"PUT", "/v1/apps/w%20b/replicas/a", "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}", 422,
+     NULL},
+    {"PUT", "/v1/apps/web/replicas/a?wait=99999",
+     "{\"incarnation\": \"i\", \"min\": 0, \"max\": 1}",
      422, NULL},
     {POST_M, "{\"version\": 0, \"sql\": \"SELECT 1\"}", 422, "/version"},
     {POST_M, "{\"version\": 281474976710656, \"sql\": \"SELECT 1\"}", 422, "/version"},
     {POST_M, "{\"version\": 1, \"sql\": \"SELECT 1\", \"expand\": \"SELECT 1\"}", 422, NULL},
-    {POST_M, "{\"version\": 1, \"expand\": \"SELECT 1\", \"approval\": \"maybe\"}", 422, "/approval"},
-    {POST_M, "{\"version\": 1, \"expand\": \"SELECT 1\", \"soak_seconds\": -1}", 422, "/soak_seconds"},
-    {POST_M, "{\"version\": 1, \"expand\": \"SELECT 1\", \"labels\": {\"a\": 1}}", 422, "/labels/a"},
+    {POST_M, "{\"version\": 1, \"expand\": \"SELECT 1\", \"approval\": \"maybe\"}", 422,
+     "/approval"},
+    {POST_M, "{\"version\": 1, \"expand\": \"SELECT 1\", \"soak_seconds\": -1}", 422,
+     "/soak_seconds"},
+    {POST_M, "{\"version\": 1, \"expand\": \"SELECT 1\", \"labels\": {\"a\": 1}}", 422,
+     "/labels/a"},
     {"PUT", "/v1/apps/web", "{\"min_replicas\": -1}", 422, "/min_replicas"},
     {"PUT", "/v1/apps/web", "{\"desired\": {\"min\": 3, \"max\": 1}}", 422, "/desired/max"},
     {"GET", "/v1/replicas?limit=0", NULL, 422, NULL},
@@ -108,7 +117,8 @@ static void every_mistake_is_named_and_nothing_is_recorded(void **state)
     int wrong = 0;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         const struct bad *bad = &table[i];
-        const struct http_answer *answer = http_try(client, bad->method, bad->body, NULL, bad->path);
+        const struct http_answer *answer =
+            http_try(client, bad->method, bad->body, NULL, bad->path);
         char *type = http_header(answer, "Content-Type");
         if (answer->status != bad->status || strcmp(type, "application/problem+json") != 0 ||
             strlen(json_text_at(answer->json, "/detail")) == 0 ||
@@ -137,8 +147,9 @@ static void other_media_types_are_refused_and_the_right_one_is_named(void **stat
         http_try(client, "POST", "{}", "Content-Type: text/plain", "/v1/migrations");
     /* curl sends our header beside its own: the daemon sees two of them. */
     assert_true(answer->status == 415 || answer->status == 400 || answer->status == 422);
-    static const char request[] = "POST /v1/migrations HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n"
-                                  "Content-Length: 2\r\n\r\n{}";
+    static const char request[] =
+        "POST /v1/migrations HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 2\r\n\r\n{}";
     int connection = http_raw(client, request, strlen(request));
     assert_int_equal(http_receive(connection), 415);
     assert_int_equal(http_try(client, "GET", NULL, "Accept: image/png", "/status")->status, 406);
@@ -158,8 +169,9 @@ static void a_body_over_the_limit_is_refused(void **state)
     expect_answer(answer, 413, "too-large");
     free(sql);
     /* The same without a length in front. */
-    static const char head[] = "POST /v1/migrations HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
-                               "Content-Type: application/json\r\n\r\n";
+    static const char head[] =
+        "POST /v1/migrations HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+        "Content-Type: application/json\r\n\r\n";
     char chunks[sizeof head + 45000] = "";
     size_t length = strlen(strcpy(chunks, head));
     for (int i = 0; i < 40; i++)
@@ -213,14 +225,15 @@ static void a_connection_that_dies_in_its_body_costs_nothing(void **state)
     assert_int_equal(world_rows(world, "replica"), 1);
 }
 
-/* Whoever leaves while its registration is on its way may be registered or not; the daemon and its registry
- * agree about it. */
+/* Whoever leaves while its registration is on its way may be registered or not; the daemon and its
+ * registry agree about it. */
 static void a_connection_that_dies_before_its_answer_does_no_harm(void **state)
 {
     struct world *world = *state;
     struct http_client *client = world_client(world);
     for (int i = 0; i < 50; i++)
-        close(http_send(client, "PUT", fleet_body(REPLICA("a", 0, 9)), "/v1/apps/web/replicas/r%d", i));
+        close(http_send(client, "PUT", fleet_body(REPLICA("a", 0, 9)), "/v1/apps/web/replicas/r%d",
+                        i));
     expect_answer(fleet_register(client, REPLICA("last", 0, 9)), 201, NULL);
     const struct http_answer *status = http_call(client, "GET", NULL, "/status");
     assert_int_equal(json_number_at(status->json, "/replicas/live"), world_rows(world, "replica"));

@@ -1,6 +1,7 @@
-/* Replicas come and go, migrations are submitted and undone, and the daemon is killed in between, all by chance
- * (CHAOS_SEED repeats a run, CHAOS_SECONDS makes it longer). PostgreSQL judges: triggers on what contracts and
- * undos write count the replicas that could trip over them at that moment. */
+/* Replicas come and go, migrations are submitted and undone, and the daemon is killed in between,
+ * all by chance (CHAOS_SEED repeats a run, CHAOS_SECONDS makes it longer). PostgreSQL judges:
+ * triggers on what contracts and undos write count the replicas that could trip over them at that
+ * moment. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -52,7 +53,8 @@ static void start_anew(struct chaos *chaos)
 {
     struct fleet_replica *replica = any_replica(chaos);
     size_t place = (size_t)(replica - chaos->fleet);
-    snprintf(chaos->incarnation[place], sizeof chaos->incarnation[place], "i%u", ++chaos->incarnations);
+    snprintf(chaos->incarnation[place], sizeof chaos->incarnation[place], "i%u",
+             ++chaos->incarnations);
     replica->min = chaos->latest - chance(chaos, 3);
     replica->min = replica->min < 0 ? 0 : replica->min;
     replica->max = replica->min + chance(chaos, 3);
@@ -64,7 +66,8 @@ static void change_range(struct chaos *chaos)
 {
     struct fleet_replica *replica = any_replica(chaos), changed = *replica;
     changed.max = chaos->latest - 1 + chance(chaos, 3);
-    if (changed.max >= changed.min && fleet_register(&chaos->daemon->client, &changed)->status < 300)
+    if (changed.max >= changed.min &&
+        fleet_register(&chaos->daemon->client, &changed)->status < 300)
         replica->max = changed.max;
 }
 
@@ -90,10 +93,11 @@ static void submit(struct chaos *chaos)
     char sql[320], contract[80] = "";
     int64_t version = chaos->latest + 1;
     if (chance(chaos, 3)) /* else an empty one, which needs no gate */
-        snprintf(contract, sizeof contract, "INSERT INTO ran VALUES ('contract', %" PRId64 ");\n", version);
+        snprintf(contract, sizeof contract, "INSERT INTO ran VALUES ('contract', %" PRId64 ");\n",
+                 version);
     snprintf(sql, sizeof sql,
              "-- schemagate: expand\nCREATE TABLE t%" PRId64 " (id int);\n"
-             "-- schemagate: contract\n%s"
+                                                             "-- schemagate: contract\n%s"
              "-- schemagate: undo\nDROP TABLE t%" PRId64 ";\n"
              "INSERT INTO ran VALUES ('undo', %" PRId64 ");\n",
              version, contract, version, version);
@@ -105,7 +109,8 @@ static void submit(struct chaos *chaos)
 
 static void undo(struct chaos *chaos)
 {
-    http_call(&chaos->daemon->client, "POST", NULL, "/v1/migrations/%" PRId64 "/undo", chaos->latest);
+    http_call(&chaos->daemon->client, "POST", NULL, "/v1/migrations/%" PRId64 "/undo",
+              chaos->latest);
 }
 
 static void pause_or_resume(struct chaos *chaos)
@@ -127,8 +132,8 @@ static void deploy(struct chaos *chaos)
     }
 }
 
-/* An operator lets everything go on. What is queued above an undo waits for it, and the undo for that: then
- * an operator has to choose. */
+/* An operator lets everything go on. What is queued above an undo waits for it, and the undo for
+ * that: then an operator has to choose. */
 static void tidy(struct chaos *chaos)
 {
     size_t i;
@@ -150,7 +155,8 @@ static const struct {
     void (*act)(struct chaos *chaos);
     int weight;
 } actions[] = {{start_anew, 12}, {change_range, 4}, {renew_all, 4}, {leave, 6}, {evict, 6},
-               {submit, 3},      {undo, 1},         {deploy, 4},    {tidy, 3},  {pause_or_resume, 1}};
+               {submit, 3},      {undo, 1},         {deploy, 4},    {tidy, 3},
+               {pause_or_resume, 1}};
 
 static void act(struct chaos *chaos)
 {
@@ -182,7 +188,8 @@ static void kill_daemon(struct chaos *chaos)
     chaos->kills++;
 }
 
-/* All that held a gate goes, a release that works with everything comes: whatever is open must end. */
+/* All that held a gate goes, a release that works with everything comes: whatever is open must
+ * end. */
 static void come_to_rest(struct chaos *chaos)
 {
     struct http_client *client = &chaos->daemon->client;
@@ -198,7 +205,8 @@ static void come_to_rest(struct chaos *chaos)
     do {
         test_pause();
         status = http_call(client, "GET", NULL, "/status");
-    } while (json_array_size(json_at(status->json, "/migrations/open")) && test_now_ms() < deadline);
+    } while (json_array_size(json_at(status->json, "/migrations/open")) &&
+             test_now_ms() < deadline);
     if (json_array_size(json_at(status->json, "/migrations/open")))
         test_fail("it does not come to rest: %s", status->body);
 }
@@ -206,21 +214,27 @@ static void come_to_rest(struct chaos *chaos)
 static void judge_all(struct chaos *chaos)
 {
     PGconn *sql = chaos->world->sql;
-    print_message("%" PRId64 " migrations, %d contracts, %d undos, %u incarnations, %u kills\n", chaos->latest,
+    print_message("%" PRId64 " migrations, %d contracts, %d undos, %u incarnations, %u kills\n",
+                  chaos->latest,
                   (int)sql_number(sql, "SELECT count(*) FROM ran WHERE kind = 'contract'"),
                   (int)sql_number(sql, "SELECT count(*) FROM ran WHERE kind = 'undo'"),
                   chaos->incarnations, chaos->kills);
-    assert_int_equal(sql_number(sql, "SELECT count(*) FROM ran WHERE tripped IS DISTINCT FROM 0"), 0);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM ran WHERE tripped IS DISTINCT FROM 0"),
+                     0);
     assert_int_equal(sql_number(sql, "SELECT count(*) FROM schemagate.migration WHERE failed"), 0);
     /* A table stands for each migration that was not undone, and for no other. */
-    assert_int_equal(sql_number(sql, "SELECT count(*) FROM schemagate.migration WHERE version > 0 AND "
-                                     "(phase = 'complete') <> (to_regclass('t' || version) IS NOT NULL)"),
+    assert_int_equal(sql_number(sql,
+                                "SELECT count(*) FROM schemagate.migration WHERE version > 0 AND "
+                                "(phase = 'complete') <> "
+                                "(to_regclass('t' || version) IS NOT NULL)"),
                      0);
     /* Each contract that is complete was run, and none of an undone migration. */
     assert_int_equal(sql_number(sql, "SELECT count(*) FROM schemagate.migration AS m WHERE "
-                                     "EXISTS (SELECT FROM schemagate.step AS s WHERE s.version = m.version "
+                                     "EXISTS (SELECT FROM schemagate.step AS s WHERE s.version = "
+                                     "m.version "
                                      "AND section = 'contract') AND (phase = 'complete') <> EXISTS "
-                                     "(SELECT FROM ran WHERE kind = 'contract' AND ran.version = m.version)"),
+                                     "(SELECT FROM ran WHERE kind = 'contract' AND ran.version = "
+                                     "m.version)"),
                      0);
 }
 

@@ -1,5 +1,5 @@
-/* The wall clock is stepped by a day in both directions under a running daemon (libfaketime): leases and
- * soaks are counted on a clock that nobody steps. */
+/* The wall clock is stepped by a day in both directions under a running daemon (libfaketime):
+ * leases and soaks are counted on a clock that nobody steps. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -82,7 +82,8 @@ static void a_stepped_wall_clock_shortens_no_soak(void **state)
     char *file;
     struct http_client *client = begin(world, &file);
     rollout_submit(client, 1, SAMPLE_CREATE);
-    expect_answer(rollout_try_submit(client, 2, SAMPLE_RENAME, json_pack("{s:i}", "soak_seconds", 2)),
+    expect_answer(rollout_try_submit(client, 2, SAMPLE_RENAME,
+                                     json_pack("{s:i}", "soak_seconds", 2)),
                   201, NULL);
     rollout_wait(client, 2, "expanded");
     fleet_join(client, REPLICA("old", 1, 1));

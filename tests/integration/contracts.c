@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILING                                                                                     \
-    "-- schemagate: expand\nALTER TABLE customer ADD COLUMN full_name text;\n"                       \
-    "-- schemagate: contract\nALTER TABLE customer DROP COLUMN name;\n"                              \
+#define FAILING                                                                                    \
+    "-- schemagate: expand\nALTER TABLE customer ADD COLUMN full_name text;\n"                     \
+    "-- schemagate: contract\nALTER TABLE customer DROP COLUMN name;\n"                            \
     "ALTER TABLE absent DROP COLUMN x;\n"
 
-static struct http_client *begin(struct world *world, const char *const *environment, const char *sql)
+static struct http_client *begin(struct world *world, const char *const *environment,
+                                 const char *sql)
 {
     struct daemon_options options = {.environment = environment};
     struct http_client *client = &world_daemon(world, &options)->client;
@@ -52,7 +53,8 @@ static void a_contract_that_failed_waits_for_its_gate_again(void **state)
     rollout_expect_window(client, 2, 2);
 }
 
-/* A reader holds the table: each try ends with its lock_timeout, and in between old code may start. */
+/* A reader holds the table: each try ends with its lock_timeout, and in between old code may
+ * start. */
 static void between_two_tries_admission_is_open(void **state)
 {
     struct world *world = *state;
@@ -91,7 +93,8 @@ static void tries_end_and_are_said_to_have_failed(void **state)
     rollout_wait(client, 2, "complete");
 }
 
-/* While the contract cannot have its lock, the application's queries never queue for longer than one try. */
+/* While the contract cannot have its lock, the application's queries never queue for longer than
+ * one try. */
 static void a_waiting_contract_stalls_nobody_for_longer_than_its_lock_timeout(void **state)
 {
     struct world *world = *state;
@@ -120,8 +123,9 @@ static void a_try_is_cancelled(void **state)
     struct http_client *client =
         begin(world, NULL, "-- schemagate: contract\nSELECT pg_sleep(60);\nDROP TABLE customer;\n");
     fleet_join(client, REPLICA("new", 1, 2));
-    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
-                         "AND pid <> pg_backend_pid() AND state = 'active')");
+    sql_wait(world->sql,
+             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
+             "AND pid <> pg_backend_pid() AND state = 'active')");
     rollout_act(client, 2, "cancel");
     rollout_wait_status(client, 2, "failed");
     rollout_expect_phase(client, 2, "expanded", "failed");
@@ -137,12 +141,14 @@ static void an_approval_does_not_outlive_the_plan_that_it_was_given_for(void **s
                                 "-- schemagate: contract\nDROP TABLE customer;\n";
     rollout_submit(client, 1, SAMPLE_CREATE);
     rollout_wait(client, 1, "complete");
-    expect_answer(rollout_try_submit(client, 2, first, json_pack("{s:s}", "approval", "manual")), 201,
+    expect_answer(rollout_try_submit(client, 2, first, json_pack("{s:s}", "approval", "manual")),
+                  201,
                   NULL);
     rollout_wait_status(client, 2, "failed");
     http_call(client, "POST", NULL, "/v1/migrations/2/approve");
     assert_in_range(
-        rollout_try_submit(client, 2, SAMPLE_RENAME, json_pack("{s:s}", "approval", "manual"))->status, 200,
+        rollout_try_submit(client, 2, SAMPLE_RENAME,
+                           json_pack("{s:s}", "approval", "manual"))->status, 200,
         201);
     rollout_wait(client, 2, "expanded");
     fleet_join(client, REPLICA("new", 1, 2));

@@ -1,6 +1,6 @@
-/* kill -9 of the daemon before, in and after an expand and a contract. The process kills itself at a named
- * failpoint, so that its wait status proves that the place was reached. After a restart each migration is
- * done exactly once. */
+/* kill -9 of the daemon before, in and after an expand and a contract. The process kills itself at
+ * a named failpoint, so that its wait status proves that the place was reached. After a restart
+ * each migration is done exactly once. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -10,17 +10,17 @@
 #include <sys/wait.h>
 
 /* Doing any of this twice fails or shows in the counts. */
-#define CREATE_ONCE                                                                                 \
-    "-- schemagate: expand\n"                                                                       \
-    "CREATE TABLE ledger (entry text);\n"                                                           \
+#define CREATE_ONCE                                                                                \
+    "-- schemagate: expand\n"                                                                      \
+    "CREATE TABLE ledger (entry text);\n"                                                          \
     "INSERT INTO ledger VALUES ('expand 1');\n"
 
-#define RENAME_ONCE                                                                                 \
-    "-- schemagate: expand\n"                                                                       \
-    "ALTER TABLE ledger ADD COLUMN note text;\n"                                                    \
-    "INSERT INTO ledger VALUES ('expand 2');\n"                                                     \
-    "-- schemagate: contract\n"                                                                     \
-    "ALTER TABLE ledger ADD COLUMN contracted int;\n"                                               \
+#define RENAME_ONCE                                                                                \
+    "-- schemagate: expand\n"                                                                      \
+    "ALTER TABLE ledger ADD COLUMN note text;\n"                                                   \
+    "INSERT INTO ledger VALUES ('expand 2');\n"                                                    \
+    "-- schemagate: contract\n"                                                                    \
+    "ALTER TABLE ledger ADD COLUMN contracted int;\n"                                              \
     "INSERT INTO ledger VALUES ('contract 2');\n"
 
 static void expect_killed(struct daemon *daemon)
@@ -39,7 +39,8 @@ static void expect_done_once(struct world *world, struct http_client *client)
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event "
                                             "WHERE kind = 'migration.complete' AND version = 2"),
                      1);
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.step WHERE state <> 'done'"),
+    assert_int_equal(sql_number(world->sql,
+                                "SELECT count(*) FROM schemagate.step WHERE state <> 'done'"),
                      0);
     expect_answer(fleet_register(client, REPLICA("late", 1, 1)), 409, "schema-too-old");
 }
@@ -47,7 +48,8 @@ static void expect_done_once(struct world *world, struct http_client *client)
 static void dies_in_the_expand(struct world *world, const char *failpoint)
 {
     struct daemon *first = world_daemon(world, &(struct daemon_options){.failpoint = failpoint});
-    /* The answer of the submission may die with the daemon; what was answered must be there later. */
+    /* The answer of the submission may die with the daemon; what was answered must be there
+     * later. */
     json_t *body = json_pack("{s:i, s:s}", "version", 1, "sql", CREATE_ONCE);
     http_tell(&first->client, "POST", body, "/v1/migrations");
     expect_killed(first);
@@ -72,16 +74,16 @@ static void dies_in_the_contract(struct world *world, const char *failpoint)
     expect_done_once(world, client);
 }
 
-#define EXPAND_TEST(name, failpoint)                                                                \
-    static void name(void **state)                                                                  \
-    {                                                                                               \
+#define EXPAND_TEST(name, failpoint)                                                               \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
         dies_in_the_expand(*state, failpoint "=kill");                                        \
     }
 
-#define CONTRACT_TEST(name, failpoint)                                                              \
-    static void name(void **state)                                                                  \
-    {                                                                                               \
-        dies_in_the_contract(*state, failpoint "=kill");                                            \
+#define CONTRACT_TEST(name, failpoint)                                                             \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        dies_in_the_contract(*state, failpoint "=kill");                                           \
     }
 
 EXPAND_TEST(killed_before_an_expand, "expand-begin")
@@ -93,13 +95,13 @@ CONTRACT_TEST(killed_when_the_contract_is_sent, "contract-sent")
 CONTRACT_TEST(killed_after_the_commit_of_a_contract, "contract-committed")
 
 /* The backfill and the undo of a migration, killed in the same way. */
-#define WITH_UNDO                                                                                   \
-    "-- schemagate: expand\n"                                                                       \
-    "ALTER TABLE ledger ADD COLUMN note text;\n"                                                    \
-    "-- schemagate: backfill\n"                                                                     \
-    "INSERT INTO ledger VALUES ('backfill 2');\n"                                                   \
-    "-- schemagate: undo\n"                                                                         \
-    "ALTER TABLE ledger DROP COLUMN note;\n"                                                        \
+#define WITH_UNDO                                                                                  \
+    "-- schemagate: expand\n"                                                                      \
+    "ALTER TABLE ledger ADD COLUMN note text;\n"                                                   \
+    "-- schemagate: backfill\n"                                                                    \
+    "INSERT INTO ledger VALUES ('backfill 2');\n"                                                  \
+    "-- schemagate: undo\n"                                                                        \
+    "ALTER TABLE ledger DROP COLUMN note;\n"                                                       \
     "INSERT INTO ledger VALUES ('undo 2');\n"
 
 static void dies_in_the_undo(struct world *world, const char *failpoint)
@@ -117,7 +119,8 @@ static void dies_in_the_undo(struct world *world, const char *failpoint)
     fleet_join(client, REPLICA("old", 1, 1));
     rollout_wait(client, 2, "undone");
     rollout_expect_window(client, 0, 1);
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM ledger WHERE entry = 'undo 2'"), 1);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM ledger WHERE entry = 'undo 2'"),
+                     1);
 }
 
 static void dies_in_the_backfill(struct world *world, const char *failpoint)
@@ -129,19 +132,20 @@ static void dies_in_the_backfill(struct world *world, const char *failpoint)
     expect_killed(first);
     struct http_client *client = world_client(world);
     rollout_wait(client, 2, "complete");
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM ledger WHERE entry = 'backfill 2'"), 1);
+    assert_int_equal(sql_number(world->sql,
+                                "SELECT count(*) FROM ledger WHERE entry = 'backfill 2'"), 1);
 }
 
-#define UNDO_TEST(name, failpoint)                                                                  \
-    static void name(void **state)                                                                  \
-    {                                                                                               \
-        dies_in_the_undo(*state, failpoint "=kill");                                                \
+#define UNDO_TEST(name, failpoint)                                                                 \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        dies_in_the_undo(*state, failpoint "=kill");                                               \
     }
 
-#define BACKFILL_TEST(name, failpoint)                                                              \
-    static void name(void **state)                                                                  \
-    {                                                                                               \
-        dies_in_the_backfill(*state, failpoint "=kill");                                            \
+#define BACKFILL_TEST(name, failpoint)                                                             \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        dies_in_the_backfill(*state, failpoint "=kill");                                           \
     }
 
 BACKFILL_TEST(killed_before_a_backfill, "backfill-begin")
@@ -162,8 +166,9 @@ static void a_restart_behind_the_fence_verifies_again(void **state)
     rollout_wait(&first->client, 2, "expanded");
     http_tell(&first->client, "PUT", fleet_body(REPLICA("new", 2, 2)), "/v1/apps/web/replicas/new");
     expect_killed(first);
-    sql_run(world->sql, "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, "
-                        "lease_seconds) VALUES ('web', 'old', 'one', 'live', 1, 1, 30)");
+    sql_run(world->sql,
+            "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, "
+            "lease_seconds) VALUES ('web', 'old', 'one', 'live', 1, 1, 30)");
     struct http_client *client = world_client(world);
     fleet_join(client, REPLICA("new", 2, 2));
     rollout_wait_hold(client, 2, "replica-behind");

@@ -19,7 +19,8 @@ static struct daemon *stopped_at(struct world *world, const char *failpoint)
 
 static struct http_pending *open_the_gate(struct daemon *daemon)
 {
-    struct http_pending *answer = http_begin(&daemon->client, "PUT", fleet_body(REPLICA("new", 2, 2)),
+    struct http_pending *answer =
+        http_begin(&daemon->client, "PUT", fleet_body(REPLICA("new", 2, 2)),
                                              "/v1/apps/web/replicas/new");
     process_wait_stopped(daemon->pid);
     return answer;
@@ -31,8 +32,9 @@ static void a_row_between_fence_and_ddl_stops_the_contract(void **state)
     struct daemon *daemon = stopped_at(world, "contract-fenced=stop");
     struct http_pending *answer = open_the_gate(daemon);
     assert_int_equal(sql_number(world->sql, "SELECT contracting FROM schemagate.window"), 2);
-    sql_run(world->sql, "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, "
-                        "lease_seconds) VALUES ('web', 'hand', 'one', 'live', 1, 1, 30)");
+    sql_run(world->sql,
+            "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, "
+            "lease_seconds) VALUES ('web', 'hand', 'one', 'live', 1, 1, 30)");
     kill(daemon->pid, SIGCONT);
     http_finish(&daemon->client, answer);
     sql_wait(world->sql, "SELECT contracting IS NULL OR contracting = 0 FROM schemagate.window");
@@ -63,10 +65,11 @@ static void a_newer_term_stops_the_next_ddl(void **state)
     struct http_pending *answer = open_the_gate(daemon);
     sql_run(world->sql, "UPDATE schemagate.coordinator SET epoch = epoch + 1, nonce = 'the test'");
     int64_t epoch = sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator");
-    sql_run(world->sql, "CREATE FUNCTION note_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
-                        "INSERT INTO ddl_log SELECT epoch FROM schemagate.coordinator; END $$; "
-                        "CREATE TABLE ddl_log (epoch bigint); "
-                        "CREATE EVENT TRIGGER note_ddl ON sql_drop EXECUTE FUNCTION note_ddl()");
+    sql_run(world->sql,
+            "CREATE FUNCTION note_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "INSERT INTO ddl_log SELECT epoch FROM schemagate.coordinator; END $$; "
+            "CREATE TABLE ddl_log (epoch bigint); "
+            "CREATE EVENT TRIGGER note_ddl ON sql_drop EXECUTE FUNCTION note_ddl()");
     kill(daemon->pid, SIGCONT);
     http_finish(&daemon->client, answer);
     /* It takes over again, as a term of its own, and only then runs the contract. */
@@ -107,10 +110,12 @@ static void sql_that_drops_the_lock_is_rolled_back(void **state)
                    "-- schemagate: expand\nCREATE TABLE customer (id int);\n"
                    "DO $$ BEGIN EXECUTE 'SELECT pg_adv' || 'isory_unlock_all()'; END $$;\n");
     sql_wait(world->sql, "SELECT failed FROM schemagate.migration WHERE version = 1");
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE relname = 'customer'"),
+    assert_int_equal(sql_number(world->sql,
+                                "SELECT count(*) FROM pg_class WHERE relname = 'customer'"),
                      0);
     assert_in_range(sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator"), 1, 2);
-    assert_string_equal(json_text_at(rollout_get(&daemon->client, 1)->json, "/error/sqlstate"), "SG002");
+    assert_string_equal(json_text_at(rollout_get(&daemon->client, 1)->json, "/error/sqlstate"),
+                        "SG002");
 }
 
 int main(void)

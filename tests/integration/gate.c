@@ -1,5 +1,5 @@
-/* Every hold of the gates, and that a gate opens in the moment in which the last one goes: all of it runs
- * twice, the second time with every timer set to a minute. */
+/* Every hold of the gates, and that a gate opens in the moment in which the last one goes: all of
+ * it runs twice, the second time with every timer set to a minute. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -19,7 +19,8 @@ static bool slow;
 
 static struct http_client *begin(struct world *world, const char *sections)
 {
-    struct daemon_options options = {.sections = sections, .environment = slow ? slow_timers : NULL};
+    struct daemon_options options =
+        {.sections = sections, .environment = slow ? slow_timers : NULL};
     struct http_client *client = &world_daemon(world, &options)->client;
     rollout_submit(client, 1, SAMPLE_CREATE);
     rollout_submit(client, 2, SAMPLE_RENAME);
@@ -111,7 +112,8 @@ static void an_operators_word_on_a_release_frees_the_gate(void **state)
     json_object_set_new(body, "release", json_string("web@old"));
     expect_answer(http_call(client, "PUT", body, "/v1/apps/web/replicas/a"), 201, NULL);
     held_by(client, 2, "replica-behind");
-    body = json_pack("{s:s, s:i, s:s}", "release", "web@old", "max", 2, "reason", "never reads name");
+    body = json_pack("{s:s, s:i, s:s}", "release", "web@old", "max", 2, "reason",
+                     "never reads name");
     assert_in_range(http_call(client, "POST", body, "/v1/apps/web/compatible")->status, 200, 201);
     opens_at_once(client, 2, "complete");
 }

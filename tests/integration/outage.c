@@ -75,8 +75,9 @@ static void a_migration_survives_a_restart_of_the_server(void **state)
                               "CREATE TABLE customer (id int);\n"
                               "SELECT pg_sleep(1);\n"
                               "INSERT INTO customer VALUES (1);\n");
-    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
-                         "AND pid <> pg_backend_pid() AND state = 'active')");
+    sql_wait(world->sql,
+             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
+             "AND pid <> pg_backend_pid() AND state = 'active')");
     cluster_crash(&world->cluster);
     cluster_start(&world->cluster);
     rollout_wait(client, 1, "complete");
@@ -95,15 +96,17 @@ static void a_contract_survives_the_loss_of_its_session(void **state)
                    "ALTER TABLE customer DROP COLUMN name;\n");
     rollout_wait(client, 2, "expanded");
     fleet_join(client, REPLICA("new", 2, 2));
-    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
-                         "AND pid <> pg_backend_pid() AND state = 'active')");
+    sql_wait(world->sql,
+             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
+             "AND pid <> pg_backend_pid() AND state = 'active')");
     sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                         "WHERE datname = current_database() AND pid <> pg_backend_pid()");
     int64_t deadline = test_now_ms() + PATIENCE_MS;
     while (fleet_renew(client, REPLICA("new", 2, 2))->status != 200)
         assert_true(test_now_ms() < deadline);
-    sql_wait(world->sql, "SELECT phase = 'complete' OR phase = 'expanded' FROM schemagate.migration "
-                         "WHERE version = 2");
+    sql_wait(world->sql,
+             "SELECT phase = 'complete' OR phase = 'expanded' FROM schemagate.migration "
+             "WHERE version = 2");
     deadline = test_now_ms() + PATIENCE_MS;
     while (strcmp(json_text_at(rollout_get(client, 2)->json, "/phase"), "complete") != 0) {
         fleet_renew(client, REPLICA("new", 2, 2));

@@ -1,5 +1,5 @@
-/* A transaction pooler between the daemon and PostgreSQL would break the migration lock: the daemon finds it
- * out, says so, and ends. */
+/* A transaction pooler between the daemon and PostgreSQL would break the migration lock: the daemon
+ * finds it out, says so, and ends. */
 #include <support/process.h>
 #include <support/world.h>
 
@@ -8,21 +8,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static pid_t start_pooler(struct world *world, const char *mode, char conninfo[CLUSTER_CONNINFO_SIZE])
+static pid_t start_pooler(struct world *world, const char *mode,
+                          char conninfo[CLUSTER_CONNINFO_SIZE])
 {
     char settings[1024], name[32];
     char *folder = scratch_path(&world->scratch, "pool-%s", mode);
     if (mkdir(folder, 0777) != 0 || chmod(folder, 0777) != 0)
         test_fail("cannot create %s", folder);
     snprintf(settings, sizeof settings,
-             "[databases]\n* = host=%s user=postgres\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = %s\n"
-             "auth_type = any\npool_mode = %s\nlisten_port = 6432\nlogfile = %s/log\npidfile = %s/pid\n"
+             "[databases]\n* = host=%s user=postgres\n"
+             "[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = %s\n"
+             "auth_type = any\npool_mode = %s\nlogfile = %s/log\npidfile = %s/pid\n"
              "ignore_startup_parameters = extra_float_digits,options\n",
              world->cluster.sockets, folder, mode, folder, folder);
     snprintf(name, sizeof name, "%s.ini", mode);
     char *path = scratch_write(&world->scratch, name, settings);
     const char *arguments[] = {"pgbouncer", "-q", path, NULL};
-    pid_t pid = process_start(&(struct process_options){.arguments = arguments, .user = "postgres"});
+    pid_t pid =
+        process_start(&(struct process_options){.arguments = arguments, .user = "postgres"});
     snprintf(conninfo, CLUSTER_CONNINFO_SIZE, "host=%s port=6432 user=postgres dbname=%s", folder,
              strstr(world->conninfo, "dbname=") + strlen("dbname="));
     int64_t deadline = test_now_ms() + PATIENCE_MS;

@@ -1,6 +1,7 @@
-/* A replica registers as old in the instant in which the last hold of its contract goes, a thousand times:
- * either it is admitted and the contract waits, or it is refused and the contract runs. PostgreSQL itself
- * judges: a trigger on what the contract writes counts the old replicas that are admitted at that moment. */
+/* A replica registers as old in the instant in which the last hold of its contract goes, a thousand
+ * times: either it is admitted and the contract waits, or it is refused and the contract runs.
+ * PostgreSQL itself judges: a trigger on what the contract writes counts the old replicas that are
+ * admitted at that moment. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -31,7 +32,8 @@ struct race {
 static void prepare(struct race *race)
 {
     char sql[128];
-    snprintf(sql, sizeof sql, "-- schemagate: contract\nINSERT INTO contracted VALUES (%" PRId64 ");\n",
+    snprintf(sql, sizeof sql,
+             "-- schemagate: contract\nINSERT INTO contracted VALUES (%" PRId64 ");\n",
              race->version);
     race->leaving = *REPLICA("leaving", 1, race->version - 1);
     race->coming = *REPLICA("coming", 1, race->version - 1);
@@ -39,8 +41,8 @@ static void prepare(struct race *race)
     rollout_submit(race->client, race->version, sql);
 }
 
-/* Sends goodbye and registration at almost the same time; the lag between them wanders to where both
- * orders happen. */
+/* Sends goodbye and registration at almost the same time; the lag between them wanders to where
+ * both orders happen. */
 static int run(struct race *race, int lag_us)
 {
     int goodbye, registration;
@@ -49,7 +51,8 @@ static int run(struct race *race, int lag_us)
                                  "/v1/apps/web/replicas/coming");
         usleep((useconds_t)-lag_us);
     }
-    goodbye = http_send(race->client, "DELETE", NULL, "/v1/apps/web/replicas/leaving?incarnation=one");
+    goodbye =
+        http_send(race->client, "DELETE", NULL, "/v1/apps/web/replicas/leaving?incarnation=one");
     if (lag_us >= 0) {
         usleep((useconds_t)lag_us);
         registration = http_send(race->client, "PUT", fleet_body(&race->coming),

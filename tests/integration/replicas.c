@@ -1,4 +1,5 @@
-/* The life of a replica: registration, renewal, waiting, refusal, supersession, and every way to end. */
+/* The life of a replica: registration, renewal, waiting, refusal, supersession, and every way to
+ * end. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -28,7 +29,8 @@ static void a_registration_is_answered_and_durable(void **state)
     assert_int_equal(json_number_at(answer->json, "/lease_seconds"), 30);
     assert_int_equal(json_number_at(answer->json, "/renew_after_seconds"), 10);
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.replica "
-                                            "WHERE app = 'web' AND instance = 'a' AND state = 'live'"),
+                                            "WHERE app = 'web' AND instance = 'a' AND state = "
+                                            "'live'"),
                      1);
     expect_answer(fleet_register(client, REPLICA("a", 1, 2)), 200, NULL);
     assert_int_equal(world_rows(world, "replica"), 1);
@@ -226,7 +228,8 @@ static void a_lost_replica_is_assumed_gone_where_the_operator_says_so(void **sta
     free(reason);
 }
 
-/* Becoming live is an admission of its own: one that has gone quiet while it waited is not admitted by the way. */
+/* Becoming live is an admission of its own: one that has gone quiet while it waited is not admitted
+ * by the way. */
 static void a_waiting_replica_whose_lease_ran_out_registers_again(void **state)
 {
     struct world *world = *state;
@@ -311,7 +314,8 @@ static void an_app_with_replicas_cannot_be_retired(void **state)
     fleet_join(client, REPLICA("a", 1, 2));
     expect_answer(http_call(client, "DELETE", NULL, "/v1/apps/web?reason=over"), 409, NULL);
     expect_answer(fleet_leave(client, REPLICA("a", 1, 2)), 204, NULL);
-    assert_in_range(http_call(client, "DELETE", NULL, "/v1/apps/web?reason=over")->status, 200, 204);
+    assert_in_range(http_call(client, "DELETE", NULL, "/v1/apps/web?reason=over")->status, 200,
+                    204);
 }
 
 /* Every registration that arrives during one database round trip shares one transaction. */

@@ -28,7 +28,8 @@ static void open_answers_are_finished_before_the_end(void **state)
     int64_t index = json_number_at(rollout_get(&daemon->client, 1)->json, "/index");
     struct http_pending *poll = http_begin(&daemon->client, "GET", NULL,
                                            "/v1/migrations/1?wait=60&index=%d", (int)index);
-    struct http_pending *waiting = http_begin(&daemon->client, "PUT", fleet_body(REPLICA("a", 9, 9)),
+    struct http_pending *waiting =
+        http_begin(&daemon->client, "PUT", fleet_body(REPLICA("a", 9, 9)),
                                               "/v1/apps/web/replicas/a?wait=60");
     sql_wait(world->sql, "SELECT count(*) = 1 FROM schemagate.replica");
     int64_t started = test_now_ms();
@@ -45,8 +46,9 @@ static void a_migration_that_runs_is_not_left_half_done(void **state)
     struct daemon *daemon = world_daemon(world, NULL);
     rollout_submit(&daemon->client, 1, "-- schemagate: expand\nCREATE TABLE customer (id int);\n"
                                        "SELECT pg_sleep(2);\nINSERT INTO customer VALUES (1);\n");
-    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
-                         "AND pid <> pg_backend_pid() AND state = 'active')");
+    sql_wait(world->sql,
+             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
+             "AND pid <> pg_backend_pid() AND state = 'active')");
     daemon_stop(daemon);
     sql_wait(world->sql, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = "
                          "current_database() AND pid <> pg_backend_pid())");
@@ -60,8 +62,9 @@ static void the_watchdog_is_fed_while_sql_runs(void **state)
     struct world *world = *state;
     struct daemon *daemon = world_daemon(world, &(struct daemon_options){.watchdog_ms = 600});
     rollout_submit(&daemon->client, 1, "-- schemagate: expand\nSELECT pg_sleep(3);\n");
-    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
-                         "AND pid <> pg_backend_pid() AND state = 'active')");
+    sql_wait(world->sql,
+             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
+             "AND pid <> pg_backend_pid() AND state = 'active')");
     for (int i = 0; i < 4; i++) {
         int64_t started = test_now_ms();
         daemon_wait_notification(daemon, "WATCHDOG=1");
@@ -139,7 +142,8 @@ static void without_tokens_only_the_loopback_is_served(void **state)
 {
     struct world *world = *state;
     const char *environment[] = {"SCHEMAGATE_HTTP_LISTEN=0.0.0.0:0", NULL};
-    struct daemon *daemon = world_launch(world, &(struct daemon_options){.environment = environment});
+    struct daemon *daemon =
+        world_launch(world, &(struct daemon_options){.environment = environment});
     assert_int_equal(process_code(daemon_wait_end(daemon)), EXIT_CONFIGURATION);
     daemon_wait_log(daemon, "tokens_file");
 }

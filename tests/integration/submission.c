@@ -1,4 +1,5 @@
-/* Submitting migrations: what is the same, what is a conflict, what is refused and how it says so. */
+/* Submitting migrations: what is the same, what is a conflict, what is refused and how it says
+ * so. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -32,7 +33,8 @@ static void another_file_for_the_same_version_is_a_conflict(void **state)
     rollout_submit(client, 1, SAMPLE_CREATE);
     expect_answer(rollout_try_submit(client, 1, EXPAND("CREATE TABLE other (id int);"), NULL), 409,
                   "version-conflict");
-    expect_answer(rollout_try_submit(client, 1, SAMPLE_CREATE, json_pack("{s:s}", "approval", "manual")),
+    expect_answer(rollout_try_submit(client, 1, SAMPLE_CREATE,
+                                     json_pack("{s:s}", "approval", "manual")),
                   409, "version-conflict");
 }
 
@@ -82,7 +84,8 @@ static void statements_are_split_by_the_grammar(void **state)
     rollout_submit(client, 1,
                    "-- schemagate: expand\n"
                    "CREATE TABLE \"a;b\" (x text DEFAULT ';');\n"
-                   "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;\n"
+                   "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; "
+                   "END;\n"
                    "CREATE FUNCTION g() RETURNS text LANGUAGE plpgsql AS $$ BEGIN\n"
                    "-- schemagate: contract\n"
                    "RETURN ';'; END $$;\n");

@@ -1,4 +1,5 @@
-/* Several daemons on one database: one leads, the others stand by, and never do two run migrations. */
+/* Several daemons on one database: one leads, the others stand by, and never do two run
+ * migrations. */
 #include <support/expect.h>
 #include <support/process.h>
 #include <support/samples.h>
@@ -63,8 +64,8 @@ static void the_standby_takes_over_when_the_leader_ends(void **state)
     daemon_wait_leader(second);
 }
 
-/* The leader is stopped behind the fence, its session is ended from outside, the standby takes over and
- * finishes; then the old leader goes on and must run nothing. */
+/* The leader is stopped behind the fence, its session is ended from outside, the standby takes over
+ * and finishes; then the old leader goes on and must run nothing. */
 static void a_stopped_leader_that_goes_on_runs_nothing(void **state)
 {
     struct world *world = *state;
@@ -74,19 +75,22 @@ static void a_stopped_leader_that_goes_on_runs_nothing(void **state)
     rollout_submit(&first->client, 2, SAMPLE_RENAME);
     rollout_wait(&first->client, 2, "expanded");
     struct daemon *second = standby(world);
-    struct http_pending *answer = http_begin(&first->client, "PUT", fleet_body(REPLICA("new", 2, 2)),
+    struct http_pending *answer =
+        http_begin(&first->client, "PUT", fleet_body(REPLICA("new", 2, 2)),
                                              "/v1/apps/web/replicas/new");
     process_wait_stopped(first->pid);
-    sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
-                        "AND granted AND database = (SELECT oid FROM pg_database "
-                        "WHERE datname = current_database())");
+    sql_run(world->sql,
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+            "AND granted AND database = (SELECT oid FROM pg_database "
+            "WHERE datname = current_database())");
     daemon_wait_leader(second);
     rollout_act(&second->client, 2, "pause");
     kill(first->pid, SIGCONT);
     http_finish(&first->client, answer);
     /* The old leader finds out by its next look at the database, and stands by. */
     int64_t deadline = test_now_ms() + PATIENCE_MS;
-    while (http_call(&first->client, "GET", NULL, "/readyz")->status == 200 && test_now_ms() < deadline)
+    while (http_call(&first->client, "GET", NULL, "/readyz")->status == 200 &&
+           test_now_ms() < deadline)
         test_pause();
     assert_int_equal(http_call(&first->client, "GET", NULL, "/readyz")->status, 503);
     assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "name"), 1);

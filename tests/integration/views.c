@@ -1,4 +1,5 @@
-/* What people and monitoring look at: status, page, metrics, events, and the conventions of all answers. */
+/* What people and monitoring look at: status, page, metrics, events, and the conventions of all
+ * answers. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
@@ -26,7 +27,8 @@ static void the_status_says_everything_at_a_glance(void **state)
     assert_string_equal(json_text_at(answer->json, "/database/state"), "connected");
     assert_int_equal(strlen(json_text_at(answer->json, "/database/timeline")), 8);
     assert_true(json_number_at(answer->json, "/epoch") >= 1);
-    assert_string_equal(json_text_at(answer->json, "/summary"), "contract 2 waits for 1 of 2 replicas");
+    assert_string_equal(json_text_at(answer->json, "/summary"),
+                        "contract 2 waits for 1 of 2 replicas");
     assert_int_equal(json_number_at(answer->json, "/replicas/live"), 2);
     assert_int_equal(json_number_at(answer->json, "/replicas/by_app/web/live"), 2);
     assert_int_equal(json_array_size(json_at(answer->json, "/replicas/by_app/web/ranges")), 2);
@@ -43,7 +45,8 @@ static void a_browser_gets_a_page(void **state)
     struct http_client *client = begin(*state);
     static const char *const paths[] = {"/", "/status"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        const struct http_answer *answer = http_try(client, "GET", NULL, "Accept: text/html", paths[i]);
+        const struct http_answer *answer =
+            http_try(client, "GET", NULL, "Accept: text/html", paths[i]);
         assert_int_equal(answer->status, 200);
         char *type = http_header(answer, "Content-Type");
         assert_non_null(strstr(type, "text/html"));
@@ -137,7 +140,8 @@ static void a_stale_precondition_is_refused(void **state)
     free(again);
     assert_true(asprintf(&header, "If-Match: %s", tag) > 0);
     assert_int_equal(http_try(client, "POST", "{}", header, "/v1/migrations/2/pause")->status, 200);
-    assert_int_equal(http_try(client, "POST", "{}", header, "/v1/migrations/2/resume")->status, 412);
+    assert_int_equal(http_try(client, "POST", "{}", header, "/v1/migrations/2/resume")->status,
+                     412);
     free(header);
     free(tag);
 }

@@ -13,15 +13,16 @@ static void pause_daemon(struct sim *s, size_t daemon)
 {
     int64_t ms = chance_percent(s, 50) ? chance_between(s, 1, 200) : chance_between(s, 200, 20000);
     daemon_pause(s, daemon, ms);
-    /* The server ends sessions that are idle for 5 s: their client does not ping while it stands. */
-    if (ms > 5000)
-        s->daemons[daemon].database_cut_until = s->now + ms;
+    if (s->daemons[daemon].link)
+        link_fall_silent(s, s->daemons[daemon].link);
 }
 
 static void cut_database(struct sim *s, size_t daemon)
 {
     struct daemon *d = &s->daemons[daemon];
     d->database_cut_until = s->now + chance_between(s, 10, 20000);
+    if (d->link)
+        link_fall_silent(s, d->link);
     sim_trace(s, "daemon %zu is cut off from the database for %lld ms", daemon,
               (long long)(d->database_cut_until - s->now));
 }

@@ -286,9 +286,10 @@ void fleet_answer(struct sim *s, const struct message *m)
 static void widen(struct sim *s, size_t process)
 {
     struct process *p = &s->processes[process];
-    if (p->state != PROCESS_RUNNING || p->lists)
+    int64_t newest = some_version(s, 0);
+    if (p->state != PROCESS_RUNNING || p->lists || newest <= p->true_max)
         return;
-    p->true_max = p->range.max = some_version(s, 1) > p->true_max ? some_version(s, 0) : p->true_max;
+    p->true_max = p->range.max = newest;
     ask(s, process, REQUEST_REGISTER);
 }
 

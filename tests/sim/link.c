@@ -135,7 +135,7 @@ static void arrive(struct sim *s, struct link *link, enum session session, happe
     }
     struct call *call = link->sent[session];
     link->sent[session] = call->sent_next;
-    if (s->over || !link->server_open) {
+    if (s->over || !link->open[session]) {
         call->server_done = true;
         call_release(call);
         if (!s->over)
@@ -212,7 +212,7 @@ void link_answer(struct sim *s, struct call *call)
     enum session session = session_of(call);
     int64_t at = s->now + chance_delay(s, s->profile.database_delay);
 
-    if (!link->server_open) { /* its answer went nowhere */
+    if (!link->open[session]) { /* its answer went nowhere */
         call->server_done = true;
         call_release(call);
         return;
@@ -253,7 +253,7 @@ struct link *link_open(struct sim *s, struct daemon *d)
     struct link *link = memory_new(sizeof *link);
     link->d = d;
     link->serial = d->serial;
-    link->client_open = link->server_open = true;
+    link->client_open = link->open[SESSION_STORE] = link->open[SESSION_HOLDER] = true;
     link->next = s->server.links;
     s->server.links = link;
     return link;
@@ -262,7 +262,7 @@ struct link *link_open(struct sim *s, struct daemon *d)
 static void hang_up(struct sim *s, void *context)
 {
     struct link *link = context;
-    if (s->over || !link->server_open)
+    if (s->over || (!link->open[SESSION_STORE] && !link->open[SESSION_HOLDER]))
         return;
     if (is_cut(s, link)) { /* keepalives, in the end */
         int64_t end = link->d->database_cut_until, patience = s->now + chance_between(s, 5000, 12000);
@@ -378,6 +378,18 @@ static void run(void *executor, const struct execution *e, execution_done *done,
             sim_trace(d->sim, "daemon %zu runs %lld, which was paused", d->index,
                       (long long)e->version);
     submit(d, call);
+}
+
+static void time_out(struct sim *s, void *context)
+{
+    struct link *link = context;
+    if (!s->over && (link->d->paused_until > s->now || link->d->database_cut_until > s->now))
+        server_time_out(s, link);
+}
+
+void link_fall_silent(struct sim *s, struct link *link)
+{
+    queue_add(s, s->now + chance_between(s, 3000, 8000), time_out, link);
 }
 
 static void cancel_arrives(struct sim *s, void *context)

@@ -43,7 +43,8 @@ struct link {
     struct link *next;
     struct daemon *d;
     uint64_t serial;
-    bool client_open, server_open;
+    bool client_open;
+    bool open[SESSIONS]; /* on the server */
     bool noticed; /* the client will learn that the server's end is closed */
     int64_t epoch;
     uint64_t nonce;
@@ -61,6 +62,8 @@ void server_take(struct sim *s, struct call *call);
 void server_cancel(struct sim *s, struct link *link);
 /* The server's end of both sessions closes; what runs is rolled back, or, if it may, goes on to its end. */
 void server_close(struct sim *s, struct link *link, bool lingers);
+/* The session with the lock has been idle for too long; the other one stays. */
+void server_time_out(struct sim *s, struct link *link);
 
 /* The server answers. */
 void link_answer(struct sim *s, struct call *call);

@@ -177,7 +177,9 @@ static void work(struct sim *s, void *context)
     struct blueprint *b =
         s->blueprint_count ? &s->blueprints[chance_between(s, 0, (int64_t)s->blueprint_count - 1)] : NULL;
 
-    if (dice < 40 && b)
+    if (dice < 10 && b)
+        act(s, s->blueprints[s->blueprint_count - 1].version, EVENT_UNDO);
+    else if (dice < 40 && b)
         act_somehow(s, b);
     else if (dice < 75)
         remove_dead(s, 3);

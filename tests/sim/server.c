@@ -205,7 +205,9 @@ static void write_after(struct sim *s, void *context)
         queue_add(s, call->link->d->database_cut_until, write_after, call);
         return;
     }
-    if (s->over || !call->link->client_open || call->link->d->paused_until > s->now) {
+    if (!s->over && call->link->client_open && daemon_defers(s, call->link->d, write_after, call))
+        return;
+    if (s->over || !call->link->client_open) {
         leave(s, call);
         call->server_done = true;
         call_release(call);
@@ -213,7 +215,7 @@ static void write_after(struct sim *s, void *context)
     }
     if (!passes_fence(s, call->link) || !holds_lock(s, call->link)) {
         answer_run(s, call, EXECUTION_FENCED);
-    } else if (!s->calm && chance_one_in(s, 20)) {
+    } else if (!s->calm && chance_one_in(s, 6)) {
         answer_run(s, call, chance_percent(s, 50) ? EXECUTION_TRY_AGAIN : EXECUTION_CANCELLED);
     } else {
         commit_run(s, call, false);
@@ -245,7 +247,7 @@ static void end_run(struct sim *s, void *context)
         commit_run(s, call, true);
     }
     answer_run(s, call, outcome);
-    if (!link->server_open && holds_lock(s, link))
+    if (!link->open[SESSION_HOLDER] && holds_lock(s, link))
         s->server.lock = NULL;
 }
 
@@ -296,17 +298,32 @@ static void cut_short(struct sim *s, struct call *call)
     leave(s, call);
 }
 
-void server_close(struct sim *s, struct link *link, bool lingers)
+/* True: its transaction goes on by itself. */
+static bool end_holder(struct sim *s, struct link *link, bool lingers)
 {
-    if (!link->server_open)
-        return;
-    link->server_open = false;
+    link->open[SESSION_HOLDER] = false;
     if (link->running && lingers && link->running->transactional)
-        return; /* end_run lets the lock go */
+        return true; /* end_run lets the lock go */
     if (link->running)
         cut_short(s, link->running);
     if (holds_lock(s, link))
         s->server.lock = NULL;
+    return false;
+}
+
+void server_close(struct sim *s, struct link *link, bool lingers)
+{
+    link->open[SESSION_STORE] = false;
+    if (link->open[SESSION_HOLDER] && !end_holder(s, link, lingers))
+        link_notice(s, link);
+}
+
+void server_time_out(struct sim *s, struct link *link)
+{
+    if (!link->open[SESSION_HOLDER] || link->running)
+        return;
+    sim_trace(s, "the database ends the session of daemon %zu, which is idle", link->d->index);
+    end_holder(s, link, false);
     link_notice(s, link);
 }
 

@@ -94,7 +94,7 @@ static void draw_profile(struct sim *s)
         .fleet_every = one_of(s, (const int64_t[]){100, 500, 1000, 3000}),
         .try_again = one_of(s, (const int64_t[]){0, 10, 30, 60}),
         .sql_fails = one_of(s, (const int64_t[]){0, 0, 5, 20}),
-        .alone = one_of(s, (const int64_t[]){0, 0, 10, 30}),
+        .alone = one_of(s, (const int64_t[]){0, 0, 30, 100}),
         .refused_commit = one_of(s, (const int64_t[]){0, 0, 1000, 100}),
     };
 }

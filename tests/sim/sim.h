@@ -169,6 +169,8 @@ struct link *link_open(struct sim *s, struct daemon *d);
 void link_close(struct sim *s, struct link *link);
 bool link_is_idle(const struct link *link);
 void link_poll(struct sim *s, struct link *link);
+/* Its client pings no longer: the server ends what is idle for too long. */
+void link_fall_silent(struct sim *s, struct link *link);
 
 /* ---- the network (network.c) ---- */
 

@@ -53,12 +53,13 @@ static bool is_expanded(const struct blueprint *b)
 
 bool truth_serves(const struct sim *s, int64_t version)
 {
-    bool there = version == rows_number(s->rows.window, "baseline");
+    int64_t baseline = rows_number(s->rows.window, "baseline");
+    bool there = version == baseline;
     for (size_t i = 0; i < s->blueprint_count; i++) {
         const struct blueprint *b = &s->blueprints[i];
         if (b->executed[PLAN_CONTRACT] && b->version > version)
             return false;
-        if (b->version == version)
+        if (b->version == version && version > baseline) /* below it nothing runs */
             there = b->submitted && is_expanded(b) && !b->executed[PLAN_UNDO] && !b->undone;
     }
     return there;

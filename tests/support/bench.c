@@ -65,7 +65,8 @@ void bench_register(struct bench *bench, size_t count, int lease_seconds)
     char body[128];
     struct load_result result;
     snprintf(body, sizeof body,
-             "{\"incarnation\": \"one\", \"min\": 1, \"max\": 2, \"lease_seconds\": %d}", lease_seconds);
+             "{\"incarnation\": \"one\", \"min\": 1, \"max\": 2, \"lease_seconds\": %d}",
+             lease_seconds);
     char **requests = bench_requests("PUT", "", body, count);
     load_run(&(struct load){.port = bench->daemon.port,
                             .connections = count < 256 ? count : 256,

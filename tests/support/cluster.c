@@ -1,5 +1,5 @@
-/* initdb, a server as our child, and databases in it. initdb and the server refuse to run as root: then
- * they run as the user postgres. */
+/* initdb, a server as our child, and databases in it. initdb and the server refuse to run as root:
+ * then they run as the user postgres. */
 #include <support/cluster.h>
 
 #include <support/process.h>

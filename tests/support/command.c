@@ -38,7 +38,8 @@ static pid_t start(struct command *command, const char *arguments)
     remove(errors);
     pid_t pid = process_start(&(struct process_options){
         .arguments = (const char *[]){"sh", "-c", line, NULL},
-        .environment = (const char *[]){command->url, "SCHEMAGATE_TOKEN_FILE", "NOTIFY_SOCKET", NULL},
+        .environment =
+            (const char *[]){command->url, "SCHEMAGATE_TOKEN_FILE", "NOTIFY_SOCKET", NULL},
         .output = output,
         .errors = errors});
     free(output);
@@ -47,12 +48,12 @@ static pid_t start(struct command *command, const char *arguments)
     return pid;
 }
 
-#define FORMATTED(text, format)                                                                     \
-    char *text = NULL;                                                                              \
-    va_list list;                                                                                   \
-    va_start(list, format);                                                                         \
-    if (vasprintf(&text, format, list) < 0)                                                         \
-        test_fail("out of memory");                                                                 \
+#define FORMATTED(text, format)                                                                    \
+    char *text = NULL;                                                                             \
+    va_list list;                                                                                  \
+    va_start(list, format);                                                                        \
+    if (vasprintf(&text, format, list) < 0)                                                        \
+        test_fail("out of memory");                                                                \
     va_end(list)
 
 pid_t command_start(struct command *command, const char *arguments_format, ...)

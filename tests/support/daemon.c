@@ -100,7 +100,8 @@ void daemon_launch(struct daemon *daemon, const struct scratch *scratch,
     const char *arguments[] = {program(), "daemon", "-c", daemon->config, NULL};
     daemon->pid = process_start(&(struct process_options){
         .arguments = arguments,
-        /* A listening socket may have taken over LISTEN_PID: these two are unset only without one. */
+        /* A listening socket may have taken over LISTEN_PID: these two are unset only without
+         * one. */
         .environment = options->tcp ? environment + 2 : environment,
         .output = daemon->log,
         .errors = daemon->log,
@@ -123,7 +124,8 @@ static bool has_line(const char *text, const char *line)
 {
     size_t length = strlen(line);
     for (const char *found = text; (found = strstr(found, line)); found++)
-        if ((found == text || found[-1] == '\n') && (found[length] == '\0' || found[length] == '\n'))
+        if ((found == text || found[-1] == '\n') &&
+            (found[length] == '\0' || found[length] == '\n'))
             return true;
     return false;
 }

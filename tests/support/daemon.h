@@ -15,7 +15,7 @@ struct daemon_options {
     const char *failpoint;          /* "contract-fenced=stop" */
     const char *preload;            /* a library for LD_PRELOAD */
     int watchdog_ms;                /* ask for watchdog notifications; 0: do not */
-    bool tcp;                       /* hand over a listening TCP socket on the loopback, as systemd does */
+    bool tcp;                       /* hand over a TCP socket on the loopback, as systemd does */
 };
 
 struct daemon {

@@ -15,7 +15,8 @@ void expect_answer_at(const char *file, int line, const struct http_answer *answ
     int is_problem = strncmp(type, TYPE_PREFIX, strlen(TYPE_PREFIX)) == 0;
     if (answer->status != status ||
         (slug && (!is_problem || strcmp(type + strlen(TYPE_PREFIX), slug) != 0)))
-        test_fail_at(file, line, "expected %d %s, not %d %s", status, slug ? slug : "", answer->status,
+        test_fail_at(file, line, "expected %d %s, not %d %s", status, slug ? slug : "",
+                     answer->status,
                      answer->body);
 }
 

@@ -36,12 +36,14 @@ static const struct http_answer *post(struct http_client *client,
                      replica->instance, verb);
 }
 
-const struct http_answer *fleet_renew(struct http_client *client, const struct fleet_replica *replica)
+const struct http_answer *fleet_renew(struct http_client *client,
+                                      const struct fleet_replica *replica)
 {
     return post(client, replica, "renew", NULL);
 }
 
-const struct http_answer *fleet_evict(struct http_client *client, const struct fleet_replica *replica)
+const struct http_answer *fleet_evict(struct http_client *client,
+                                      const struct fleet_replica *replica)
 {
     return post(client, replica, "evict", "the test says so");
 }
@@ -52,7 +54,8 @@ const struct http_answer *fleet_attest(struct http_client *client,
     return post(client, replica, "attest", "the test ended it");
 }
 
-const struct http_answer *fleet_leave(struct http_client *client, const struct fleet_replica *replica)
+const struct http_answer *fleet_leave(struct http_client *client,
+                                      const struct fleet_replica *replica)
 {
     return http_call(client, "DELETE", NULL, "/v1/apps/%s/replicas/%s?incarnation=%s", replica->app,
                      replica->instance, replica->incarnation);
@@ -73,7 +76,8 @@ void fleet_join(struct http_client *client, const struct fleet_replica *replica)
 }
 
 /* What is gone need not be listed any more. */
-static bool is_in_state(const struct http_answer *answer, const char *incarnation, const char *state)
+static bool is_in_state(const struct http_answer *answer, const char *incarnation,
+                        const char *state)
 {
     size_t i;
     json_t *item;
@@ -89,7 +93,8 @@ void fleet_wait_state(struct http_client *client, const struct fleet_replica *re
     int64_t deadline = test_now_ms() + PATIENCE_MS;
     for (;;) {
         const struct http_answer *answer =
-            http_call(client, "GET", NULL, "/v1/apps/%s/replicas/%s", replica->app, replica->instance);
+            http_call(client, "GET", NULL, "/v1/apps/%s/replicas/%s", replica->app,
+                      replica->instance);
         if (is_in_state(answer, replica->incarnation, state))
             return;
         if (test_now_ms() > deadline)
@@ -109,7 +114,8 @@ static void allow_files(rlim_t count)
     }
 }
 
-int fleet_register_many(const struct http_client *client, const struct fleet_replica *like, int count)
+int fleet_register_many(const struct http_client *client, const struct fleet_replica *like,
+                        int count)
 {
     int created = 0;
     int *connections = calloc((size_t)count, sizeof *connections);

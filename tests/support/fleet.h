@@ -19,9 +19,12 @@ json_t *fleet_body(const struct fleet_replica *replica);
 /* Each returns the answer, whatever its status. */
 const struct http_answer *fleet_register(struct http_client *client,
                                          const struct fleet_replica *replica);
-const struct http_answer *fleet_renew(struct http_client *client, const struct fleet_replica *replica);
-const struct http_answer *fleet_leave(struct http_client *client, const struct fleet_replica *replica);
-const struct http_answer *fleet_evict(struct http_client *client, const struct fleet_replica *replica);
+const struct http_answer *fleet_renew(struct http_client *client,
+                                      const struct fleet_replica *replica);
+const struct http_answer *fleet_leave(struct http_client *client,
+                                      const struct fleet_replica *replica);
+const struct http_answer *fleet_evict(struct http_client *client,
+                                      const struct fleet_replica *replica);
 const struct http_answer *fleet_attest(struct http_client *client,
                                        const struct fleet_replica *replica);
 
@@ -32,8 +35,9 @@ void fleet_join(struct http_client *client, const struct fleet_replica *replica)
 void fleet_wait_state(struct http_client *client, const struct fleet_replica *replica,
                       const char *state);
 
-/* Registers `count` replicas of an app ("r0", "r1", …) at once, each over a connection of its own, and
- * returns how many were answered 201. */
-int fleet_register_many(const struct http_client *client, const struct fleet_replica *like, int count);
+/* Registers `count` replicas of an app ("r0", "r1", …) at once, each over its own connection,
+ * and returns how many were answered 201. */
+int fleet_register_many(const struct http_client *client, const struct fleet_replica *like,
+                        int count);
 
 #endif

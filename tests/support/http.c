@@ -171,7 +171,8 @@ char *http_header(const struct http_answer *answer, const char *name)
 static void *background(void *argument)
 {
     struct http_pending *pending = argument;
-    pending->answer = http_try(&pending->client, pending->method, pending->text, NULL, pending->path);
+    pending->answer =
+        http_try(&pending->client, pending->method, pending->text, NULL, pending->path);
     return NULL;
 }
 

@@ -1,5 +1,5 @@
-/* A client of the daemon: JSON in, JSON out, over a unix socket or TCP. Answers belong to the client and
- * live until it is closed. */
+/* A client of the daemon: JSON in, JSON out, over a unix socket or TCP. Answers belong to the
+ * client and live until it is closed. */
 #ifndef SUPPORT_HTTP_H
 #define SUPPORT_HTTP_H
 
@@ -38,7 +38,8 @@ const struct http_answer *http_call(struct http_client *client, const char *meth
 const struct http_answer *http_try(struct http_client *client, const char *method, const char *text,
                                    const char *header, const char *path);
 
-/* The same with a JSON body that is taken over: for requests whose answer may die with the daemon. */
+/* The same with a JSON body that is taken over: for requests whose answer may die with the
+ * daemon. */
 const struct http_answer *http_tell(struct http_client *client, const char *method, json_t *body,
                                     const char *path);
 

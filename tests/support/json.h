@@ -7,6 +7,6 @@
 
 json_t *json_at(const json_t *document, const char *pointer);      /* NULL: not there */
 const char *json_text_at(const json_t *document, const char *pointer); /* "" : no text there */
-int64_t json_number_at(const json_t *document, const char *pointer); /* INT64_MIN: no integer there */
+int64_t json_number_at(const json_t *document, const char *pointer); /* INT64_MIN: none there */
 
 #endif

@@ -65,7 +65,8 @@ static void retire(struct generator *generator, struct connection *connection)
     generator->open--;
 }
 
-/* Sends the connection's next request, or takes it out of the loop where nothing is left to send. */
+/* Sends the connection's next request, or takes it out of the loop where nothing is left to
+ * send. */
 static void send_next(struct generator *generator, struct connection *connection)
 {
     const struct load *load = generator->load;
@@ -96,7 +97,8 @@ static int is_complete(const struct connection *connection)
 {
     const char *end = strstr(connection->answer, "\r\n\r\n");
     const char *length = end ? strcasestr(connection->answer, "\r\nContent-Length:") : NULL;
-    size_t body = length && length < end ? strtoul(length + strlen("\r\nContent-Length:"), NULL, 10) : 0;
+    size_t body = length &&
+    length < end ? strtoul(length + strlen("\r\nContent-Length:"), NULL, 10) : 0;
     return end && connection->length >= (size_t)(end + 4 - connection->answer) + body;
 }
 
@@ -170,7 +172,8 @@ void load_run(const struct load *load, struct load_result *result, void (*looked
               void *context)
 {
     *result = (struct load_result){0};
-    struct generator generator = {.load = load, .result = result, .epoll = epoll_create1(EPOLL_CLOEXEC)};
+    struct generator generator =
+        {.load = load, .result = result, .epoll = epoll_create1(EPOLL_CLOEXEC)};
     generator.connections = calloc(load->connections, sizeof *generator.connections);
     generator.latencies = calloc(SLOWEST_US, sizeof *generator.latencies);
     if (!generator.connections || !generator.latencies)
@@ -180,8 +183,10 @@ void load_run(const struct load *load, struct load_result *result, void (*looked
     generator.deadline_us = started + load->duration_ms * 1000;
     loop(&generator);
     result->seconds = (double)(now_us() - started) / 1e6;
-    result->p50_ms = histogram_quantile(generator.latencies, result->answered + result->failed, 0.5);
-    result->p99_ms = histogram_quantile(generator.latencies, result->answered + result->failed, 0.99);
+    result->p50_ms =
+        histogram_quantile(generator.latencies, result->answered + result->failed, 0.5);
+    result->p99_ms =
+        histogram_quantile(generator.latencies, result->answered + result->failed, 0.99);
     if (looked_at)
         looked_at(context);
     for (size_t i = 0; i < load->connections; i++)

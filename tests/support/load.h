@@ -1,5 +1,5 @@
-/* A generator of HTTP load over keep-alive connections: one thread, one epoll loop; each connection sends a
- * request, waits for its answer and sends the next. */
+/* A generator of HTTP load over keep-alive connections: one thread, one epoll loop; each connection
+ * sends a request, waits for its answer and sends the next. */
 #ifndef SUPPORT_LOAD_H
 #define SUPPORT_LOAD_H
 
@@ -21,8 +21,8 @@ struct load_result {
     double p50_ms, p99_ms;
 };
 
-/* Opens the connections, runs the load and closes them. `looked_at` (may be NULL) is called while all
- * connections are still open. */
+/* Opens the connections, runs the load and closes them. `looked_at` (may be NULL) is called while
+ * all connections are still open. */
 void load_run(const struct load *load, struct load_result *result, void (*looked_at)(void *context),
               void *context);
 

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 struct process_options {
-    const char *const *arguments;   /* ends with NULL; the first is the program, looked up in PATH */
-    const char *const *environment; /* added "NAME=value", ends with NULL; "NAME" alone removes it */
+    const char *const *arguments;   /* end with NULL; the first is the program, found in PATH */
+    const char *const *environment; /* added "NAME=value", end with NULL; "NAME" alone removes it */
     const char *user;               /* run as this user where we are root */
     const char *output, *errors;    /* files for stdout and stderr; NULL: as ours */
     int listen_fd;                  /* a listening socket handed over as systemd does; 0: none */

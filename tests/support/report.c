@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 
-static void row(const char *what, double measured, const char *unit, const char *mark, const char *verdict)
+static void row(const char *what, double measured, const char *unit, const char *mark,
+                const char *verdict)
 {
-    printf("%s\t%.*f %s\t%s\t%s\n", what, measured < 10 ? 2 : measured < 100 ? 1 : 0, measured, unit,
+    printf("%s\t%.*f %s\t%s\t%s\n", what, measured < 10 ? 2 : measured < 100 ? 1 : 0, measured,
+           unit,
            mark, verdict);
     fflush(stdout);
 }

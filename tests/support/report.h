@@ -1,4 +1,5 @@
-/* Rows of the table that the benchmarks print: what was measured, the mark, and whether it was met. */
+/* Rows of the table that the benchmarks print: what was measured, the mark, and whether it was
+ * met. */
 #ifndef SUPPORT_REPORT_H
 #define SUPPORT_REPORT_H
 

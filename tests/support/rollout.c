@@ -13,7 +13,8 @@
 const struct http_answer *rollout_try_submit(struct http_client *client, int64_t version,
                                              const char *sql, json_t *more)
 {
-    json_t *body = json_pack("{s:I, s:s, s:s}", "version", (json_int_t)version, "name", "test", "sql",
+    json_t *body =
+        json_pack("{s:I, s:s, s:s}", "version", (json_int_t)version, "name", "test", "sql",
                              sql);
     json_object_update(body, more);
     json_decref(more);
@@ -24,7 +25,8 @@ void rollout_submit(struct http_client *client, int64_t version, const char *sql
 {
     const struct http_answer *answer = rollout_try_submit(client, version, sql, NULL);
     if (answer->status != 201)
-        test_fail("migration %" PRId64 " was not taken: %d %s", version, answer->status, answer->body);
+        test_fail("migration %" PRId64 " was not taken: %d %s", version, answer->status,
+                  answer->body);
 }
 
 const struct http_answer *rollout_get(struct http_client *client, int64_t version)
@@ -37,11 +39,13 @@ void rollout_wait(struct http_client *client, int64_t version, const char *phase
     int64_t deadline = test_now_ms() + PATIENCE_MS;
     for (;;) {
         const struct http_answer *answer =
-            http_call(client, "GET", NULL, "/v1/migrations/%" PRId64 "?until=%s&wait=%d", version, phase,
+            http_call(client, "GET", NULL, "/v1/migrations/%" PRId64 "?until=%s&wait=%d", version,
+                      phase,
                       POLL_SECONDS);
         if (strcmp(json_text_at(answer->json, "/phase"), phase) == 0)
             return;
-        if (test_now_ms() > deadline || strcmp(json_text_at(answer->json, "/status"), "failed") == 0)
+        if (test_now_ms() > deadline ||
+            strcmp(json_text_at(answer->json, "/status"), "failed") == 0)
             test_fail("migration %" PRId64 " is not %s: %s", version, phase, answer->body);
         test_pause();
     }

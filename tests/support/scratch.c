@@ -1,5 +1,5 @@
-/* The directory and its janitor: a child that waits for the death of the test program and of everything
- * that inherited its pipe, then removes the directory. */
+/* The directory and its janitor: a child that waits for the death of the test program and of
+ * everything that inherited its pipe, then removes the directory. */
 #include <support/scratch.h>
 
 #include <support/test.h>

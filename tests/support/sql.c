@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMATTED(text, format)                                                                     \
-    char *text = NULL;                                                                              \
-    va_list arguments;                                                                              \
-    va_start(arguments, format);                                                                    \
-    if (vasprintf(&text, format, arguments) < 0)                                                    \
-        test_fail("out of memory");                                                                 \
+#define FORMATTED(text, format)                                                                    \
+    char *text = NULL;                                                                             \
+    va_list arguments;                                                                             \
+    va_start(arguments, format);                                                                   \
+    if (vasprintf(&text, format, arguments) < 0)                                                   \
+        test_fail("out of memory");                                                                \
     va_end(arguments)
 
 PGconn *sql_open(const char *conninfo)

@@ -1,4 +1,5 @@
-/* A session of the test's own with PostgreSQL. Every error fails the test, unless it is asked for. */
+/* A session of the test's own with PostgreSQL. Every error fails the test, unless it is asked
+ * for. */
 #ifndef SUPPORT_SQL_H
 #define SUPPORT_SQL_H
 
@@ -10,7 +11,8 @@ PGconn *sql_open(const char *conninfo);
 /* Runs statements that may be several. */
 void sql_run(PGconn *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Runs statements that may fail: the SQLSTATE, "00000" when they did not; valid until the next call. */
+/* Runs statements that may fail: the SQLSTATE, "00000" when they did not; valid until the next
+ * call. */
 const char *sql_try(PGconn *session, char sqlstate[6], const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,5 +1,5 @@
-/* What every test program includes: cmocka with the headers that it wants to see first, and a way for
- * helpers to fail the running test with a sentence. */
+/* What every test program includes: cmocka with the headers that it wants to see first, and a way
+ * for helpers to fail the running test with a sentence. */
 #ifndef SUPPORT_TEST_H
 #define SUPPORT_TEST_H
 

@@ -29,7 +29,8 @@ double usage_cpu_seconds(pid_t pid)
     fclose(file);
     /* The name may hold blanks; the 12th and 13th fields after it are the times. */
     const char *rest = strrchr(line, ')');
-    if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
+    if (!rest ||
+        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
         test_fail("cannot read the times of process %d", (int)pid);
     return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }

@@ -1,5 +1,5 @@
-/* The world of an integration program: one cluster for the program; for each test a database and the
- * daemons that it starts. A program's main is `return world_run(tests)`. */
+/* The world of an integration program: one cluster for the program; for each test a database and
+ * the daemons that it starts. A program's main is `return world_run(tests)`. */
 #ifndef SUPPORT_WORLD_H
 #define SUPPORT_WORLD_H
 
@@ -28,16 +28,16 @@ int world_close(void **state);
 int world_begin_test(void **state);
 int world_end_test(void **state);
 
-#define world_test(function)                                                                        \
+#define world_test(function)                                                                       \
     cmocka_unit_test_setup_teardown(function, world_begin_test, world_end_test)
 
 /* TEST_FILTER (a pattern) in the environment selects tests by name. */
-#define world_run(tests)                                                                            \
-    (cmocka_set_test_filter(getenv("TEST_FILTER")),                                                 \
+#define world_run(tests)                                                                           \
+    (cmocka_set_test_filter(getenv("TEST_FILTER")),                                                \
      cmocka_run_group_tests(tests, world_open, world_close))
 
-/* Starts a daemon on this test's database (options may be NULL) and waits until it leads. It belongs to
- * the world, which ends it after the test and expects exit code 0. */
+/* Starts a daemon on this test's database (options may be NULL) and waits until it leads. It
+ * belongs to the world, which ends it after the test and expects exit code 0. */
 struct daemon *world_daemon(struct world *world, const struct daemon_options *options);
 
 /* The same without waiting for anything. */

@@ -106,7 +106,7 @@ struct replica {
     uint32_t heap_place;   /* in the registry's heap of deadlines; UINT32_MAX: not in it */
     uint32_t requests, errors; /* health since it registered, saturating */
     uint8_t state;         /* enum replica_state */
-    uint8_t held_open;     /* answers that are held back for it: its lease does not run */
+    uint16_t held_open;    /* answers that are held back for it: its lease does not run */
     bool on_lost_exit, superseded, settled;
     bool witnessed; /* a session of it was seen while it was live */
     int64_t seen_boot; /* last time that one was seen; 0: never in this term */

@@ -1,0 +1,139 @@
+/* What the simulation (tests/sim) has found, told step by step. */
+#include "coordinator_requests.h"
+
+static struct world *w;
+
+static int set_up(void **state)
+{
+    (void)state;
+    w = world_new();
+    world_lead(w);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_free(w);
+    return 0;
+}
+
+static struct reply join_listing(const char *instance, int64_t max, int64_t version,
+                                 const char *checksum)
+{
+    struct reply reply = {0};
+    const struct gate_knows knows = {version, checksum};
+    coordinator_register(w->c,
+                         &(struct registration){.app = "web",
+                                                .instance = instance,
+                                                .incarnation = "i1",
+                                                .range = {0, max},
+                                                .release = "",
+                                                .application_name = "",
+                                                .knows = &knows,
+                                                .knows_count = 1,
+                                                .actor = "app:web"},
+                         take_reply, &reply);
+    world_settle(w);
+    return reply;
+}
+
+/* The next execution stays under way. */
+static struct call *hold_the_run(void)
+{
+    struct call *run;
+    while (!(run = world_find(w, CALL_RUN)))
+        assert_true(world_turn(w));
+    run->held = true;
+    world_settle(w);
+    return run;
+}
+
+/* A release that claims every version to come, but lists only what it ships, counts as behind a contract that
+ * it does not list. It was held against the gate while it ran, yet admitted when it came later: while that
+ * contract ran, and after it. */
+static void test_who_does_not_list_a_contract_does_not_start_behind_it(void **state)
+{
+    (void)state;
+    submit(w, 1, EXPAND CONTRACT);
+    char *checksum = memory_copy(the_migration(w, 1)->checksum);
+    struct reply reply = {0};
+    join(w, "old", 0, 0);
+    join(w, "new", 0, 1);
+    send_remove(w, REPLICA_DEREGISTERED, "old", "i1", &reply);
+
+    struct call *run = hold_the_run();
+    assert_window(w, 0, 1, 1, 0);
+    assert_int_equal(join_listing("during", 1000, 0, "sha256:0").problem, PROBLEM_SCHEMA_TOO_OLD);
+    run->held = false;
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+
+    reply = join_listing("after", 1000, 0, "sha256:0");
+    assert_int_equal(reply.problem, PROBLEM_SCHEMA_TOO_OLD);
+    assert_int_equal(reply.needed, 1);
+    assert_int_equal(join_listing("other-text", 1000, 1, "sha256:1").problem, PROBLEM_SCHEMA_TOO_OLD);
+    assert_int_equal(join_listing("same-text", 1000, 1, checksum).state, REPLICA_LIVE);
+    /* It has folded its first migrations together. */
+    assert_int_equal(join_listing("folded", 1000, 7, "sha256:7").state, REPLICA_LIVE);
+    free(checksum);
+}
+
+static enum execution_status lose_the_session(struct world *world, const struct call *call)
+{
+    (void)world, (void)call;
+    return EXECUTION_UNKNOWN;
+}
+
+/* The contract's first statement ran outside of a transaction, and the daemon died before it could write that
+ * down. The next term found nothing committed and opened admission: an old replica started on the new shape. */
+static void test_what_ran_outside_of_transactions_keeps_admission_closed(void **state)
+{
+    (void)state;
+    submit(w, 1, EXPAND "-- schemagate: contract\nDROP INDEX CONCURRENTLY i;\n");
+    w->on_run = lose_the_session;
+    join(w, "new", 0, 1);
+    assert_int_equal(w->restarts, 1);
+    w->on_run = NULL;
+    world_restart_term(w);
+
+    assert_window(w, 0, 1, 1, 0);
+    assert_int_equal(join(w, "old", 0, 0).problem, PROBLEM_SCHEMA_TOO_OLD);
+    renew(w, "new", "i1");
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+/* A gate was open, and its fence on the way into the journal, when a registration before it closed the gate
+ * again. Nobody looked for something else to begin: the expand of the next version waited for a lease to end. */
+static void test_a_gate_that_closes_again_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    join(w, "new", 0, 1);
+    send_submit(w, 1, EXPAND CONTRACT, &reply);
+    struct call *run = hold_the_run();
+    submit(w, 2, EXPAND);
+
+    send_register(w, "old", "i1", 0, 0, &reply);
+    coordinator_tick(w->c);
+    struct call *commit = world_find(w, CALL_COMMIT);
+    world_carry_out(w, commit);
+    world_answer(w, run);
+    world_answer(w, commit);
+    world_settle(w);
+    assert_phase(w, 1, PHASE_EXPANDED);
+    assert_phase(w, 2, PHASE_COMPLETE);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_who_does_not_list_a_contract_does_not_start_behind_it),
+        TEST(test_what_ran_outside_of_transactions_keeps_admission_closed),
+        TEST(test_a_gate_that_closes_again_keeps_nobody_waiting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
