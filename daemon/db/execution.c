@@ -21,6 +21,7 @@ struct executor_try *execution_new(struct database *db, const struct execution *
     try->done = done;
     try->context = context;
     try->changes = json_dumps(execution->changes, JSON_COMPACT);
+    try->settles = json_object_get(execution->changes, "window") != NULL;
     try->seconds = memory_new((execution->statement_count + 1) * sizeof *try->seconds);
     snprintf(try->lock_timeout, sizeof try->lock_timeout, "%" PRId64, execution->lock_timeout_ms);
     snprintf(try->statement_timeout, sizeof try->statement_timeout, "%" PRId64,

@@ -11,9 +11,11 @@ struct executor_try {
     void *context;
     char lock_timeout[24], statement_timeout[24];
     char *changes; /* JSON */
+    bool settles;  /* the window changes: the markers of session pins follow it */
     bool cancelled;
     bool alone_done;    /* a statement outside of transactions has succeeded */
     size_t first, sent; /* of the submitted statements in the batch; statements of the batch */
+    size_t commit;      /* place of COMMIT in the batch */
     PGresult *error;    /* the one that counts, while what it left behind is tidied up */
     unsigned failed;    /* which submitted statement failed, from 1; 0: none of them */
     double *seconds;

@@ -20,7 +20,7 @@
 /* Statements of a transaction that surround the submitted ones. */
 #define BEFORE 3 /* BEGIN; the fence; search_path */
 #define TIDY 5
-#define AFTER 2 /* the changes; COMMIT */
+#define AFTER 3 /* the changes; COMMIT; the markers (functions/markers.sql) */
 
 static void executor_failpoint(const struct executor_try *try, const char *place)
 {
@@ -37,9 +37,10 @@ void executor_prepare(struct database *db, session_answered *done)
     static const struct session_statement statements[] = {
         {.sql = sql_execution_begin, .prepare = "begin"},
         {.sql = sql_execution_end, .prepare = "end"},
+        {.sql = sql_settle, .prepare = "settle"},
     };
 
-    session_run(db->holder, &(struct session_batch){.statements = statements, .count = 2,
+    session_run(db->holder, &(struct session_batch){.statements = statements, .count = 3,
                                                     .deadline_ms = ANSWER_MS, .done = done,
                                                     .context = db});
 }
@@ -93,7 +94,8 @@ static size_t add_after(const struct executor_try *try, struct session_statement
         .parameter_count = 4,
     };
     s[1] = (struct session_statement){.sql = "COMMIT"};
-    return AFTER;
+    s[2] = (struct session_statement){.prepared = "settle", .drops_rows = true};
+    return try->settles ? AFTER : AFTER - 1;
 }
 
 static void executor_send(struct executor_try *try, const struct session_statement *statements,
@@ -154,7 +156,7 @@ static void on_committed(struct executor_try *try, const struct session_outcome 
 {
     struct execution_result result = {.status = EXECUTION_DONE};
     struct commit_answer answer = {0};
-    const PGresult *row = outcome->results[try->sent - AFTER];
+    const PGresult *row = outcome->results[try->commit - 1];
 
     executor_failpoint(try, "committed");
     if (commit_answer_read(&answer, PQgetvalue(row, 0, 1))) {
@@ -173,7 +175,10 @@ static void on_transaction(void *context, struct session_outcome *outcome)
     if (!try->alone_done) {
         take_seconds(try, outcome);
     }
-    if (outcome->succeeded == try->sent) { /* COMMIT was answered, whatever came after it */
+    if (outcome->succeeded > try->commit) { /* COMMIT was answered, whatever came after it */
+        if (outcome->succeeded < try->sent) {
+            leadership_fall(try->db, "the markers of session pins cannot be set");
+        }
         on_committed(try, outcome);
     } else if (outcome->lost) {
         execution_finish(try, EXECUTION_UNKNOWN);
@@ -196,6 +201,7 @@ static void send_transaction(struct executor_try *try, bool with_sql)
         s[count++] = plain(e->statements[i].sql);
     }
     count += submitted > 0 ? add_tidy(try, s + count) : 0;
+    try->commit = count + 1;
     count += add_after(try, s + count);
     executor_send(try, s, count, 0, on_transaction);
     free(s);

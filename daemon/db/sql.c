@@ -12,6 +12,7 @@ EMBED(sql_layout, "daemon/db/sql/layout.sql");
 EMBED(sql_take_over, "daemon/db/sql/take_over.sql");
 EMBED(sql_ping, "daemon/db/sql/ping.sql");
 EMBED(sql_commit, "daemon/db/sql/commit.sql");
+EMBED(sql_settle, "daemon/db/sql/settle.sql");
 EMBED(sql_load, "daemon/db/sql/load.sql");
 EMBED(sql_verify, "daemon/db/sql/verify.sql");
 EMBED(sql_events, "daemon/db/sql/events.sql");
@@ -23,18 +24,23 @@ EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");
 EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
 
 EMBED(sql_schema, "daemon/db/sql/schema.sql");
+EMBED(sql_schema_2, "daemon/db/sql/schema_2.sql");
 EMBED(sql_function_rfc3339, "daemon/db/sql/functions/rfc3339.sql");
 EMBED(sql_function_fence, "daemon/db/sql/functions/fence.sql");
 EMBED(sql_function_write_registry, "daemon/db/sql/functions/write_registry.sql");
 EMBED(sql_function_write_migrations, "daemon/db/sql/functions/write_migrations.sql");
+EMBED(sql_function_markers, "daemon/db/sql/functions/markers.sql");
 EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
+EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
+EMBED(sql_function_grants, "daemon/db/sql/functions/grants.sql");
 
 /* Row n brings layout n to layout n + 1. */
-static const char *const layouts[SQL_LAYOUT] = {sql_schema};
+static const char *const layouts[SQL_LAYOUT] = {sql_schema, sql_schema_2};
 
 static const char *const functions[] = {
-    sql_function_rfc3339,          sql_function_fence,  sql_function_write_registry,
-    sql_function_write_migrations, sql_function_commit,
+    sql_function_rfc3339,          sql_function_fence,   sql_function_write_registry,
+    sql_function_write_migrations, sql_function_markers, sql_function_commit,
+    sql_function_pin,              sql_function_grants,
 };
 
 void sql_write_install_script(struct buf *script, int layout)

@@ -5,13 +5,13 @@
 
 #include <schemagate/base/buf.h>
 
-/* The layout that sql/schema.sql makes. */
-#define SQL_LAYOUT 1
+/* The layout that sql/schema.sql and those after it make. */
+#define SQL_LAYOUT 2
 
 extern const char sql_pin_session[], sql_identity[];
 extern const char sql_poll_lock[], sql_leader[], sql_installed[], sql_layout[];
 extern const char sql_take_over[], sql_ping[];
-extern const char sql_commit[], sql_load[], sql_verify[], sql_events[];
+extern const char sql_commit[], sql_settle[], sql_load[], sql_verify[], sql_events[];
 extern const char sql_witness[], sql_replayed[], sql_terminate[];
 extern const char sql_execution_begin[], sql_execution_alone[], sql_execution_end[];
 

@@ -25,6 +25,10 @@ struct store_call {
     void (*row)(void *context, const char *table, const json_t *row); /* of load */
     void *context;
     session_answered *answered;
+    struct database *db;
+    bool settles;                /* of a commit that changes the window: the markers follow it */
+    struct commit_answer answer; /* of a commit, until it is given */
+    struct buf error;
 };
 
 /* Without a session the answer is that of one that was lost, in the next turn of the loop. */
@@ -38,9 +42,10 @@ static void store_on_no_session(evutil_socket_t fd, short what, void *context)
     call->answered(call, &outcome);
 }
 
-static void store_send(struct database *db, const struct session_statement *statement,
-                       const struct store_call *call,
-                       void (*row)(void *context, const PGresult *row))
+static struct store_call *store_send(struct database *db,
+                                     const struct session_statement *statement,
+                                     const struct store_call *call,
+                                     void (*row)(void *context, const PGresult *row))
 {
     struct store_call *copy = memory_new(sizeof *copy);
 
@@ -48,21 +53,23 @@ static void store_send(struct database *db, const struct session_statement *stat
     if (!leadership_is_leading(db)) {
         const struct timeval now = {0, 0};
         event_base_once(db->base, -1, EV_TIMEOUT, store_on_no_session, copy, &now);
-        return;
+        return copy;
     }
     session_run(db->store, &(struct session_batch){
                                .statements = statement, .count = 1, .deadline_ms = ANSWER_MS,
                                .row = row, .done = call->answered, .context = copy});
+    return copy;
 }
 
 void store_prepare(struct database *db, session_answered *done)
 {
     static const struct session_statement statements[] = {
         {.sql = sql_commit, .prepare = "commit"},
+        {.sql = sql_settle, .prepare = "settle"},
         {.sql = sql_verify, .prepare = "verify"},
     };
 
-    session_run(db->store, &(struct session_batch){.statements = statements, .count = 2,
+    session_run(db->store, &(struct session_batch){.statements = statements, .count = 3,
                                                    .deadline_ms = ANSWER_MS, .done = done,
                                                    .context = db});
 }
@@ -78,29 +85,45 @@ static void store_log_error(const char *message, const struct session_outcome *o
     }
 }
 
-/* ---- commit ---- */
+/* ---- commit; behind it, where the window changes, the markers are settled (functions/markers.sql) ---- */
+
+static void store_give_commit(struct store_call *call)
+{
+    call->done.commit(call->context, &call->answer.result);
+    commit_answer_release(&call->answer);
+    buf_free(&call->error);
+    free(call);
+}
 
 static void store_on_commit(void *context, struct session_outcome *outcome)
 {
     struct store_call *call = context;
-    struct commit_answer answer = {0};
-    struct buf error = BUF_INIT(ERROR_BYTES);
+    struct commit_result *result = &call->answer.result;
 
     if (outcome->lost) {
-        answer.result.status = COMMIT_UNKNOWN;
+        result->status = COMMIT_UNKNOWN;
     } else if (outcome->error != NULL) {
         bool fenced = strcmp(answer_sqlstate(outcome->error), "SG001") == 0;
 
-        answer_describe_error(outcome->error, &error);
-        answer.result.status = fenced ? COMMIT_FENCED : COMMIT_FAILED;
-        answer.result.error = buf_text(&error);
-    } else if (!commit_answer_read(&answer, PQgetvalue(outcome->results[0], 0, 0))) {
-        answer.result.status = COMMIT_UNKNOWN;
+        answer_describe_error(outcome->error, &call->error);
+        result->status = fenced ? COMMIT_FENCED : COMMIT_FAILED;
+        result->error = buf_text(&call->error);
+    } else if (!commit_answer_read(&call->answer, PQgetvalue(outcome->results[0], 0, 0))) {
+        result->status = COMMIT_UNKNOWN;
     }
-    call->done.commit(call->context, &answer.result);
-    commit_answer_release(&answer);
-    buf_free(&error);
-    free(call);
+    if (!call->settles) {
+        store_give_commit(call);
+    }
+}
+
+static void store_on_settled(void *context, struct session_outcome *outcome)
+{
+    struct store_call *call = context;
+
+    if (outcome->error != NULL) {
+        leadership_fall(call->db, "the markers of session pins cannot be set");
+    }
+    store_give_commit(call);
 }
 
 static void store_commit(void *store, json_t *changes, int64_t expect_generation, commit_done *done,
@@ -109,7 +132,13 @@ static void store_commit(void *store, json_t *changes, int64_t expect_generation
     struct database *db = store;
     char *text = json_dumps(changes, JSON_COMPACT), generation[24];
     const struct store_call call = {
-        .done.commit = done, .context = context, .answered = store_on_commit};
+        .done.commit = done,
+        .context = context,
+        .answered = store_on_commit,
+        .db = db,
+        .settles = leadership_is_leading(db) && json_object_get(changes, "window") != NULL,
+        .error = BUF_INIT(ERROR_BYTES),
+    };
 
     snprintf(generation, sizeof generation, "%" PRId64, expect_generation);
     const struct session_statement statement = {
@@ -117,7 +146,14 @@ static void store_commit(void *store, json_t *changes, int64_t expect_generation
         .parameters = {db->epoch, db->nonce, generation, text},
         .parameter_count = 4,
     };
-    store_send(db, &statement, &call, NULL);
+    struct store_call *sent = store_send(db, &statement, &call, NULL);
+    if (call.settles) {
+        const struct session_statement settle = {.prepared = "settle", .drops_rows = true};
+        session_run(db->store,
+                    &(struct session_batch){.statements = &settle, .count = 1,
+                                            .deadline_ms = ANSWER_MS, .done = store_on_settled,
+                                            .context = sent});
+    }
     free(text);
     json_decref(changes);
 }

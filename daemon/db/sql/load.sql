@@ -12,12 +12,14 @@ SELECT kind, content FROM (
     UNION ALL
     SELECT 4, version, 0, 'approvals', to_jsonb(a) FROM schemagate.approval AS a
     UNION ALL
-    SELECT 5, 0, 0, 'apps', to_jsonb(a) FROM schemagate.app AS a
+    SELECT 5, version, 0, 'waivers', to_jsonb(v) FROM schemagate.waiver AS v
     UNION ALL
-    SELECT 6, 0, 0, 'compatible', to_jsonb(c) FROM schemagate.compatible AS c
+    SELECT 6, 0, 0, 'apps', to_jsonb(a) FROM schemagate.app AS a
+    UNION ALL
+    SELECT 7, 0, 0, 'compatible', to_jsonb(c) FROM schemagate.compatible AS c
     UNION ALL
     -- An instance's newest incarnation comes last.
-    SELECT 7, CASE WHEN superseded THEN 0 ELSE 1 END,
+    SELECT 8, CASE WHEN superseded THEN 0 ELSE 1 END,
            (extract(epoch FROM registered_at) * 1000000)::bigint, 'replicas', to_jsonb(r)
     FROM schemagate.replica AS r WHERE state <> 'gone'
 ) AS known

@@ -39,10 +39,10 @@ typedef void commit_done(void *context, const struct commit_result *result);
 
 /* A set of changes that is committed in one transaction:
  *   {"window": {row}, "replicas": [rows], "migrations": [rows], "steps": [rows], "apps": [rows],
- *    "compatible": [rows], "approvals": [rows], "events": [rows]}
+ *    "compatible": [rows], "approvals": [rows], "waivers": [rows], "events": [rows]}
  * every member optional. A row names its key columns and the columns to set; absent columns keep their
- * value (an insert takes defaults). Migrations may carry "replaced": true: their steps and approvals are
- * deleted first. */
+ * value (an insert takes defaults). Migrations may carry "replaced": true: their steps, approvals
+ * and waivers are deleted first. */
 struct store_ops {
     /* Writes changes under the fence (epoch, nonce), the window row first: generation + 1. Where
      * expect_generation is not 0, it must be the generation that is there. Takes over the reference to
@@ -51,7 +51,7 @@ struct store_ops {
                    void *context);
 
     /* Reads all rows at the start of a term, in this order: window, migrations (ascending version),
-     * steps, approvals, apps, compatible, replicas that are not gone. `row` (borrowed) is called for
+     * steps, approvals, waivers, apps, compatible, replicas that are not gone. `row` (borrowed) is called for
      * each, then `done`; ok=false: the connection went away. */
     void (*load)(void *store, void (*row)(void *context, const char *table, const json_t *row),
                  void (*done)(void *context, bool ok), void *context);

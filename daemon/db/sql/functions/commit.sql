@@ -15,9 +15,10 @@ BEGIN
 
     UPDATE schemagate.window AS old
     SET (generation, floor, ceiling, contracting, undoing, baseline, paused, paused_by,
-         paused_reason, paused_since) =
+         paused_reason, paused_since, system_identifier, timeline, longest_lease_seconds) =
         (SELECT old.generation + 1, floor, ceiling, contracting, undoing, baseline, paused,
-                paused_by, paused_reason, paused_since
+                paused_by, paused_reason, paused_since, system_identifier, timeline,
+                longest_lease_seconds
          FROM jsonb_populate_record(old, coalesce(changes->'window', '{}')))
     WHERE expected_generation IN (0, old.generation)
     RETURNING generation INTO generation_now;
@@ -43,6 +44,12 @@ BEGIN
     END IF;
     IF changes ? 'replicas' THEN
         PERFORM schemagate.write_replicas(changes->'replicas');
+    END IF;
+    IF changes ? 'waivers' THEN
+        PERFORM schemagate.write_waivers(changes->'waivers');
+    END IF;
+    IF changes ? 'window' THEN
+        PERFORM schemagate.close_markers();
     END IF;
     IF changes ? 'events' THEN
         event_ids := schemagate.write_events(changes->'events');

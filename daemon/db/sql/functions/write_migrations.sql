@@ -1,6 +1,6 @@
 -- Writes migrations and what belongs to them; the rules are those of write_registry.sql.
 
--- `replaced`: a corrected plan voids the steps and the approvals of the one before.
+-- `replaced`: a corrected plan voids the steps, the approvals and the waivers of the one before.
 CREATE OR REPLACE FUNCTION schemagate.write_migrations(changes jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -15,6 +15,7 @@ BEGIN
     IF cardinality(replaced) > 0 THEN
         DELETE FROM schemagate.step WHERE version = ANY (replaced);
         DELETE FROM schemagate.approval WHERE version = ANY (replaced);
+        DELETE FROM schemagate.waiver WHERE version = ANY (replaced);
     END IF;
     INSERT INTO schemagate.migration
     SELECT new.*
@@ -66,6 +67,21 @@ BEGIN
     CROSS JOIN LATERAL jsonb_populate_record(fresh, change) AS new
     ON CONFLICT (version, plan_checksum, system_identifier, timeline) DO UPDATE SET
         actor = excluded.actor, reason = excluded.reason, approved_at = excluded.approved_at;
+END $$;
+
+CREATE OR REPLACE FUNCTION schemagate.write_waivers(changes jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    fresh schemagate.waiver := jsonb_populate_record(NULL::schemagate.waiver,
+        jsonb_build_object('subject', '', 'elapsed_ms', 0, 'given_at', now()));
+BEGIN
+    INSERT INTO schemagate.waiver
+    SELECT new.*
+    FROM jsonb_array_elements(changes) AS change
+    CROSS JOIN LATERAL jsonb_populate_record(fresh, change) AS new
+    ON CONFLICT (version, code, subject) DO UPDATE SET
+        for_seconds = excluded.for_seconds, reason = excluded.reason, actor = excluded.actor,
+        given_at = excluded.given_at, elapsed_ms = excluded.elapsed_ms;
 END $$;
 
 -- Returns the ids, in the order of the array; a migration remembers its newest event.

@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION schemagate.write_replicas(changes jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     fresh schemagate.replica := jsonb_populate_record(NULL::schemagate.replica, jsonb_build_object(
-        'release', '', 'application_name', '', 'on_lost', 'keep', 'superseded', false,
+        'release', '', 'application_name', '', 'on_lost', 'keep', 'superseded', false, 'witnessed', false,
+        'address', '',
         'registered_at', now(), 'state_since', now()));
 BEGIN
     INSERT INTO schemagate.replica
@@ -22,7 +23,8 @@ BEGIN
         application_name = excluded.application_name, on_lost = excluded.on_lost,
         knows = excluded.knows, superseded = excluded.superseded,
         registered_at = excluded.registered_at, state_since = excluded.state_since,
-        gone_reason = excluded.gone_reason;
+        gone_reason = excluded.gone_reason, witnessed = excluded.witnessed,
+        address = excluded.address;
 END $$;
 
 CREATE OR REPLACE FUNCTION schemagate.write_apps(changes jsonb) RETURNS void
