@@ -13,17 +13,21 @@ struct coordinator *coordinator_new(const struct config *config, const struct en
     c->trouble = memory_copy("");
     c->leader_url = memory_copy("");
     journal_init(&c->journal);
+    witness_init(&c->watch);
     migrations_refresh_view(c);
     return c;
 }
 
 void coordinator_configure(struct coordinator *c, const struct config *config)
 {
-    int64_t assumed_after = c->config->gate.assume_gone_after_seconds;
+    int64_t assumed_after = c->config->gate.assume_gone_after_seconds,
+            trusted_after = c->config->gate.trust_absence_seconds;
 
     c->config = config;
-    if (config->gate.assume_gone_after_seconds != assumed_after)
-        replicas_assume_anew(c);
+    if (config->gate.assume_gone_after_seconds != assumed_after ||
+        config->gate.trust_absence_seconds != trusted_after)
+        replicas_judge_anew(c);
+    c->registry.changes++; /* sessions are told apart by the configuration, too */
     for (struct application *app = c->registry.apps; app; app = app->by_name.next)
         app->gate.min_replicas = app_min_replicas(c, app);
     coordinator_wake(c);

@@ -41,6 +41,58 @@ static int64_t soak_elapsed_ms(const struct coordinator *c, const struct migrati
     return m->soak_stored_ms + coordinator_now(c).boot_ms - m->soak_from_boot;
 }
 
+static enum gate_strays strays(const struct config *config)
+{
+    const char *policy = config->gate.stray_sessions;
+    return policy && strcmp(policy, "ignore") == 0 ? STRAYS_IGNORE
+           : policy && strcmp(policy, "warn") == 0 ? STRAYS_WARN
+                                                   : STRAYS_BLOCK;
+}
+
+/* Live replicas of which no session was ever seen. */
+static size_t unwitnessed(const struct coordinator *c)
+{
+    size_t count = 0;
+    for (const struct application *app = c->registry.apps; app; app = app->by_name.next)
+        count += app->retired ? 0 : app->gate.live - app->witnessed;
+    return count;
+}
+
+/* Where the last look failed, the server itself is one that cannot be looked at. */
+static void add_sight(const struct coordinator *c, struct gate_facts *facts)
+{
+    static const struct gate_standby primary = {.name = "primary", .reachable = false};
+    const struct sight *sight = witness_sight(c);
+
+    facts->require_pins = c->config->gate.require_pins;
+    facts->strays = strays(c->config);
+    facts->unwitnessed = unwitnessed(c);
+    facts->roles_configured = c->config->gate.app_roles.count > 0;
+    facts->max_lag_seconds = (double)c->config->migration.max_replication_lag_seconds;
+    if (sight) {
+        facts->sees_sessions = sight->sees_all && !c->watch.blind;
+        facts->sessions = sight->groups;
+        facts->session_count = sight->group_count;
+        facts->standbys = sight->standbys;
+        facts->standby_count = sight->standby_count;
+        facts->lag_seconds = sight->lag_seconds;
+    }
+    if (c->watch.blind) {
+        facts->standbys = &primary;
+        facts->standby_count = 1;
+    }
+}
+
+bool facts_hang_on_sight(const struct coordinator *c, const struct migration *m)
+{
+    struct gate_facts facts;
+
+    facts_of_memory(c, m, &facts);
+    facts.session_count = facts.standby_count = 0;
+    facts.lag_seconds = 0;
+    return gate_evaluate(&facts, NULL, NULL) == 0;
+}
+
 void facts_of_memory(const struct coordinator *c, const struct migration *m, struct gate_facts *facts)
 {
     *facts = (struct gate_facts){
@@ -60,6 +112,9 @@ void facts_of_memory(const struct coordinator *c, const struct migration *m, str
     facts->approval_missing = facts->kind == GATE_CONTRACT && !m->approved &&
                               strcmp(m->approval, "manual") == 0;
     facts->previous = window_previous(&c->view, m->version);
+    facts->outside_hours = c->outside_hours;
+    facts->max_error_percent = (double)c->config->gate.max_error_percent;
+    add_sight(c, facts);
 }
 
 /* ---- the fleet as PostgreSQL has it ---- */

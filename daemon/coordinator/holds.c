@@ -44,6 +44,24 @@ static void say_incompatible(const struct wording *w)
              (long long)cohort->range.max, (long long)w->m->version);
 }
 
+/* What the witness knows of a lost replica: advice, or a veto. */
+static void add_advice(const struct wording *w)
+{
+    const struct replica *r = w->replica;
+    const struct sight *sight = witness_sight(w->c);
+    size_t used = strlen(w->text);
+
+    if (!sight || used >= w->size)
+        return;
+    if (witness_sees(w->c, r))
+        snprintf(w->text + used, w->size - used, "; a session that may be its own is still there");
+    else if (r->witnessed && sight->complete)
+        snprintf(w->text + used, w->size - used,
+                 "; none of its sessions is there any more: if it has ended, schemagate evict %s/%s "
+                 "--reason …",
+                 w->hold->app->name, r->instance);
+}
+
 static void say_lost(const struct wording *w)
 {
     const struct version_range range = w->hold->cohort->range;
@@ -58,6 +76,43 @@ static void say_lost(const struct wording *w)
                  : "%s/%s (%lld..%lld) is lost; nobody knows whether it still runs",
              w->hold->app->name, w->replica->instance, (long long)range.min, (long long)range.max,
              silence);
+    add_advice(w);
+}
+
+static void say_session(const struct wording *w)
+{
+    static const char *const troubles[HOLD_CODES] = {
+        [HOLD_SESSION_BEHIND] = "is pinned to versions that this contract ends",
+        [HOLD_SESSION_AHEAD] = "is pinned to versions that this undo ends",
+        [HOLD_SESSION_UNPINNED] = "has no pin, and pins are required",
+        [HOLD_SESSION_STRAY] = "belongs to no known replica",
+    };
+    const struct witnessed_session *session = w->hold->session->subject;
+    const struct version_range range = w->hold->session->range;
+    char others[40] = "", pin[64] = "", from[80] = "";
+
+    if (w->hold->count > 1)
+        snprintf(others, sizeof others, " and %zu more like it", w->hold->count - 1);
+    if (session->pinned)
+        snprintf(pin, sizeof pin, " (%lld..%lld)", (long long)range.min, (long long)range.max);
+    if (*session->address)
+        snprintf(from, sizeof from, " from %s", session->address);
+    snprintf(w->text, w->size, "session %d of %s%s%s%s%s%s %s%s", session->pid, session->name, from,
+             session->standby ? " on standby " : "", session->standby ? session->standby : "", others,
+             pin, troubles[w->hold->code],
+             w->facts->sees_sessions ? "" : "; addresses are not visible to the daemon: GRANT "
+                                            "pg_read_all_stats to its role");
+}
+
+static void say_standby(const struct wording *w)
+{
+    const struct sight *sight = witness_sight(w->c);
+    const char *why = "its sessions cannot be read";
+
+    for (size_t i = 0; sight && i < sight->standby_count; i++)
+        if (&sight->standbys[i] == w->hold->standby && *sight->standby_errors[i])
+            why = sight->standby_errors[i];
+    snprintf(w->text, w->size, "%s cannot be looked at: %s", w->hold->standby->name, why);
 }
 
 static void say_desired(const struct wording *w)
@@ -117,10 +172,36 @@ static void say_soaking(const struct wording *w)
     snprintf(w->text, w->size, "soaks for another %s, so that the code can be rolled back", left);
 }
 
+static void say_hours(const struct wording *w)
+{
+    const struct config_list *hours = &w->c->config->gate.contract_hours;
+    size_t used = (size_t)snprintf(w->text, w->size, "contracts run only in");
+    for (size_t i = 0; i < hours->count && used < w->size; i++)
+        used += (size_t)snprintf(w->text + used, w->size - used, "%s %s", i ? "," : "",
+                                 hours->items[i]);
+}
+
+static void say_unhealthy(const struct wording *w)
+{
+    snprintf(w->text, w->size, "replicas at %lld and above report %.1f%% errors; %.0f%% are allowed",
+             (long long)w->m->version, gate_error_percent(w->facts), w->facts->max_error_percent);
+}
+
+static void say_lag(const struct wording *w)
+{
+    snprintf(w->text, w->size, "a standby lags by %.1f s; %.0f s are allowed", w->facts->lag_seconds,
+             w->facts->max_lag_seconds);
+}
+
 static void (*const sayings[HOLD_CODES])(const struct wording *w) = {
     [HOLD_REPLICA_LOST] = say_lost,
     [HOLD_REPLICA_BEHIND] = say_incompatible,
     [HOLD_REPLICA_AHEAD] = say_incompatible,
+    [HOLD_SESSION_BEHIND] = say_session,
+    [HOLD_SESSION_AHEAD] = say_session,
+    [HOLD_SESSION_UNPINNED] = say_session,
+    [HOLD_SESSION_STRAY] = say_session,
+    [HOLD_STANDBY_UNKNOWN] = say_standby,
     [HOLD_DESIRED_BEHIND] = say_desired,
     [HOLD_FLEET_MISSING] = say_fleet,
     [HOLD_EARLIER_MIGRATION] = say_version,
@@ -128,6 +209,9 @@ static void (*const sayings[HOLD_CODES])(const struct wording *w) = {
     [HOLD_SETTLING] = say_settling,
     [HOLD_PAUSED] = say_paused,
     [HOLD_AWAITING_APPROVAL] = say_approval,
+    [HOLD_OUTSIDE_HOURS] = say_hours,
+    [HOLD_UNHEALTHY] = say_unhealthy,
+    [HOLD_REPLICATION_LAG] = say_lag,
     [HOLD_SOAKING] = say_soaking,
 };
 
@@ -149,6 +233,9 @@ static int64_t since(const struct wording *w)
     const struct migration *m = w->m;
     if (w->replica)
         return later_of(w->replica->state_since_wall, m->phase_since_wall);
+    if (w->hold->session)
+        return later_of(((const struct witnessed_session *)w->hold->session->subject)->started_wall,
+                        m->phase_since_wall);
     if (w->hold->code == HOLD_PAUSED)
         return m->paused ? m->paused_since_wall : w->c->pause.since_wall;
     if (w->hold->code == HOLD_SETTLING)
@@ -171,6 +258,9 @@ static void list_one(struct listing *list, const struct gate_hold *hold, const s
         .code = hold->code,
         .app = hold->app ? hold->app->name : NULL,
         .replica = replica,
+        .session = hold->session ? hold->session->subject : NULL,
+        .standby = hold->standby ? hold->standby->name : NULL,
+        .count = hold->count,
         .version = hold->version,
         .since_wall = since(w),
     };

@@ -128,27 +128,51 @@ static void start_lease(struct coordinator *c, struct replica *r)
         registry_set_deadline(&c->registry, r, replica_lease_end(r));
 }
 
-int64_t replica_assume_at(const struct coordinator *c)
+/* The first time at which an operator's setting may end it; 0: somebody's word is needed. */
+static int64_t judgement_at(const struct coordinator *c, const struct replica *r)
 {
-    int64_t seconds = c->config->gate.assume_gone_after_seconds;
-    return seconds > 0 ? coordinator_now(c).boot_ms + seconds * 1000 : 0;
+    int64_t assume = c->config->gate.assume_gone_after_seconds,
+            trust = r->witnessed ? c->config->gate.trust_absence_seconds : 0;
+    int64_t seconds = trust > 0 && (assume == 0 || trust < assume) ? trust : assume;
+    return seconds > 0 ? r->lost_boot + seconds * 1000 : 0;
 }
 
-/* The setting has changed: who is lost already is counted anew. */
-void replicas_assume_anew(struct coordinator *c)
+void replica_begin_loss(const struct coordinator *c, struct registry *registry, struct replica *r)
+{
+    r->lost_boot = coordinator_now(c).boot_ms;
+    registry_set_deadline(registry, r, judgement_at(c, r));
+}
+
+/* The settings have changed: who is lost already is counted anew. */
+void replicas_judge_anew(struct coordinator *c)
 {
     for (struct replica *newest = c->registry.replicas; newest; newest = newest->by_key.next)
         for (struct replica *r = newest; r; r = r->older)
             if (r->state == REPLICA_LOST)
-                registry_set_deadline(&c->registry, r, replica_assume_at(c));
+                replica_begin_loss(c, &c->registry, r);
 }
 
 static void become_lost(struct coordinator *c, struct replica *r)
 {
     registry_set_state(&c->registry, r, REPLICA_LOST);
     r->state_since_wall = coordinator_now(c).wall_ms;
-    registry_set_deadline(&c->registry, r, replica_assume_at(c));
+    replica_begin_loss(c, &c->registry, r);
     add(c, r, REPLICA_EXPIRED, &follow_kind);
+}
+
+/* Returns whether it is over with it. */
+static bool judge(struct coordinator *c, struct replica *r)
+{
+    static const enum replica_event events[] = {[WITNESS_UNSEEN] = REPLICA_UNSEEN,
+                                                [WITNESS_ASSUMED] = REPLICA_ASSUMED};
+    int64_t again;
+    enum witness_verdict verdict = witness_judge(c, r, &again);
+
+    if (verdict == WITNESS_WAIT)
+        registry_set_deadline(&c->registry, r, again);
+    else
+        add(c, r, events[verdict], &gone_kind);
+    return verdict != WITNESS_WAIT;
 }
 
 /* Returns whether anything has come of it. */
@@ -168,7 +192,7 @@ static bool expire_one(struct coordinator *c, struct replica *r, int64_t now)
     else if (r->state == REPLICA_WAITING)
         add(c, r, REPLICA_EXPIRED, &gone_kind);
     else
-        add(c, r, REPLICA_ASSUMED, &gone_kind);
+        return judge(c, r);
     return true;
 }
 
@@ -241,11 +265,6 @@ void replicas_admit_waiting(struct coordinator *c)
 
 /* ---- renewal ---- */
 
-static uint32_t add_saturating(uint32_t a, uint32_t b)
-{
-    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
-}
-
 /* A replica that waits for what will never come must be told. */
 static bool waits_in_vain(const struct coordinator *c, const struct replica *r, struct outcome *o)
 {
@@ -308,10 +327,9 @@ void coordinator_renew(struct coordinator *c, const char *app, const char *insta
         return;
     }
     c->counts.renewals++;
-    r->requests = add_saturating(r->requests, requests);
-    r->errors = add_saturating(r->errors, errors);
+    registry_add_health(r, requests, errors);
     if (r->superseded) {
-        registry_set_deadline(&c->registry, r, replica_assume_at(c));
+        replica_begin_loss(c, &c->registry, r);
         outcome->problem = PROBLEM_INCARNATION_SUPERSEDED;
         outcome->detail = "a newer incarnation of this instance has registered; this one goes on "
                           "holding gates until it says goodbye or is evicted";

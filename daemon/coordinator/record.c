@@ -278,10 +278,11 @@ size_t record_read_knows(const json_t *object, struct gate_knows **knows)
 json_t *record_replica(const struct replica *r, enum replica_state state, bool superseded,
                        int64_t since_wall, const char *gone_reason)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o}", "app", r->cohort->app->gate.name,
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:b}", "app", r->cohort->app->gate.name,
                      "instance", r->instance, "incarnation", r->incarnation, "state",
                      replica_state_name(state), "superseded", superseded, "state_since",
-                     record_time_value(since_wall), "gone_reason", text_value(gone_reason));
+                     record_time_value(since_wall), "gone_reason", text_value(gone_reason),
+                     "witnessed", r->witnessed);
 }
 
 json_t *record_window(const struct window *window)

@@ -11,7 +11,7 @@
 
 struct register_intent {
     struct intent intent;
-    char *app, *instance, *incarnation, *release, *application_name, *actor;
+    char *app, *instance, *incarnation, *release, *application_name, *address, *actor;
     struct version_range range;
     uint32_t lease_seconds;
     bool on_lost_exit, predecessor_ended;
@@ -30,6 +30,7 @@ static void register_release(struct intent *intent)
     free(r->incarnation);
     free(r->release);
     free(r->application_name);
+    free(r->address);
     free(r->actor);
     free(r->knows_list);
     json_decref(r->knows);
@@ -67,14 +68,16 @@ static void write_registration(const struct coordinator *c, const struct registe
 {
     json_t *now = record_time_value(coordinator_now(c).wall_ms);
     json_t *row = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:s, s:s, s:s, s:O?, s:b, s:o, s:O, s:n}", "app", r->app,
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:s, s:s, s:s, s:O?, s:b, s:o, s:O, s:n, s:s}", "app", r->app,
         "instance", r->instance, "incarnation", r->incarnation, "state", replica_state_name(r->state),
         "min", (json_int_t)r->range.min, "max", (json_int_t)r->range.max, "lease_seconds",
         (int)r->lease_seconds, "release", r->release, "application_name", r->application_name,
         "on_lost", r->on_lost_exit ? "exit" : "keep", "knows", r->knows, "superseded", 0,
-        "state_since", now, "registered_at", now, "gone_reason");
-    if (!r->created)
+        "state_since", now, "registered_at", now, "gone_reason", "address", r->address);
+    if (!r->created) {
         json_object_del(row, "registered_at");
+        json_object_del(row, "address");
+    }
     changes_row(changes, "replicas", row);
     changes_row(changes, "apps", json_pack("{s:s}", "app", r->app));
     note_event(r, "replica.registered", NULL, changes);
@@ -216,7 +219,7 @@ static void settle_predecessor(struct coordinator *c, const struct register_inte
     old->superseded = true;
     old->state_since_wall = coordinator_now(c).wall_ms;
     registry_set_state(&c->registry, old, next);
-    registry_set_deadline(&c->registry, old, replica_assume_at(c));
+    replica_begin_loss(c, &c->registry, old);
 }
 
 static struct replica *enter(struct coordinator *c, const struct register_intent *r)
@@ -229,7 +232,7 @@ static struct replica *enter(struct coordinator *c, const struct register_intent
         app->created_wall = coordinator_now(c).wall_ms;
     app->gate.min_replicas = app_min_replicas(c, app);
     struct replica *added = registry_add(&c->registry, app, &key, r->instance, r->incarnation,
-                                         r->application_name, r->state);
+                                         r->application_name, r->address, r->state);
     if (old)
         settle_predecessor(c, r, old);
     added->registered_wall = coordinator_now(c).wall_ms;
@@ -274,6 +277,13 @@ static int64_t default_lease(const struct coordinator *c, const char *app)
                                                        : c->config->gate.lease_seconds;
 }
 
+/* What everything on this machine has identifies nobody. */
+static const char *identifying(const char *address)
+{
+    bool loopback = !address || strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+    return loopback ? "" : address;
+}
+
 void coordinator_register(struct coordinator *c, const struct registration *registration,
                           coordinator_answer *answer, void *context)
 {
@@ -290,6 +300,7 @@ void coordinator_register(struct coordinator *c, const struct registration *regi
     r->incarnation = memory_copy(registration->incarnation);
     r->release = memory_copy(registration->release);
     r->application_name = memory_copy(registration->application_name);
+    r->address = memory_copy(identifying(registration->address));
     r->actor = memory_copy(registration->actor);
     r->range = registration->range;
     r->lease_seconds = (uint32_t)(registration->lease_seconds > 0 ? registration->lease_seconds

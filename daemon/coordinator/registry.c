@@ -156,6 +156,54 @@ static void drop_cohort_if_empty(struct cohort *cohort)
     free(cohort);
 }
 
+/* ---- identities ---- */
+
+struct identity *registry_find_identity(struct identity *identities, const char *text)
+{
+    struct identity *identity;
+    HASH_FIND_STR(identities, text, identity);
+    return identity;
+}
+
+struct replica *identity_owner(const struct identity *identity)
+{
+    return identity && identity->count == 1 ? (struct replica *)identity->members : NULL;
+}
+
+static void identify(struct identity **identities, const char *text, const struct replica *r)
+{
+    struct identity *identity = registry_find_identity(*identities, text);
+    if (*text == '\0')
+        return;
+    if (!identity) {
+        identity = memory_new(sizeof *identity + strlen(text) + 1);
+        strcpy(identity->text, text);
+        HASH_ADD_STR(*identities, text, identity);
+    }
+    identity->count++;
+    identity->members ^= (uintptr_t)r;
+}
+
+static void forget(struct identity **identities, const char *text, const struct replica *r)
+{
+    struct identity *identity = registry_find_identity(*identities, text);
+    if (!identity)
+        return;
+    identity->members ^= (uintptr_t)r;
+    if (--identity->count > 0)
+        return;
+    HASH_DELETE(hh, *identities, identity);
+    free(identity);
+}
+
+int64_t registry_seen_boot(const struct registry *registry, const struct replica *r)
+{
+    const struct identity *name = registry_find_identity(registry->names, r->application_name);
+    const struct identity *address = registry_find_identity(registry->addresses, r->address);
+    int64_t by_name = name ? name->seen_boot : 0, by_address = address ? address->seen_boot : 0;
+    return by_name > by_address ? by_name : by_address;
+}
+
 /* ---- replicas ---- */
 
 /* Counts the replica in or out (change 1 or -1) under its present state and cohort. */
@@ -169,33 +217,40 @@ static void count(struct replica *r, int change)
     };
     for (size_t i = 0; i < 2; i++)
         *counters[r->state][i] += (size_t)change;
+    if (r->state == REPLICA_LIVE && r->witnessed)
+        cohort->app->witnessed += (size_t)change;
 }
 
 static void join(struct replica *r, struct cohort *cohort)
 {
     r->cohort = cohort;
     DL_APPEND2(cohort->members, r, cohort_prev, cohort_next);
+    cohort->gate.requests += r->requests;
+    cohort->gate.errors += r->errors;
     count(r, 1);
 }
 
 static void leave(struct replica *r)
 {
     count(r, -1);
+    r->cohort->gate.requests -= r->requests;
+    r->cohort->gate.errors -= r->errors;
     DL_DELETE2(r->cohort->members, r, cohort_prev, cohort_next);
     drop_cohort_if_empty(r->cohort);
 }
 
-/* One allocation holds the struct and its strings: "app/instance", incarnation, application name (which
- * is mostly the instance again, and then shared). */
+/* One allocation holds the struct and its strings: "app/instance", incarnation, address, application name
+ * (which is mostly the instance again, and then shared). */
 static struct replica *allocate(const char *app, const char *instance, const char *incarnation,
-                                const char *application_name, size_t *key_length)
+                                const char *application_name, const char *address,
+                                size_t *key_length)
 {
     size_t app_length = strlen(app), instance_size = strlen(instance) + 1,
            incarnation_size = strlen(incarnation) + 1;
     bool shared = strcmp(instance, application_name) == 0;
-    size_t name_size = shared ? 0 : strlen(application_name) + 1;
-    struct replica *r =
-        memory_new(sizeof *r + app_length + 1 + instance_size + incarnation_size + name_size);
+    size_t name_size = shared ? 0 : strlen(application_name) + 1, address_size = strlen(address) + 1;
+    struct replica *r = memory_new(sizeof *r + app_length + 1 + instance_size + incarnation_size +
+                                   address_size + name_size);
     char *text = (char *)(r + 1);
 
     memcpy(text, app, app_length);
@@ -204,19 +259,21 @@ static struct replica *allocate(const char *app, const char *instance, const cha
     r->instance = memcpy(text + app_length + 1, instance, instance_size);
     text += app_length + 1 + instance_size;
     r->incarnation = memcpy(text, incarnation, incarnation_size);
+    text += incarnation_size;
+    r->address = memcpy(text, address, address_size);
     r->application_name =
-        shared ? r->instance : memcpy(text + incarnation_size, application_name, name_size);
+        shared ? r->instance : memcpy(text + address_size, application_name, name_size);
     return r;
 }
 
 struct replica *registry_add(struct registry *registry, struct application *app,
                              const struct cohort_key *key, const char *instance,
                              const char *incarnation, const char *application_name,
-                             enum replica_state state)
+                             const char *address, enum replica_state state)
 {
     size_t key_length;
     struct replica *r =
-        allocate(app->gate.name, instance, incarnation, application_name, &key_length);
+        allocate(app->gate.name, instance, incarnation, application_name, address, &key_length);
     const char *text = (const char *)(r + 1);
 
     HASH_FIND(by_key, registry->replicas, text, key_length, r->older);
@@ -227,6 +284,9 @@ struct replica *registry_add(struct registry *registry, struct application *app,
     r->settled = true;
     r->heap_place = DEADLINES_NOWHERE;
     join(r, find_cohort(app, key));
+    identify(&registry->names, r->application_name, r);
+    identify(&registry->addresses, r->address, r);
+    registry->changes++;
     return r;
 }
 
@@ -279,6 +339,26 @@ void registry_set_settled(struct registry *registry, struct replica *r, bool set
     registry->settling += settled ? (size_t)-1 : 1;
 }
 
+void registry_set_witnessed(struct replica *r)
+{
+    count(r, -1);
+    r->witnessed = true;
+    count(r, 1);
+}
+
+static uint32_t add_saturating(uint32_t *to, uint32_t number)
+{
+    uint32_t before = *to;
+    *to = before > UINT32_MAX - number ? UINT32_MAX : before + number;
+    return *to - before;
+}
+
+void registry_add_health(struct replica *r, uint32_t requests, uint32_t errors)
+{
+    r->cohort->gate.requests += add_saturating(&r->requests, requests);
+    r->cohort->gate.errors += add_saturating(&r->errors, errors);
+}
+
 void registry_set_deadline(struct registry *registry, struct replica *r, int64_t deadline_boot)
 {
     deadlines_remove(registry, r);
@@ -313,6 +393,9 @@ void registry_remove(struct registry *registry, struct replica *r)
     registry_set_settled(registry, r, true);
     deadlines_remove(registry, r);
     unchain(registry, r);
+    forget(&registry->names, r->application_name, r);
+    forget(&registry->addresses, r->address, r);
+    registry->changes++;
     leave(r);
     free(r);
 }

@@ -5,7 +5,19 @@
 
 #include <schemagate/coordinator/model.h>
 
+/* Replicas that name the same application_name, or that registered from the same address: what sessions
+ * are matched by. */
+struct identity {
+    UT_hash_handle hh; /* key: the text */
+    size_t count;
+    uintptr_t members; /* their addresses, xored: of the only one where count is 1 */
+    int64_t seen_boot; /* when a session of any of them was seen last; 0: never in this term */
+    char text[];
+};
+
 struct registry {
+    struct identity *names, *addresses;
+    uint64_t changes; /* rises whenever sessions may have to be matched anew */
     struct application *apps;          /* uthash by_name */
     struct replica *replicas;          /* uthash by_key: the newest incarnations */
     const struct gate_app **gate_apps; /* owned: all apps that are not retired */
@@ -39,7 +51,7 @@ bool registry_is_cohort(const struct cohort *cohort, const struct cohort_key *ke
 struct replica *registry_add(struct registry *registry, struct application *app,
                              const struct cohort_key *key, const char *instance,
                              const char *incarnation, const char *application_name,
-                             enum replica_state state);
+                             const char *address, enum replica_state state);
 
 struct replica *registry_find(const struct registry *registry, const char *app, const char *instance);
 /* Among the newest and its older ones. */
@@ -49,6 +61,18 @@ struct replica *registry_find_incarnation(struct replica *newest, const char *in
 void registry_set_state(struct registry *registry, struct replica *replica, enum replica_state state);
 void registry_set_cohort(struct replica *replica, const struct cohort_key *key);
 void registry_set_settled(struct registry *registry, struct replica *replica, bool settled);
+
+void registry_set_witnessed(struct replica *replica);
+
+/* NULL where no replica has it; text "" is nobody's. */
+struct identity *registry_find_identity(struct identity *identities, const char *text);
+/* NULL where it is not the only one's. */
+struct replica *identity_owner(const struct identity *identity);
+/* When a session that may be the replica's was seen last; 0: never in this term. */
+int64_t registry_seen_boot(const struct registry *registry, const struct replica *replica);
+
+/* What its members have reported. */
+void registry_add_health(struct replica *replica, uint32_t requests, uint32_t errors);
 
 /* deadline_boot 0: none. */
 void registry_set_deadline(struct registry *registry, struct replica *replica, int64_t deadline_boot);

@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+/* A verification that the witness could not take part in is tried again after so long. */
+#define BLIND_MS 1000
+
 /* ---- transitions through the store ---- */
 
 struct transition_intent {
@@ -98,32 +101,22 @@ void rollout_transition(struct coordinator *c, const struct migration *m, enum m
 
 /* ---- behind the fence ---- */
 
+/* The store is asked and the witness looks, side by side. */
 struct verification {
     struct coordinator *c;
     int64_t version;
-    unsigned term;
+    unsigned term, awaited;
+    json_t *fleet; /* NULL: the connection went away */
+    bool seen;     /* the witness has looked */
 };
 
-static void verified(void *context, const json_t *fleet)
+static void conclude(struct coordinator *c, struct migration *m, const struct verification *v)
 {
-    struct verification v = *(struct verification *)context;
-    struct coordinator *c = v.c;
-
-    free(context);
-    if (v.term != c->rollout.term)
-        return;
-    struct migration *m = migrations_find(c, v.version);
-    c->rollout.busy = false;
-    if (!fleet || !m) {
-        term_restart(c, "the store session was lost");
-        return;
-    }
-    if (!term_goes_on(c))
-        return; /* the next term finds the fence, and decides anew */
     failpoint(m->phase == PHASE_CONTRACTING ? "contract-verified" : "undo-verified");
-    if (!gate_is_open(c, m)) {
+    if (!v->seen || !gate_is_open(c, m)) {
         rollout_transition(c, m, EVENT_HOLD_FOUND, NULL);
-    } else if (facts_verify(c, m, fleet) > 0) {
+        m->next_try_boot = v->seen ? 0 : coordinator_now(c).boot_ms + BLIND_MS;
+    } else if (facts_verify(c, m, v->fleet) > 0) {
         /* PostgreSQL knows a replica that memory does not: memory is read in anew. */
         log_warn("the registry in PostgreSQL differs from the one in memory",
                  LOG_NUMBER("version", m->version));
@@ -136,13 +129,47 @@ static void verified(void *context, const json_t *fleet)
     }
 }
 
+static void verified(struct verification *v)
+{
+    struct coordinator *c = v->c;
+    struct migration *m = migrations_find(c, v->version);
+
+    if (--v->awaited > 0)
+        return;
+    if (v->term == c->rollout.term) {
+        c->rollout.busy = false;
+        if (!v->fleet || !m)
+            term_restart(c, "the store session was lost");
+        else if (term_goes_on(c)) /* else the next term finds the fence, and decides anew */
+            conclude(c, m, v);
+    }
+    json_decref(v->fleet);
+    free(v);
+}
+
+static void fleet_came(void *context, const json_t *fleet)
+{
+    struct verification *v = context;
+    v->fleet = json_incref((json_t *)fleet);
+    verified(v);
+}
+
+static void sight_came(void *context, bool ok)
+{
+    struct verification *v = context;
+    v->seen = ok;
+    verified(v);
+}
+
 static void verify(struct coordinator *c, struct migration *m)
 {
     struct verification *v = memory_new(sizeof *v);
-    *v = (struct verification){c, m->version, c->rollout.term};
+    *v = (struct verification){
+        .c = c, .version = m->version, .term = c->rollout.term, .awaited = 2};
     c->rollout.busy = true;
     failpoint(m->phase == PHASE_CONTRACTING ? "contract-fenced" : "undo-fenced");
-    c->env.store_ops->verify(c->env.store, verified, v);
+    c->env.store_ops->verify(c->env.store, fleet_came, v);
+    witness_look(c, sight_came, v);
 }
 
 /* ---- what is next ---- */
@@ -160,11 +187,12 @@ static void forget_tries(struct migration *m)
     m->next_try_boot = m->next_try_wall = 0;
 }
 
-static bool may_pass(const struct coordinator *c, struct migration *m)
+static bool may_pass(struct coordinator *c, struct migration *m)
 {
     if (gate_is_open(c, m))
         return may_work(c, m);
     forget_tries(m);
+    c->watch.urgent |= facts_hang_on_sight(c, m);
     return false;
 }
 
@@ -300,6 +328,8 @@ static void ask_to_be_woken(const struct coordinator *c)
     bool expires = earliest && (c->role == ROLE_LEADER || c->role == ROLE_CUT_OFF);
     int64_t at = expires ? earliest->deadline_boot : 0, now = coordinator_now(c).boot_ms;
 
+    earlier_of(&at, witness_due_boot(c));
+
     for (const struct migration *m = term_goes_on(c) ? c->migrations : NULL; m;
          m = m->by_version.next) {
         struct gate_facts facts;
@@ -319,11 +349,13 @@ static void ask_to_be_woken(const struct coordinator *c)
 void rollout_advance(struct coordinator *c)
 {
     if (term_goes_on(c)) {
+        c->watch.urgent = false;
         follow_soaks(c);
         if (c->rollout.reread && !c->rollout.busy)
             term_restart(c, "the registry has to be read in anew");
         else if (!c->rollout.busy && !c->journal.exclusive)
             begin_something(c);
+        witness_advance(c);
     }
     ask_to_be_woken(c);
 }
@@ -333,4 +365,5 @@ void rollout_reset(struct coordinator *c)
     c->rollout = (struct rollout){.term = c->rollout.term + 1};
     for (struct migration *m = c->migrations; m; m = m->by_version.next)
         m->running = false;
+    witness_reset(c);
 }

@@ -4,6 +4,7 @@
 
 #include "journal.h"
 #include "registry.h"
+#include "witness.h"
 
 #include <schemagate/coordinator/coordinator.h>
 #include <schemagate/core/retry.h>
@@ -47,6 +48,8 @@ struct coordinator {
 
     struct journal journal;
     struct rollout rollout;
+    struct watch watch;
+    bool outside_hours; /* as of the last look at the clock */
     struct loading *loading; /* a term that is being read in, or NULL */
     struct coordinator_counts counts;
 };
@@ -93,6 +96,8 @@ int64_t migration_later(const struct migration *m);
 bool migration_gate_kind(const struct migration *m, enum gate_kind *kind);
 /* From memory alone. */
 void facts_of_memory(const struct coordinator *c, const struct migration *m, struct gate_facts *facts);
+/* True where m's gate would be open but for what the witness has seen, or could not see. */
+bool facts_hang_on_sight(const struct coordinator *c, const struct migration *m);
 /* The number of holds with the fleet as PostgreSQL has it (struct store_ops, verify). */
 size_t facts_verify(const struct coordinator *c, const struct migration *m, const json_t *fleet);
 int64_t app_min_replicas(const struct coordinator *c, const struct application *app);
@@ -112,9 +117,9 @@ void replicas_expire(struct coordinator *c);
 void replicas_admit_waiting(struct coordinator *c);
 void replica_admit_waiting(struct coordinator *c, const struct replica *r);
 int64_t replica_lease_end(const struct replica *r);
-/* When a replica that is lost now is assumed to be gone; 0: never. */
-int64_t replica_assume_at(const struct coordinator *c);
-void replicas_assume_anew(struct coordinator *c);
+/* A replica is lost from now on: its fate is looked at when it is time. */
+void replica_begin_loss(const struct coordinator *c, struct registry *registry, struct replica *r);
+void replicas_judge_anew(struct coordinator *c);
 json_t *replica_note(const struct replica *r); /* data of its events */
 
 /* ---- rollout.c: what is done next ---- */

@@ -150,16 +150,18 @@ static void read_replica(struct loading *l, const json_t *row)
     struct replica *r =
         registry_add(&l->registry, app, &key, record_text(row, "instance"),
                      record_text(row, "incarnation"), record_text(row, "application_name"),
-                     read_state(row));
+                     record_text(row, "address"), read_state(row));
 
     free(knows);
+    if (record_flag(row, "witnessed"))
+        registry_set_witnessed(r);
     r->lease_seconds = (uint32_t)record_number(row, "lease_seconds");
     r->on_lost_exit = strcmp(record_text(row, "on_lost"), "exit") == 0;
     r->superseded = record_flag(row, "superseded");
     r->registered_wall = record_time(row, "registered_at");
     r->state_since_wall = record_time(row, "state_since");
     if (r->state == REPLICA_LOST) {
-        registry_set_deadline(&l->registry, r, replica_assume_at(l->c));
+        replica_begin_loss(l->c, &l->registry, r);
         return;
     }
     r->renewed_boot = coordinator_now(l->c).boot_ms;
@@ -346,6 +348,7 @@ void coordinator_free(struct coordinator *c)
     if (!c)
         return;
     rollout_reset(c);
+    witness_free(&c->watch);
     registry_free(&c->registry);
     free_migrations(&c->migrations);
     changes_free(&c->journal.changes);

@@ -21,6 +21,8 @@ static const struct problem_kind kinds[HTTP_PROBLEMS] = {
     [PROBLEM_INVALID_TRANSITION] = {"invalid-transition", "Not possible in this state", 409, 0},
     [PROBLEM_NO_UNDO] = {"no-undo", "The migration has no undo section", 409, 0},
     [PROBLEM_BASELINE_CONFLICT] = {"baseline-conflict", "The baseline cannot be set any more", 409, 0},
+    [PROBLEM_UNKNOWN_SESSION] = {"unknown-session", "No such database session is there", 404, 0},
+    [PROBLEM_NOT_TERMINATED] = {"not-terminated", "The database sessions were not terminated", 409, 0},
     [PROBLEM_DATABASE_UNAVAILABLE] =
         {"database-unavailable", "The database cannot be reached; nothing was recorded", 503, 1},
     [PROBLEM_NOT_LEADER] = {"not-leader", "Another daemon leads", 503, 2},

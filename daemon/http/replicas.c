@@ -3,6 +3,7 @@
 
 #include "documents.h"
 #include "list.h"
+#include "transport.h"
 #include "wait.h"
 
 #include <schemagate/base/memory.h>
@@ -186,7 +187,7 @@ static const char *text_or_empty(const char *text)
 void replicas_register(struct request *r)
 {
     const struct registration_body *body = request_body(r);
-    char actor[CALLER_ACTOR_SIZE];
+    char actor[CALLER_ACTOR_SIZE], address[TRANSPORT_ADDRESS_SIZE];
     size_t count;
     struct gate_knows *knows = read_knows(body->knows, &count);
     const struct registration registration = {
@@ -197,6 +198,7 @@ void replicas_register(struct request *r)
         .lease_seconds = body->lease_seconds,
         .release = text_or_empty(body->release),
         .application_name = text_or_empty(body->application_name),
+        .address = transport_client_address(r->connection, address),
         .on_lost_exit = body->on_lost == ON_LOST_EXIT,
         .predecessor_ended = body->predecessor_ended,
         .knows = knows,

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,22 @@ bool transport_is_loopback(const struct sockaddr *address)
                (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
     }
     return false;
+}
+
+const char *transport_client_address(struct MHD_Connection *connection,
+                                     char address[TRANSPORT_ADDRESS_SIZE])
+{
+    static const char mapped[] = "::ffff:"; /* IPv4 over a socket of IPv6 */
+    const struct sockaddr *client =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    socklen_t length = client->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                    : sizeof(struct sockaddr_in6);
+
+    if (client->sa_family == AF_UNIX ||
+        getnameinfo(client, length, address, TRANSPORT_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) != 0) {
+        return "";
+    }
+    return strncmp(address, mapped, sizeof(mapped) - 1) == 0 ? address + sizeof(mapped) - 1 : address;
 }
 
 static struct peer *peer_new(struct MHD_Connection *connection)

@@ -46,6 +46,11 @@ bool transport_is_certified(const struct transport *transport, struct MHD_Connec
 
 bool transport_is_loopback(const struct sockaddr *address);
 
+/* The client's address as PostgreSQL would write it; "" for unix sockets. */
+#define TRANSPORT_ADDRESS_SIZE 64
+const char *transport_client_address(struct MHD_Connection *connection,
+                                     char address[TRANSPORT_ADDRESS_SIZE]);
+
 /* Lets libmicrohttpd run in this turn of the loop, but not from inside the call. */
 void transport_run_soon(struct transport *transport);
 

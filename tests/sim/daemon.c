@@ -371,6 +371,7 @@ void daemon_start(struct sim *s, size_t index)
         .store_ops = &link_store_ops,    .store = d,   .executor_ops = &link_executor_ops,
         .executor = d,                   .planner_ops = &planner_ops, .planner = d,
         .world_ops = &ops,               .world = d,
+        .witness_ops = &link_witness_ops, .witness = d,
     };
 
     sim_trace(s, "daemon %zu starts", index);

@@ -22,7 +22,8 @@ void call_release(struct call *call)
 
 static enum session session_of(const struct call *call)
 {
-    return call->kind == CALL_COMMIT || call->kind == CALL_LOAD || call->kind == CALL_VERIFY
+    return call->kind == CALL_COMMIT || call->kind == CALL_LOAD || call->kind == CALL_VERIFY ||
+                   call->kind == CALL_LOOK
                ? SESSION_STORE
                : SESSION_HOLDER;
 }
@@ -106,6 +107,7 @@ void link_deliver(struct call *call, bool lost)
         call->done.load(call->context, !lost);
         break;
     case CALL_VERIFY:
+    case CALL_LOOK:
         call->done.verify(call->context, lost ? NULL : call->facts);
         break;
     case CALL_RUN:
@@ -352,6 +354,21 @@ static void verify(void *store, void (*done)(void *context, const json_t *facts)
     submit(store, call);
 }
 
+/* The witness's session is lost with the store's. */
+static void look(void *witness, void (*done)(void *context, const json_t *sight), void *context)
+{
+    struct call *call = new_call(witness, CALL_LOOK, context);
+    call->done.verify = done;
+    submit(witness, call);
+}
+
+static void terminate(void *witness, const char *standby, int pid, const char *backend_start,
+                      void (*done)(void *context, bool ended, const char *error), void *context)
+{
+    (void)witness, (void)standby, (void)pid, (void)backend_start;
+    done(context, false, NULL); /* nobody asks for it here */
+}
+
 static void events(void *store, int64_t after, const char *kind, int64_t version, int limit,
                    void (*done)(void *context, const json_t *rows), void *context)
 {
@@ -408,6 +425,7 @@ static void cancel(void *executor)
 
 const struct store_ops link_store_ops = {
     .commit = commit, .load = load, .verify = verify, .events = events};
+const struct witness_ops link_witness_ops = {.look = look, .terminate = terminate};
 const struct executor_ops link_executor_ops = {.run = run, .cancel = cancel};
 
 /* Takes the lock, begins a term, or looks whether it is still held: the next thing of its life. */

@@ -124,6 +124,13 @@ static void take_verify(struct sim *s, struct call *call)
     link_answer(s, call);
 }
 
+static void take_look(struct sim *s, struct call *call)
+{
+    call->facts = json_pack("{s:b, s:[], s:[], s:[], s:f}", "sees_all", 1, "sessions", "pins",
+                            "standbys", "lag_seconds", 0.0);
+    link_answer(s, call);
+}
+
 /* ---- the lock ---- */
 
 static void take_poll(struct sim *s, struct call *call)
@@ -278,7 +285,7 @@ void server_take(struct sim *s, struct call *call)
     static void (*const takers[])(struct sim *, struct call *) = {
         [CALL_COMMIT] = take_commit, [CALL_LOAD] = take_load,       [CALL_VERIFY] = take_verify,
         [CALL_RUN] = take_run,       [CALL_POLL] = take_poll,       [CALL_TAKE_OVER] = take_over,
-        [CALL_PING] = take_ping,
+        [CALL_PING] = take_ping,     [CALL_LOOK] = take_look,
     };
     takers[call->kind](s, call);
 }

@@ -153,6 +153,7 @@ struct daemon {
 
 extern const struct store_ops link_store_ops;
 extern const struct executor_ops link_executor_ops;
+extern const struct witness_ops link_witness_ops;
 
 void daemon_start(struct sim *s, size_t index);
 void daemon_kill(struct sim *s, size_t index);

@@ -291,6 +291,8 @@ static void test_a_renewal_during_its_end_keeps_the_replica(void **state)
         w->woken = false;
         w->now.boot_ms += 1000;
         coordinator_tick(w->c);
+        while (world_find(w, CALL_LOOK))
+            world_answer(w, world_find(w, CALL_LOOK));
     }
     assert_non_null(world_find(w, CALL_COMMIT));
     assert_int_equal(renew(w, "a", "i1").problem, PROBLEM_NONE);

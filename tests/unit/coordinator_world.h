@@ -17,13 +17,13 @@
 #include <string.h>
 #include <utlist.h>
 
-enum call_kind { CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN };
+enum call_kind { CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_TERMINATE };
 
 /* One call of the coordinator's that is not answered yet. */
 struct call {
     struct call *prev, *next;
     enum call_kind kind;
-    bool carried_out;
+    bool carried_out, ended;
     bool held; /* it takes long: world_turn passes it over */
     json_t *changes; /* COMMIT, RUN */
     int64_t expected, version;
@@ -35,7 +35,8 @@ struct call {
     struct window window;
     int64_t event_ids[2048];
     size_t event_count;
-    json_t *facts;
+    json_t *facts; /* VERIFY, LOOK */
+    int pid;
     struct plan *plan;
     union {
         commit_done *commit;
@@ -43,6 +44,7 @@ struct call {
         void (*verify)(void *context, const json_t *facts);
         execution_done *run;
         void (*plan)(void *context, struct plan *plan);
+        void (*terminate)(void *context, bool ended, const char *error);
     } done;
     void (*row)(void *context, const char *table, const json_t *row);
     void *context;
@@ -51,6 +53,9 @@ struct call {
 struct world {
     struct config config;
     struct coordinator *c;
+    json_t *sight; /* what the witness sees; null: the look fails */
+    const char *terminate_error; /* NULL: sessions can be terminated */
+    unsigned looks;
     json_t *tables; /* "window": object; the others: arrays of rows */
     int64_t last_event;
     struct call *calls;
@@ -78,6 +83,7 @@ static const struct table {
     {"migrations", {"version"}},
     {"steps", {"version", "section", "number"}},
     {"approvals", {"version", "plan_checksum", "system_identifier", "timeline"}},
+    {"waivers", {"version", "code", "subject"}},
     {"apps", {"app"}},
     {"compatible", {"app", "release"}},
     {"replicas", {"app", "instance", "incarnation"}},
@@ -122,6 +128,7 @@ static inline void write_row(struct world *w, const struct table *table, json_t 
     if (json_is_true(json_object_get(change, "replaced"))) {
         drop_version(world_table(w, "steps"), world_number(change, "version"));
         drop_version(world_table(w, "approvals"), world_number(change, "version"));
+        drop_version(world_table(w, "waivers"), world_number(change, "version"));
     }
     json_array_foreach(rows, i, row)
     {
@@ -294,6 +301,17 @@ static inline void carry_out_run(struct world *w, struct call *call)
     w->runs++;
 }
 
+static inline void end_session(struct world *w, struct call *call)
+{
+    json_t *sessions = json_object_get(w->sight, "sessions");
+    for (size_t i = json_array_size(sessions); i-- > 0 && !w->terminate_error;) {
+        if (world_number(json_array_get(sessions, i), "pid") != call->pid)
+            continue;
+        json_array_remove(sessions, i);
+        call->ended = true;
+    }
+}
+
 /* What the server does; the answer is still on its way. */
 static inline void world_carry_out(struct world *w, struct call *call)
 {
@@ -306,11 +324,16 @@ static inline void world_carry_out(struct world *w, struct call *call)
         carry_out_run(w, call);
     else if (call->kind == CALL_VERIFY && !w->database_away)
         call->facts = read_facts(w);
+    else if (call->kind == CALL_LOOK && !w->database_away && json_is_object(w->sight))
+        call->facts = json_deep_copy(w->sight);
+    else if (call->kind == CALL_TERMINATE)
+        end_session(w, call);
 }
 
 static inline void answer_load(struct world *w, struct call *call)
 {
-    const char *const order[] = {"migrations", "steps", "approvals", "apps", "compatible", "replicas"};
+    const char *const order[] = {"migrations", "steps",      "approvals", "waivers",
+                                 "apps",       "compatible", "replicas"};
     const json_t *row;
     size_t i;
 
@@ -322,7 +345,7 @@ static inline void answer_load(struct world *w, struct call *call)
         for (int pass = 0; pass < 2; pass++) { /* superseded replicas come first */
             json_array_foreach(world_table(w, order[t]), i, row)
             {
-                bool first = t < 5 || json_is_true(json_object_get(row, "superseded"));
+                bool first = t < 6 || json_is_true(json_object_get(row, "superseded"));
                 if (first == (pass == 0) && strcmp(world_text(row, "state"), "gone") != 0)
                     call->row(call->context, order[t], row);
             }
@@ -368,6 +391,13 @@ static inline void world_answer(struct world *w, struct call *call)
         break;
     case CALL_VERIFY:
         call->done.verify(call->context, call->facts);
+        break;
+    case CALL_LOOK:
+        w->looks++;
+        call->done.verify(call->context, call->facts);
+        break;
+    case CALL_TERMINATE:
+        call->done.terminate(call->context, call->ended, w->terminate_error);
         break;
     case CALL_RUN:
         answer_run(call);
@@ -453,6 +483,24 @@ static inline void executor_cancel(void *world)
     w->cancelled = world_find(w, CALL_RUN) != NULL;
 }
 
+static inline void witness_ops_look(void *world, void (*done)(void *context, const json_t *sight),
+                                    void *context)
+{
+    assert_null(world_find(world, CALL_LOOK)); /* one at a time */
+    new_call(world, CALL_LOOK, context)->done.verify = done;
+}
+
+static inline void witness_ops_terminate(void *world, const char *standby, int pid,
+                                         const char *backend_start,
+                                         void (*done)(void *context, bool ended, const char *error),
+                                         void *context)
+{
+    (void)standby, (void)backend_start;
+    struct call *call = new_call(world, CALL_TERMINATE, context);
+    call->pid = pid;
+    call->done.terminate = done;
+}
+
 static inline void planner_read(void *world, const char *sql, size_t length,
                                 void (*done)(void *context, struct plan *plan), void *context)
 {
@@ -505,6 +553,7 @@ static inline struct world *world_new(void)
 {
     static const struct store_ops store = {store_commit, store_load, store_verify, store_events};
     static const struct executor_ops executor = {executor_run, executor_cancel};
+    static const struct witness_ops witness = {witness_ops_look, witness_ops_terminate};
     static const struct planner_ops planner = {planner_read};
     static const struct world_ops world = {world_now, world_wake_at, world_wake,
                                            world_chance, world_changed, world_restart};
@@ -520,10 +569,13 @@ static inline struct world *world_new(void)
     w->config.migration.retry_first_ms = 500;
     w->config.migration.retry_max_ms = 8000;
     w->config.migration.retry_for_seconds = 3600;
-    w->tables = json_pack("{s:{s:i, s:i, s:i, s:i}, s:[], s:[], s:[], s:[], s:[], s:[], s:[]}", "window",
+    w->tables = json_pack("{s:{s:i, s:i, s:i, s:i}, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[]}", "window",
                           "generation", 1, "floor", 0, "ceiling", 0, "baseline", 0, "migrations",
-                          "steps", "approvals", "apps", "compatible", "replicas", "events");
-    const struct environment environment = {&store, w, &executor, w, &planner, w, &world, w};
+                          "steps", "approvals", "waivers", "apps", "compatible", "replicas", "events");
+    w->sight = json_pack("{s:b, s:[], s:[], s:[], s:f}", "sees_all", 1, "sessions", "pins", "standbys",
+                         "lag_seconds", 0.0);
+    const struct environment environment = {&store, w, &executor, w,      &witness,
+                                            w,      &planner, w,  &world, w};
     w->c = coordinator_new(&w->config, &environment);
     return w;
 }
@@ -536,6 +588,7 @@ static inline void world_free(struct world *w)
     coordinator_tick(w->c);
     coordinator_free(w->c);
     json_decref(w->tables);
+    json_decref(w->sight);
     free(w);
 }
 

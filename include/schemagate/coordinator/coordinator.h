@@ -47,6 +47,8 @@ enum problem {
     PROBLEM_INVALID_TRANSITION,
     PROBLEM_NO_UNDO,
     PROBLEM_BASELINE_CONFLICT,
+    PROBLEM_UNKNOWN_SESSION,     /* the witness sees no such session (any more) */
+    PROBLEM_NOT_TERMINATED,      /* PostgreSQL refused, or the sessions cannot be told from others' */
     PROBLEM_DATABASE_UNAVAILABLE,
     PROBLEM_NOT_LEADER,          /* `detail` names the leader's URL where it is known */
     PROBLEM_STOPPING,
@@ -76,6 +78,7 @@ struct registration {
     struct version_range range;
     int64_t lease_seconds; /* 0: the configuration's */
     const char *release, *application_name; /* "" where not given */
+    const char *address; /* from which it registers; "" for unix sockets */
     bool on_lost_exit, predecessor_ended;
     const struct gate_knows *knows;
     size_t knows_count;

@@ -98,18 +98,18 @@ struct replica {
     struct cohort *cohort; /* app, range, release */
     struct replica *cohort_prev, *cohort_next;
     struct replica *older; /* superseded incarnations of the same instance, newest first */
-    const char *instance, *incarnation, *application_name; /* inside the same allocation */
+    const char *instance, *incarnation, *application_name, *address; /* inside the same allocation */
     int64_t registered_wall, state_since_wall;
     int64_t renewed_boot;  /* last registration or renewal */
-    int64_t deadline_boot; /* when its lease runs out, or when it is assumed gone; 0: never */
+    int64_t deadline_boot; /* when its lease runs out, or when its fate is looked at again; 0: never */
+    int64_t lost_boot;     /* since when it is lost */
     uint32_t lease_seconds;
     uint32_t heap_place;   /* in the registry's heap of deadlines; UINT32_MAX: not in it */
     uint32_t requests, errors; /* health since it registered, saturating */
     uint8_t state;         /* enum replica_state */
     uint16_t held_open;    /* answers that are held back for it: its lease does not run */
     bool on_lost_exit, superseded, settled;
-    bool witnessed; /* a session of it was seen while it was live */
-    int64_t seen_boot; /* last time that one was seen; 0: never in this term */
+    bool witnessed; /* a session that can only be its own was seen while it was live */
 };
 
 struct compatible {
@@ -123,6 +123,7 @@ struct application {
     struct gate_app gate; /* .name is owned; .cohorts points at this app's struct cohort */
     char *desired_release;
     size_t waiting, lost; /* replicas; live ones are counted in gate */
+    size_t witnessed;     /* live ones of which a session was seen */
     int64_t min_replicas_asked; /* by PUT /v1/apps; -1: the configuration counts */
     bool retired;
     int64_t created_wall;
@@ -135,21 +136,31 @@ struct application {
 struct witnessed_session {
     int pid;
     const char *backend_start, *role, *application_name, *address, *state;
+    const char *name;    /* "role/application_name" */
     const char *standby; /* NULL: on the primary */
-    int64_t since_wall;
+    int64_t started_wall;
     bool pinned;
     struct version_range range;
-    bool application, ignored;
-    struct replica *replica; /* to which it belongs, or NULL */
+    bool application; /* of a role that applications use, under a name that is not to be ignored */
+    bool known;       /* it belongs to a replica that is not gone */
+    struct replica *replica; /* the only one to which it can belong, or NULL */
 };
 
 /* One look of the witness, with every session matched to its replica. */
 struct sight {
-    bool sees_all;
-    int64_t at_boot, at_wall;
+    bool sees_all;   /* the role may see every session's address and times, on all servers */
+    bool complete;   /* and all servers were looked at: absence means something */
+    int64_t at_boot, at_wall; /* when it was asked for */
     struct witnessed_session *sessions;
     size_t session_count;
-    double lag_seconds;
+    struct gate_session *groups; /* of sessions that a gate need not tell apart; subject: the oldest one */
+    size_t group_count;
+    struct gate_standby *standbys;
+    const char **standby_errors; /* "" where it was reached */
+    size_t standby_count;
+    double lag_seconds; /* the largest */
+    uint64_t registry_changes;  /* of the registry that the sessions are matched with */
+    json_t *rows;       /* owns the strings */
 };
 
 struct waiver {
@@ -165,11 +176,12 @@ struct hold {
     enum gate_code code;
     const char *app;               /* or NULL */
     const struct replica *replica; /* or NULL */
-    const struct witnessed_session *session; /* or NULL */
+    const struct witnessed_session *session; /* or NULL: the oldest of `count` that are alike */
+    size_t count;
     const char *standby;           /* or NULL */
     int64_t version;               /* or 0 */
     int64_t since_wall;            /* 0: not known */
-    char message[256];
+    char message[320];
 };
 
 enum coordinator_role {

@@ -1,0 +1,421 @@
+/* What the witness sees, in the coordinator: when it looks, whom sessions belong to, what their absence means,
+ * and that no contract starts without a look. */
+#include "coordinator_requests.h"
+
+static struct world *w;
+
+static int set_up(void **state)
+{
+    (void)state;
+    w = world_new();
+    w->config.gate.witness_interval_seconds = 5;
+    world_lead(w);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_free(w);
+    return 0;
+}
+
+/* ---- what there is to see ---- */
+
+static void connect_session(int pid, const char *role, const char *name, const char *address)
+{
+    json_array_append_new(json_object_get(w->sight, "sessions"),
+                          json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "pid", pid, "backend_start",
+                                    "2026-11-20T09:30:00.000000+00:00", "role", role,
+                                    "application_name", name, "address", address, "state", "idle"));
+}
+
+static void disconnect(int pid)
+{
+    json_t *sessions = json_object_get(w->sight, "sessions");
+    for (size_t i = json_array_size(sessions); i-- > 0;)
+        if (world_number(json_array_get(sessions, i), "pid") == pid)
+            json_array_remove(sessions, i);
+}
+
+static void pin(int pid, int64_t min, int64_t max)
+{
+    json_array_append_new(json_object_get(w->sight, "pins"),
+                          json_pack("{s:i, s:I, s:I}", "pid", pid, "min", (json_int_t)min, "max",
+                                    (json_int_t)max));
+}
+
+static void live_for(int64_t ms, const char *instance)
+{
+    for (; ms > 0; ms -= 5000) {
+        renew(w, instance, "i1");
+        world_pass(w, 5000);
+    }
+}
+
+static void look_again(void)
+{
+    live_for(65000, "a");
+}
+
+static const struct hold *find_hold(int64_t version, enum gate_code code)
+{
+    static struct hold holds[20];
+    size_t total, count = coordinator_holds(w->c, the_migration(w, version), holds, 20, &total);
+    for (size_t i = 0; i < count; i++)
+        if (holds[i].code == code)
+            return &holds[i];
+    return NULL;
+}
+
+/* A contract 1 that waits for a/i1 alone; `new` is at it already, and its session shows the role. */
+static void begin_contract(void)
+{
+    connect_session(10, "app", "new", "");
+    connect_session(11, "app", "a", "");
+    join(w, "a", 0, 0);
+    join(w, "new", 0, 1);
+    submit(w, 1, EXPAND CONTRACT);
+    assert_phase(w, 1, PHASE_EXPANDED);
+    live_for(5000, "a");
+}
+
+/* ---- when it looks ---- */
+
+static void test_it_looks_now_and_then_while_nothing_waits(void **state)
+{
+    (void)state;
+    unsigned before = w->looks;
+    world_pass(w, 600000);
+    assert_in_range(w->looks - before, 9, 11);
+}
+
+static void test_it_looks_often_while_something_waits(void **state)
+{
+    (void)state;
+    begin_contract();
+    unsigned before = w->looks;
+    live_for(60000, "a");
+    assert_in_range(w->looks - before, 11, 14);
+}
+
+/* ---- whom sessions belong to ---- */
+
+static const struct witnessed_session *session_of(int pid)
+{
+    const struct sight *sight = coordinator_sight(w->c);
+    for (size_t i = 0; i < sight->session_count; i++)
+        if (sight->sessions[i].pid == pid)
+            return &sight->sessions[i];
+    return NULL;
+}
+
+static void test_a_session_is_matched_by_its_name(void **state)
+{
+    (void)state;
+    join(w, "a", 0, 0);
+    connect_session(1, "app", "a", "");
+    connect_session(2, "app", "b", "");
+    look_again();
+    assert_ptr_equal(session_of(1)->replica, coordinator_find_replica(w->c, "web", "a"));
+    assert_true(session_of(1)->replica->witnessed);
+    assert_null(session_of(2)->replica);
+    assert_true(session_of(2)->application); /* its role is one that replicas use */
+    leave(w, "a");
+    assert_null(session_of(1)->replica); /* without another look */
+    assert_false(session_of(1)->known);
+}
+
+static void register_from(const char *instance, const char *name, const char *address)
+{
+    struct reply reply = {0};
+    coordinator_register(w->c,
+                         &(struct registration){.app = "web",
+                                                .instance = instance,
+                                                .incarnation = "i1",
+                                                .range = {0, 1},
+                                                .release = "",
+                                                .application_name = name,
+                                                .address = address,
+                                                .actor = "app:web"},
+                         take_reply, &reply);
+    world_settle(w);
+    assert_int_equal(reply.problem, PROBLEM_NONE);
+}
+
+static void test_an_address_identifies_while_one_replica_has_it(void **state)
+{
+    (void)state;
+    register_from("a", "", "10.0.0.1");
+    connect_session(1, "app", "whatever", "10.0.0.1");
+    look_again();
+    assert_string_equal(session_of(1)->replica->instance, "a");
+    register_from("b", "", "10.0.0.1");
+    assert_null(session_of(1)->replica);
+    assert_false(session_of(1)->known);
+}
+
+static void test_loopback_identifies_nobody(void **state)
+{
+    (void)state;
+    register_from("a", "", "127.0.0.1");
+    connect_session(1, "app", "", "127.0.0.1");
+    look_again();
+    assert_null(session_of(1)->replica);
+}
+
+/* Both go on holding by their own ranges: neither is a stranger, but nobody is witnessed. */
+static void test_a_name_that_two_share_identifies_neither(void **state)
+{
+    (void)state;
+    register_from("a", "web", "");
+    register_from("b", "web", "");
+    connect_session(1, "app", "web", "");
+    look_again();
+    assert_null(session_of(1)->replica);
+    assert_true(session_of(1)->known);
+    assert_false(coordinator_find_replica(w->c, "web", "a")->witnessed);
+}
+
+/* ---- holds ---- */
+
+static void test_a_stray_holds_until_it_is_gone(void **state)
+{
+    (void)state;
+    begin_contract();
+    connect_session(20, "app", "cron", "10.0.0.9");
+    connect_session(21, "app", "cron", "10.0.0.9");
+    live_for(5000, "a");
+    const struct hold *hold = find_hold(1, HOLD_SESSION_STRAY);
+    assert_non_null(hold);
+    assert_int_equal(hold->session->pid, 20);
+    assert_int_equal(hold->count, 2);
+    disconnect(11);
+    leave(w, "a");
+    assert_int_equal(w->contracts_run, 0);
+    disconnect(20);
+    disconnect(21);
+    world_pass(w, 10000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_ignored_names_and_other_roles_are_no_strays(void **state)
+{
+    (void)state;
+    char *patterns[] = {(char *)"psql", (char *)"pg_dump*"};
+    w->config.gate.ignore_application_names = (struct config_list){patterns, 2};
+    begin_contract();
+    connect_session(20, "app", "psql", "");
+    connect_session(21, "app", "pg_dumpall", "");
+    connect_session(22, "report", "metabase", "");
+    live_for(5000, "a");
+    assert_null(find_hold(1, HOLD_SESSION_STRAY));
+    char *roles[] = {(char *)"report"};
+    w->config.gate.app_roles = (struct config_list){roles, 1};
+    coordinator_configure(w->c, &w->config);
+    live_for(5000, "a");
+    assert_string_equal(find_hold(1, HOLD_SESSION_STRAY)->session->name, "report/metabase");
+}
+
+/* Its own sessions are what the replica leaves behind last: their end is noticed soon. */
+static void test_the_last_goodbye_is_followed_at_once(void **state)
+{
+    (void)state;
+    begin_contract();
+    leave(w, "a"); /* its session is still there */
+    assert_int_equal(w->contracts_run, 0);
+    assert_non_null(find_hold(1, HOLD_SESSION_STRAY));
+    disconnect(11);
+    world_pass(w, 150);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_pins_hold(void **state)
+{
+    (void)state;
+    begin_contract();
+    connect_session(30, "other", "job", "");
+    pin(30, 0, 0);
+    disconnect(11);
+    leave(w, "a");
+    world_pass(w, 5000);
+    const struct hold *hold = find_hold(1, HOLD_SESSION_BEHIND);
+    assert_int_equal(hold->session->pid, 30);
+    assert_int_equal(w->contracts_run, 0);
+    json_array_clear(json_object_get(w->sight, "pins"));
+    world_pass(w, 5000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_a_pin_without_a_session_counts(void **state)
+{
+    (void)state;
+    begin_contract();
+    disconnect(11);
+    pin(99, 0, 0);
+    leave(w, "a");
+    world_pass(w, 5000);
+    assert_int_equal(find_hold(1, HOLD_SESSION_BEHIND)->session->pid, 99);
+}
+
+static void test_a_standby_that_does_not_answer_holds(void **state)
+{
+    (void)state;
+    begin_contract();
+    disconnect(11);
+    json_array_append_new(json_object_get(w->sight, "standbys"),
+                          json_pack("{s:s, s:b, s:s}", "name", "reader", "reachable", 0, "error",
+                                    "connection refused"));
+    leave(w, "a");
+    world_pass(w, 100);
+    const struct hold *hold = find_hold(1, HOLD_STANDBY_UNKNOWN);
+    assert_string_equal(hold->standby, "reader");
+    assert_non_null(strstr(hold->message, "connection refused"));
+    assert_int_equal(w->contracts_run, 0);
+}
+
+/* ---- behind the fence ---- */
+
+/* Memory knows of no stray; the look behind the fence does. */
+static void test_a_contract_takes_a_fresh_look(void **state)
+{
+    (void)state;
+    begin_contract();
+    disconnect(11);
+    live_for(10000, "a");
+    struct reply reply = {0};
+    send_remove(w, REPLICA_DEREGISTERED, "a", "i1", &reply);
+    up_to(w, CALL_VERIFY);
+    assert_non_null(world_find(w, CALL_LOOK));
+    connect_session(20, "app", "late", "");
+    world_settle(w);
+    assert_int_equal(w->contracts_run, 0);
+    assert_int_equal(world_window(w).contracting, 0);
+    assert_non_null(find_hold(1, HOLD_SESSION_STRAY));
+    assert_int_equal(count_events(w, "gate.closed"), 1);
+}
+
+static void test_without_a_look_no_contract_starts(void **state)
+{
+    (void)state;
+    begin_contract();
+    disconnect(11);
+    json_t *sight = w->sight;
+    w->sight = json_null();
+    leave(w, "a");
+    live_for(20000, "new");
+    assert_int_equal(w->contracts_run, 0);
+    assert_int_equal(world_window(w).contracting, 0);
+    assert_string_equal(find_hold(1, HOLD_STANDBY_UNKNOWN)->standby, "primary");
+    w->sight = sight;
+    live_for(10000, "new");
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+/* ---- absence ---- */
+
+static void lose_a(void)
+{
+    live_for(35000, "new"); /* a says nothing */
+    assert_int_equal(coordinator_find_replica(w->c, "web", "a")->state, REPLICA_LOST);
+}
+
+static void test_absence_is_advice(void **state)
+{
+    (void)state;
+    begin_contract();
+    lose_a();
+    assert_non_null(strstr(find_hold(1, HOLD_REPLICA_LOST)->message, "still there"));
+    disconnect(11);
+    live_for(3600000, "new");
+    assert_non_null(strstr(find_hold(1, HOLD_REPLICA_LOST)->message, "schemagate evict web/a"));
+    assert_int_equal(w->contracts_run, 0);
+}
+
+static void test_absence_that_is_trusted(void **state)
+{
+    (void)state;
+    w->config.gate.trust_absence_seconds = 60;
+    begin_contract();
+    lose_a();
+    live_for(120000, "new"); /* its session is there: a veto */
+    assert_int_equal(w->contracts_run, 0);
+    disconnect(11);
+    live_for(50000, "new");
+    assert_int_equal(w->contracts_run, 0);
+    live_for(20000, "new");
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_string_equal(stored_state(w, "a", "i1"), "gone");
+}
+
+static void test_a_session_never_witnessed_proves_nothing_by_its_absence(void **state)
+{
+    (void)state;
+    w->config.gate.trust_absence_seconds = 60;
+    begin_contract();
+    join(w, "pooled", 0, 0);
+    disconnect(11);
+    leave(w, "a");
+    live_for(600000, "new");
+    assert_int_equal(coordinator_find_replica(w->c, "web", "pooled")->state, REPLICA_LOST);
+    assert_int_equal(w->contracts_run, 0);
+}
+
+static void test_absence_counts_only_where_all_is_seen(void **state)
+{
+    (void)state;
+    w->config.gate.trust_absence_seconds = 60;
+    begin_contract();
+    lose_a();
+    disconnect(11);
+    json_object_set_new(w->sight, "sees_all", json_false());
+    live_for(600000, "new");
+    assert_int_equal(w->contracts_run, 0);
+    json_object_set_new(w->sight, "sees_all", json_true());
+    live_for(50000, "new");
+    assert_int_equal(w->contracts_run, 0);
+    live_for(30000, "new");
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_a_visible_session_vetoes_what_is_assumed(void **state)
+{
+    (void)state;
+    w->config.gate.assume_gone_after_seconds = 60;
+    begin_contract();
+    lose_a();
+    live_for(300000, "new");
+    assert_int_equal(w->contracts_run, 0);
+    disconnect(11);
+    live_for(20000, "new");
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_string_equal(stored_state(w, "a", "i1"), "gone");
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_it_looks_now_and_then_while_nothing_waits),
+        TEST(test_it_looks_often_while_something_waits),
+        TEST(test_a_session_is_matched_by_its_name),
+        TEST(test_an_address_identifies_while_one_replica_has_it),
+        TEST(test_loopback_identifies_nobody),
+        TEST(test_a_name_that_two_share_identifies_neither),
+        TEST(test_a_stray_holds_until_it_is_gone),
+        TEST(test_ignored_names_and_other_roles_are_no_strays),
+        TEST(test_the_last_goodbye_is_followed_at_once),
+        TEST(test_pins_hold),
+        TEST(test_a_pin_without_a_session_counts),
+        TEST(test_a_standby_that_does_not_answer_holds),
+        TEST(test_a_contract_takes_a_fresh_look),
+        TEST(test_without_a_look_no_contract_starts),
+        TEST(test_absence_is_advice),
+        TEST(test_absence_that_is_trusted),
+        TEST(test_a_session_never_witnessed_proves_nothing_by_its_absence),
+        TEST(test_absence_counts_only_where_all_is_seen),
+        TEST(test_a_visible_session_vetoes_what_is_assumed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
