@@ -29,6 +29,7 @@ VERB(compatible);
 VERB(events);
 VERB(baseline);
 VERB(token);
+VERB(pin_sql);
 VERB(run);
 
 /* The usage of a client verb, from its row and its option table. */
