@@ -90,10 +90,8 @@ static void name_sections(struct buf *out)
     const char *separator = "";
 
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
-        if (section->change != CONFIG_PLANNED) {
-            buf_printf(out, "%s[%s%s]", separator, section->name, section->element != NULL ? " NAME" : "");
-            separator = ", ";
-        }
+        buf_printf(out, "%s[%s%s]", separator, section->name, section->element != NULL ? " NAME" : "");
+        separator = ", ";
     }
 }
 
@@ -120,8 +118,6 @@ static void take_section(struct config_reader *reader, const char *where, const 
                    strcmp(header, "default") == 0 ? " (keys before the first section count as its)" : "");
         name_sections(reader->errors);
         buf_puts(reader->errors, "\n");
-    } else if (section->change == CONFIG_PLANNED) {
-        buf_printf(reader->errors, "%s: [%s] is not supported by this version\n", where, section->name);
     } else if (section->element != NULL && (wrong = config_check_name(name)) != NULL) {
         buf_printf(reader->errors, "%s: [%s] %s\n", where, header, wrong);
     } else {
@@ -154,8 +150,7 @@ static void take_entry(void *context, const char *where, const char *header, con
         take_section(reader, where, header);
         return;
     }
-    if (section == NULL || section->change == CONFIG_PLANNED ||
-        (section->element != NULL && config_check_name(name) != NULL)) {
+    if (section == NULL || (section->element != NULL && config_check_name(name) != NULL)) {
         return; /* the section's mistake has been said */
     }
     const struct config_key *key = key_find(section, key_name);

@@ -48,9 +48,6 @@ void config_print_sample(FILE *out)
           "# what is wrong; SIGHUP makes the daemon read all of it again.\n\n",
           out);
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
-        if (section->change == CONFIG_PLANNED) {
-            continue;
-        }
         print_comment(out, section->meaning);
         fprintf(out, section->element != NULL ? ";[%s NAME]\n\n" : "[%s]\n\n", section->name);
         for (const struct config_key *key = section->keys; key->name != NULL; key++) {
@@ -100,9 +97,6 @@ void config_print_reference(FILE *out)
           "`config/schemagate.ini`.\n",
           out);
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
-        if (section->change == CONFIG_PLANNED) {
-            continue;
-        }
         fprintf(out, "\n## [%s%s]\n\n%s\n\n", section->name, section->element != NULL ? " NAME" : "",
                 section->meaning);
         fputs("| key | default | values | meaning | change |\n| --- | --- | --- | --- | --- |\n", out);

@@ -69,19 +69,19 @@ static const struct config_key gate_keys[] = {
            .meaning = "Live replicas that every app ever seen must have before a contract starts; 0 for "
                       "what scales to nothing."),
     CHOICE("stray_sessions", CONFIG_CHOICE, IN(gate.stray_sessions), "block", "block|warn|ignore",
-           .change = CONFIG_PLANNED,
            .meaning = "What a database session of an application role that belongs to no known replica "
-                      "means."),
-    LIST("app_roles", IN(gate.app_roles), "", .change = CONFIG_PLANNED,
+                      "means: `block` holds contracts, `warn` only shows it."),
+    LIST("app_roles", IN(gate.app_roles), "",
          .meaning = "Database roles that applications use. Empty: those witnessed with replicas."),
     LIST("ignore_application_names", IN(gate.ignore_application_names),
          "psql, pg_dump*, pg_restore*, pg_basebackup, pgAdmin*, Patroni*, pgBackRest*, postgres_exporter*",
-         .change = CONFIG_PLANNED, .meaning = "Patterns of sessions that are never stray."),
-    CHOICE("require_pins", CONFIG_FLAG, IN(gate.require_pins), "no", "no|yes", .change = CONFIG_PLANNED,
-           .meaning = "Whether an application session without a pin holds contracts."),
+         .meaning = "Application names of sessions that are never stray; `*` stands for any characters."),
+    CHOICE("require_pins", CONFIG_FLAG, IN(gate.require_pins), "no", "no|yes",
+           .meaning = "Whether an application session without a pin holds contracts; `schemagate pin-sql` "
+                      "prints what pins one."),
     NUMBER("trust_absence_seconds", IN(gate.trust_absence_seconds), "0", 0, WEEK,
-           .change = CONFIG_PLANNED,
-           .meaning = "A lost replica none of whose sessions was seen for this long is gone. 0: never."),
+           .meaning = "A lost replica whose sessions were seen before, and none of them for this long, is gone. "
+                      "Not for what connects through a pooler. 0: never."),
     NUMBER("assume_gone_after_seconds", IN(gate.assume_gone_after_seconds), "0", 0, WEEK,
            .meaning = "A replica lost for this long is assumed to be gone. 0: never, an operator or an "
                       "agent says so."),
@@ -98,7 +98,6 @@ static const struct config_key gate_keys[] = {
     NUMBER("max_error_percent", IN(gate.max_error_percent), "0", 0, 100, .change = CONFIG_PLANNED,
            .meaning = "Error rate above which new replicas hold contracts. 0: off."),
     NUMBER("witness_interval_seconds", IN(gate.witness_interval_seconds), "5", 1, 3600,
-           .change = CONFIG_PLANNED,
            .meaning = "How often database sessions are looked at while something waits."),
     {0},
 };
@@ -139,7 +138,8 @@ static const struct config_key log_keys[] = {
 
 static const struct config_key standby_keys[] = {
     TEXT("conninfo", offsetof(struct config_standby, conninfo), .check = config_check_conninfo,
-         .change = CONFIG_PLANNED, .meaning = "libpq connection string of the standby server."),
+         .meaning = "libpq connection string of the standby server, with the dbname of the database that is "
+                    "migrated. The daemon's role and its password file count here too."),
     {0},
 };
 
@@ -190,8 +190,7 @@ const struct config_section config_sections[] = {
      .add = app_add},
     {.name = "standby",
      .keys = standby_keys,
-     .meaning = "A standby server whose sessions and lag are watched.",
-     .change = CONFIG_PLANNED,
+     .meaning = "A standby server whose sessions and lag are watched; NAME is what holds call it.",
      .element = standby_element,
      .add = standby_add},
     {0},

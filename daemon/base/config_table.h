@@ -39,7 +39,6 @@ struct config_section {
     const char *name;
     const char *meaning;
     const struct config_key *keys; /* ends with a row without a name */
-    enum config_change change;     /* CONFIG_PLANNED: the section as a whole */
 
     /* [name NAME] stands for a list of structs, one for each NAME, which is their first member (char *).
      * `element` returns the one at index, NULL behind the last; `add` appends one, zeroed but for the name.

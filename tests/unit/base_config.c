@@ -237,7 +237,9 @@ static void drop_ins_count_in_the_order_of_their_names(void **state)
     folder_write(folder, "main.ini.d/40-d.ini", "\n[gate]\nsoak = 1\nlease_seconds = x\n", 34);
     expect_mistakes(folder, "",
                     "main.ini.d/40-d.ini:3: [gate] soak is unknown; this section has lease_seconds, "
-                    "min_replicas, assume_gone_after_seconds, approval, soak_seconds\n"
+                    "min_replicas, stray_sessions, app_roles, ignore_application_names, require_pins, "
+                    "trust_absence_seconds, assume_gone_after_seconds, approval, soak_seconds, "
+                    "witness_interval_seconds\n"
                     "main.ini.d/40-d.ini:4: [gate] lease_seconds must be a whole number from 5 to 3600, "
                     "not \"x\"\n");
     free(drop_ins);
@@ -301,7 +303,8 @@ static void nothing_may_stand_twice_in_a_file(void **state)
 
 static void unknown_sections_and_keys_are_mistakes(void **state)
 {
-    static const char known[] = "there are [database], [http], [gate], [migration], [log], [app NAME]\n";
+    static const char known[] = "there are [database], [http], [gate], [migration], [log], [app NAME], "
+                                "[standby NAME]\n";
     char *expected = memory_printf("main.ini:1: [gat] is unknown; %smain.ini:3: [log x] is unknown; %s"
                                    "main.ini:4: [Log] is unknown; %s",
                                    known, known, known);
@@ -318,9 +321,8 @@ static void unknown_sections_and_keys_are_mistakes(void **state)
 
 static void what_no_part_heeds_yet_is_refused(void **state)
 {
-    expect_mistakes(*state, "[gate]\nrequire_pins = yes\n[standby one]\nconninfo = host=x\n",
-                    "main.ini:2: [gate] require_pins is not supported by this version\n"
-                    "main.ini:3: [standby] is not supported by this version\n");
+    expect_mistakes(*state, "[gate]\nkeep_hours = 1\n",
+                    "main.ini:2: [gate] keep_hours is not supported by this version\n");
 }
 
 static void names_of_apps_are_checked(void **state)
