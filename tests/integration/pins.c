@@ -11,6 +11,7 @@
 #define PRIMARY_ROUNDS 2000
 #define STANDBY_ROUNDS 1000
 #define LONGEST_LEAD_NS 400000 /* by which one of both is ahead */
+#define LONGEST_REPLAY_NS 1500000 /* a fence takes so long to reach the standby */
 
 static struct cluster standby;
 
@@ -143,7 +144,8 @@ struct tally {
 static void play(struct stage *stage, const struct contest *contest, struct tally *tally)
 {
     char close[256], fenced[6], pinned[6];
-    long lead = random() % (2 * LONGEST_LEAD_NS) - LONGEST_LEAD_NS;
+    long lead = stage->on_standby ? random() % LONGEST_REPLAY_NS
+                                  : random() % (2 * LONGEST_LEAD_NS) - LONGEST_LEAD_NS;
 
     snprintf(close, sizeof close, "SELECT schemagate.commit(epoch, nonce, 0, '{\"window\": {%s}}') "
                                   "FROM schemagate.coordinator", contest->close);
