@@ -12,7 +12,6 @@ BEGIN
         SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
         WHERE locktype = 'advisory' AND objsubid = 1 AND mode = 'ShareLock' AND granted
           AND pid = pg_backend_pid()
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND classid::bigint >> 16 IN (x'5348'::bigint, x'5349'::bigint));
 END $$;
 
@@ -29,16 +28,17 @@ DECLARE
     lowest bigint := greatest(floor, contracting);
     highest bigint := least(ceiling, CASE WHEN undoing > 0 THEN undoing - 1 ELSE ceiling END);
 BEGIN
-    -- Both ends of the window are served always; what lies between may be undone. A snapshot that is older than an undo
-    -- would not know: then it is not believed.
-    IF lowest <= highest
-       AND (floor = lowest AND floor BETWEEN min AND max
-            OR ceiling = highest AND ceiling BETWEEN min AND max
-            OR EXISTS (SELECT FROM schemagate.migration
-                       WHERE version BETWEEN greatest(min, lowest) AND least(max, highest)
-                         AND phase IN ('expanded', 'contracting', 'hidden', 'purging', 'restoring',
-                                       'complete'))
-               AND undone <= (SELECT count(*) FROM schemagate.migration WHERE phase = 'undone')) THEN
+    -- Both ends of the window are served always.
+    IF lowest <= highest AND (floor = lowest AND floor BETWEEN min AND max
+                              OR ceiling = highest AND ceiling BETWEEN min AND max) THEN
+        RETURN;
+    END IF;
+
+    -- What lies between may be undone. A snapshot that is older than an undo would not know: then it is not believed.
+    IF EXISTS (SELECT FROM schemagate.migration
+               WHERE version BETWEEN greatest(min, lowest) AND least(max, highest)
+                 AND phase IN ('expanded', 'contracting', 'hidden', 'purging', 'restoring', 'complete'))
+       AND undone <= (SELECT count(*) FROM schemagate.migration WHERE phase = 'undone') THEN
         RETURN;
     END IF;
 
