@@ -37,6 +37,10 @@ PACKAGES_BUILD := gcc libc6-dev pkg-config libpq-dev libevent-dev libmicrohttpd-
     libpg-query-dev libprotobuf-c-dev libcurl4-openssl-dev libini-config-dev libssl-dev \
     libsystemd-dev uthash-dev
 PACKAGES_TEST := libcmocka-dev postgresql pgbouncer libfaketime curl procps util-linux systemd
+# What `make check-drivers` needs besides. node-pg is used where it is there: it refuses to be installed beside a Node.js
+# that is not Debian's.
+PACKAGES_DRIVERS := python3-psycopg python3-psycopg-pool python3-psycopg2 python3-sqlalchemy python3-django \
+    python3-asyncpg ruby-pg ruby-activerecord
 PACKAGES_LINT := clang cppcheck shellcheck
 
 PKG_CONFIG_NAMES := libpq libevent_core libmicrohttpd gnutls jansson libprotobuf-c libcurl ini_config \
@@ -142,7 +146,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT_LIBRARY) $(LIBRARY)
 environment = SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_VARIANT=$(VARIANT) \
     SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/$(1))
 
-.PHONY: check check-sanitize run-tests golden demo run-demo bench run-bench
+.PHONY: check check-sanitize check-drivers run-drivers run-tests golden demo run-demo bench run-bench
 check: | deps
 	@$(MAKE) all
 	@$(MAKE) VARIANT=test run-tests
@@ -157,6 +161,14 @@ SANITIZER_OPTIONS_sanitize = ASAN_OPTIONS=detect_leaks=$$(.ci/leak-check $(CC)) 
 run-tests: $(BINARY) $(call programs,golden) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(TESTS)))
 	@$(call environment,golden) $(SANITIZER_OPTIONS_$(VARIANT)) tests/run $(BUILD)/log \
 	    $(filter-out %/golden/print,$(TESTS:tests/%.c=$(BUILD)/tests/%))
+
+# The connect hooks of `schemagate pin-sql`, in the drivers that they are for.
+check-drivers:
+	@$(MAKE) deps PACKAGES_TEST="$(PACKAGES_TEST) $(PACKAGES_DRIVERS)"
+	@$(MAKE) VARIANT=test run-drivers
+
+run-drivers: $(BINARY) $(call programs,drivers)
+	@$(call environment,drivers) $(BUILD)/tests/drivers/pins
 
 # Writes the generated files anew: tests/golden/golden.sh has their table.
 golden: $(BINARY) $(call programs,golden)
@@ -279,6 +291,7 @@ help:
 	@echo "make deps                install the Debian packages that are missing (says which)"
 	@echo "make check               all tests"
 	@echo "make check-sanitize      all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make check-drivers       the hooks of pin-sql in real drivers, which it installs"
 	@echo "make lint                compilers, cppcheck, shellcheck, include direction, generated files"
 	@echo "make demo [KEEP=1]       a rolling deployment that drops a column, for real"
 	@echo "make bench               measurements (docs/benchmarks.md)"
