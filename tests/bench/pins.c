@@ -1,5 +1,5 @@
-/* What a session pin costs: for each new connection, and again in one that has a pin, while 40 other sessions are
- * pinned. Beside it: a connection alone, and the cheapest statement. */
+/* What a session pin costs: for each new connection, and again in one that has a pin, while 40 other sessions
+ * are pinned. Beside it: a connection alone, and the cheapest statement. */
 #include <support/bench.h>
 #include <support/load.h>
 #include <support/report.h>

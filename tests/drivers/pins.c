@@ -1,6 +1,7 @@
-/* Runs what `schemagate pin-sql` prints, in the driver that it is for: each script of this folder takes the hook from the
- * file $HOOK, connects twice (or takes a connection from its pool twice) and prints how many shared advisory locks its session
- * holds. A range that is not served has to keep the application from working. `make check-drivers` installs the drivers. */
+/* Runs what `schemagate pin-sql` prints, in the driver that it is for: each script of this folder takes the
+ * hook from the file $HOOK, connects twice (or takes a connection from its pool twice) and prints how many
+ * shared advisory locks its session holds. A range that is not served has to keep the application from
+ * working. `make check-drivers` installs the drivers. */
 #include <support/process.h>
 #include <support/world.h>
 

@@ -186,7 +186,8 @@ static void contend(struct world *world, bool on_standby, const char *begin)
     for (int round = 0; round < rounds; round++)
         play(&stage, &contests[round % 2], &tally);
     print_message("%d rounds: %d pins were seen, %d refused\n", rounds, tally.pinned, tally.refused);
-    assert_int_equal(sql_number(stage.witness, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0);
+    assert_int_equal(sql_number(stage.witness, "SELECT count(*) FROM pg_locks "
+                                               "WHERE locktype = 'advisory'"), 0);
     assert_true(tally.pinned > 0);
     assert_true(tally.refused > 0);
     stage_close(&stage);

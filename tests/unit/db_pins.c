@@ -56,8 +56,8 @@ static const char *pin(PGconn *session, int min, int max)
 
 static void expect_locks(PGconn *session, const char *expected)
 {
-    char *text = sql_text(sql, "SELECT string_agg(format('%%s:%%s', to_hex(classid::bigint >> 16), objid), ' ' "
-                               "ORDER BY classid, objid) FROM pg_locks WHERE locktype = 'advisory' "
+    char *text = sql_text(sql, "SELECT string_agg(format('%%s:%%s', to_hex(classid::bigint >> 16), "
+                               "objid), ' ' ORDER BY classid, objid) FROM pg_locks WHERE locktype = 'advisory' "
                                "AND pid = %d", PQbackendPID(session));
     assert_string_equal(text, expected);
     free(text);
@@ -65,8 +65,8 @@ static void expect_locks(PGconn *session, const char *expected)
 
 static void expect_markers(const char *expected)
 {
-    char *text = sql_text(sql, "SELECT format('%%s..%%s c%%s u%%s n%%s', f.last_value, t.last_value, c.last_value, "
-                               "u.last_value, n.last_value) FROM schemagate.marker_floor f, "
+    char *text = sql_text(sql, "SELECT format('%%s..%%s c%%s u%%s n%%s', f.last_value, t.last_value, "
+                               "c.last_value, u.last_value, n.last_value) FROM schemagate.marker_floor f, "
                                "schemagate.marker_ceiling t, schemagate.marker_contracting c, "
                                "schemagate.marker_undoing u, schemagate.marker_undone n");
     assert_string_equal(text, expected);
@@ -91,8 +91,8 @@ static void an_ordinary_role_pins_and_reads_nothing(void **state)
     assert_string_equal(sql_try(app, s, "SELECT schemagate.commit(1, '', 0, '{}')"), "42501");
     assert_string_equal(sql_try(app, s, "SELECT schemagate.settle_markers()"), "42501");
     assert_string_equal(sql_try(app, s, "CREATE TABLE schemagate.mine ()"), "42501");
-    assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'schemagate'::regnamespace "
-                                     "AND has_function_privilege('app', oid, 'EXECUTE')"), 2);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_proc "
+                                     "WHERE pronamespace = 'schemagate'::regnamespace AND has_function_privilege('app', oid, 'EXECUTE')"), 2);
     sql_run(app, "SELECT schemagate.unpin()");
     expect_locks(app, "");
     sql_run(app, "SELECT schemagate.unpin()");
@@ -125,8 +125,8 @@ static void what_is_no_range_is_refused(void **state)
         assert_string_equal(sql_try(app, s, "SELECT schemagate.pin(%s)", wrong[i]), "22023");
     window_is("\"floor\":281474976710655,\"ceiling\":281474976710655");
     sql_run(app, "SELECT schemagate.pin(0, 281474976710655)");
-    char *key = sql_text(sql, "SELECT ((classid::bigint << 32 | objid::bigint) & ((1::bigint << 48) - 1))::text "
-                              "FROM pg_locks WHERE classid::bigint >> 16 = x'5348'::bigint");
+    char *key = sql_text(sql, "SELECT ((classid::bigint << 32 | objid::bigint) & "
+                              "((1::bigint << 48) - 1))::text FROM pg_locks WHERE classid::bigint >> 16 = x'5348'::bigint");
     assert_string_equal(key, "281474976710655");
     free(key);
 }
@@ -264,7 +264,8 @@ static void a_new_term_sets_the_markers_right(void **state)
 {
     (void)state;
     window_is("\"floor\":40,\"ceiling\":42");
-    sql_run(sql, "SELECT setval('schemagate.marker_contracting', 42), setval('schemagate.marker_ceiling', 7)");
+    sql_run(sql, "SELECT setval('schemagate.marker_contracting', 42), "
+                 "setval('schemagate.marker_ceiling', 7)");
     database_restart_term(part.db, "asked for by the test");
     part_wait(&part, part.coordinator.begun == 2);
     expect_markers("40..42 c0 u0 n0");
@@ -311,8 +312,8 @@ static void an_execution_that_changes_the_window_settles_the_markers(void **stat
 static void waivers_are_written_again_and_voided_by_a_corrected_plan(void **state)
 {
     (void)state;
-    const char *waive = "{\"waivers\":[{\"version\":7,\"code\":\"soaking\",\"for_seconds\":%d,\"reason\":\"r\","
-                        "\"actor\":\"a\"}]}";
+    const char *waive = "{\"waivers\":[{\"version\":7,\"code\":\"soaking\",\"for_seconds\":%d,"
+                        "\"reason\":\"r\",\"actor\":\"a\"}]}";
     char json[256];
 
     version_is(7, "expanded");
@@ -332,11 +333,12 @@ static void waivers_are_written_again_and_voided_by_a_corrected_plan(void **stat
     "SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (" \
     "SELECT format('%%s %%s %%s', c.relkind, c.relname, c.relacl) AS line FROM pg_class c " \
     "WHERE relnamespace = 'schemagate'::regnamespace UNION ALL " \
-    "SELECT format('%%s.%%s %%s %%s %%s %%s', c.relname, a.attnum, a.attname, format_type(atttypid, atttypmod), " \
-    "attnotnull, pg_get_expr(adbin, adrelid)) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid " \
+    "SELECT format('%%s.%%s %%s %%s %%s %%s', c.relname, a.attnum, a.attname, " \
+    "format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid " \
     "LEFT JOIN pg_attrdef ON adrelid = c.oid AND adnum = attnum " \
     "WHERE relnamespace = 'schemagate'::regnamespace AND attnum > 0 UNION ALL " \
-    "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'schemagate'::regnamespace UNION ALL " \
+    "SELECT pg_get_constraintdef(oid) FROM pg_constraint " \
+    "WHERE connamespace = 'schemagate'::regnamespace UNION ALL " \
     "SELECT format('%%s %%s', pg_get_functiondef(oid), proacl) FROM pg_proc " \
     "WHERE pronamespace = 'schemagate'::regnamespace UNION ALL " \
     "SELECT format('schema %%s', nspacl) FROM pg_namespace WHERE nspname = 'schemagate') AS lines"
@@ -352,8 +354,8 @@ static void an_upgraded_schema_is_the_same_as_a_fresh_one(void **state)
     PGconn *session = sql_open(old);
     PQclear(PQexec(session, sql_schema));
     sql_run(session, "UPDATE schemagate.window SET floor = 40, ceiling = 42, contracting = 42");
-    sql_run(session, "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, lease_seconds) "
-                     "VALUES ('web', 'a', 'i', 'live', 40, 42, 30)");
+    sql_run(session, "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, "
+                     "lease_seconds) VALUES ('web', 'a', 'i', 'live', 40, 42, 30)");
     part_lead(&upgraded, old);
     char *fresh = sql_text(sql, SCHEMA_DIGEST), *now = sql_text(session, SCHEMA_DIGEST);
     assert_string_equal(now, fresh);
