@@ -1,6 +1,8 @@
 /* Checks of single configuration values (config_check.h). */
 #include "config_check.h"
 
+#include <schemagate/base/hours.h>
+
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -82,4 +84,12 @@ const char *config_check_name(const char *value)
         return "must have a name of 1 to 40 of A-Z a-z 0-9 . _ : -";
     }
     return NULL;
+}
+
+const char *config_check_hours(const char *value)
+{
+    struct hours hours;
+    const char *mistake;
+
+    return hours_parse(value, &hours, &mistake) ? NULL : mistake;
 }

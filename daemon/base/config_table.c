@@ -93,9 +93,9 @@ static const struct config_key gate_keys[] = {
                       "below its version went: the window in which the release can be rolled back."),
     NUMBER("keep_hours", IN(gate.keep_hours), "0", 0, 8760, .change = CONFIG_PLANNED,
            .meaning = "How long what a contract drops is kept hidden, where the migration does not say."),
-    LIST("contract_hours", IN(gate.contract_hours), "", .change = CONFIG_PLANNED,
+    LIST("contract_hours", IN(gate.contract_hours), "", .check = config_check_hours,
          .meaning = "When contracts may run: Mon-Fri 09:00-17:00 Europe/Berlin. Empty: always."),
-    NUMBER("max_error_percent", IN(gate.max_error_percent), "0", 0, 100, .change = CONFIG_PLANNED,
+    NUMBER("max_error_percent", IN(gate.max_error_percent), "0", 0, 100,
            .meaning = "Error rate above which new replicas hold contracts. 0: off."),
     NUMBER("witness_interval_seconds", IN(gate.witness_interval_seconds), "5", 1, 3600,
            .meaning = "How often database sessions are looked at while something waits."),
@@ -124,7 +124,7 @@ static const struct config_key migration_keys[] = {
     NUMBER("backfill_batch_ms", IN(migration.backfill_batch_ms), "100", 1, 60000,
            .change = CONFIG_PLANNED, .meaning = "Target duration of a backfill's batch."),
     NUMBER("max_replication_lag_seconds", IN(migration.max_replication_lag_seconds), "10", 1, 86400,
-           .change = CONFIG_PLANNED, .meaning = "Backfills and contracts wait while a standby lags more."),
+           .meaning = "Contracts and undos wait while a standby lags more."),
     {0},
 };
 

@@ -112,6 +112,10 @@ void facts_of_memory(const struct coordinator *c, const struct migration *m, str
     facts->approval_missing = facts->kind == GATE_CONTRACT && !m->approved &&
                               strcmp(m->approval, "manual") == 0;
     facts->previous = window_previous(&c->view, m->version);
+    facts->settling += c->settle_until_boot != 0;
+    facts->after_failover = c->settle_until_boot != 0;
+    facts->waivers = m->passes;
+    facts->waiver_count = m->waiver_count;
     facts->outside_hours = c->outside_hours;
     facts->max_error_percent = (double)c->config->gate.max_error_percent;
     add_sight(c, facts);

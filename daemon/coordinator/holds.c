@@ -141,6 +141,14 @@ static void say_version(const struct wording *w)
 
 static void say_settling(const struct wording *w)
 {
+    char left[32];
+
+    if (w->c->settle_until_boot) {
+        span_text(w->c->settle_until_boot - coordinator_now(w->c).boot_ms + 999, left);
+        snprintf(w->text, w->size, "after a failover replicas that the new server may not know of have "
+                 "another %s to register again", left);
+        return;
+    }
     snprintf(w->text, w->size, "%zu replicas have not renewed since this daemon began to lead",
              w->facts->settling);
 }

@@ -46,6 +46,7 @@ void migration_free(struct migration *m)
     for (size_t i = 0; i < m->step_count; i++)
         free(m->steps[i].sql);
     free(m->steps);
+    waivers_free(m);
     json_decref(m->labels);
     migration_error_free(m->error);
     free(m->name);

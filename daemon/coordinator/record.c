@@ -285,6 +285,22 @@ json_t *record_replica(const struct replica *r, enum replica_state state, bool s
                      "witnessed", r->witnessed);
 }
 
+json_t *record_replica_whole(const struct replica *r)
+{
+    const struct cohort *cohort = r->cohort;
+    json_t *row = record_replica(r, (enum replica_state)r->state, r->superseded, r->state_since_wall, NULL);
+    json_t *more = json_pack(
+        "{s:I, s:I, s:i, s:s, s:s, s:s, s:o*, s:o, s:s}", "min", (json_int_t)cohort->gate.range.min,
+        "max", (json_int_t)cohort->gate.range.max, "lease_seconds", (int)r->lease_seconds, "release",
+        cohort->release, "application_name", r->application_name, "on_lost",
+        r->on_lost_exit ? "exit" : "keep", "knows",
+        record_knows(cohort->gate.knows, cohort->gate.knows_count), "registered_at",
+        record_time_value(r->registered_wall), "address", r->address);
+
+    json_object_update_new(row, more);
+    return row;
+}
+
 json_t *record_window(const struct window *window)
 {
     return json_pack("{s:I, s:I, s:o, s:o}", "floor", (json_int_t)window->floor, "ceiling",

@@ -15,6 +15,7 @@ json_t *record_step_new(int64_t version, const struct step *step);
 json_t *record_step(int64_t version, const struct step *step, enum step_state state);
 json_t *record_replica(const struct replica *r, enum replica_state state, bool superseded,
                        int64_t since_wall, const char *gone_reason);
+json_t *record_replica_whole(const struct replica *r); /* all columns */
 json_t *record_window(const struct window *window);
 
 struct migration *record_read_migration(const json_t *row);

@@ -63,7 +63,7 @@ static void note_event(const struct register_intent *r, const char *kind, const 
                                         "release", r->release)});
 }
 
-static void write_registration(const struct coordinator *c, const struct register_intent *r,
+static void write_registration(struct coordinator *c, const struct register_intent *r,
                                struct change_set *changes)
 {
     json_t *now = record_time_value(coordinator_now(c).wall_ms);
@@ -77,6 +77,12 @@ static void write_registration(const struct coordinator *c, const struct registe
     if (!r->created) {
         json_object_del(row, "registered_at");
         json_object_del(row, "address");
+    }
+    if (r->lease_seconds > c->settled_on.longest_lease_seconds) {
+        /* Noted before it is committed: a shorter one of the same group must not take its place. */
+        c->settled_on.longest_lease_seconds = r->lease_seconds;
+        changes_window(changes, json_pack("{s:I}", "longest_lease_seconds",
+                                          (json_int_t)r->lease_seconds));
     }
     changes_row(changes, "replicas", row);
     changes_row(changes, "apps", json_pack("{s:s}", "app", r->app));
@@ -119,7 +125,7 @@ static bool refuse(struct register_intent *r, enum admission admission, struct c
 }
 
 /* A running incarnation asks for something else; the old registration stays unless it is served. */
-static bool decide_change(const struct coordinator *c, struct register_intent *r,
+static bool decide_change(struct coordinator *c, struct register_intent *r,
                           const struct replica *old, struct change_set *changes)
 {
     const struct gate_cohort wanted = cohort_of(r);

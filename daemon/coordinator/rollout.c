@@ -1,8 +1,10 @@
 /* What is done next: the scheduler of migrations, and the gate's passage from fence to verification.
  * A contract that is ready goes before a queued expand; contracts and expands run in version order. */
+#include "proof.h"
 #include "state.h"
 
 #include <schemagate/base/failpoint.h>
+#include <schemagate/base/hours.h>
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 
@@ -60,9 +62,7 @@ static bool decide(struct coordinator *c, struct intent *intent, struct change_s
         changes_event(changes, &(struct change_event){
                                    .kind = "gate.opened",
                                    .version = m->version,
-                                   .data = json_pack("{s:s, s:I, s:I}", "evidence", "reported",
-                                                     "generation", (json_int_t)c->generation, "epoch",
-                                                     (json_int_t)c->term.epoch)});
+                                   .data = proof_record(c, m)});
     if (t->event == EVENT_HOLD_FOUND && !t->transition.quiet)
         changes_event(changes, &(struct change_event){.kind = "gate.closed", .version = m->version});
     return true;
@@ -314,6 +314,33 @@ static void follow_soaks(struct coordinator *c)
     }
 }
 
+/* ---- the clock on the wall ---- */
+
+#define MINUTE_MS 60000
+
+/* A line that cannot be read any more (its time zone is gone) contains nothing. */
+static bool is_within(const char *line, int64_t wall_ms)
+{
+    struct hours hours;
+    const char *mistake;
+    return hours_parse(line, &hours, &mistake) &&
+           hours_contain(&hours, hours_minute_of_week(hours.zone, wall_ms));
+}
+
+static void follow_hours(struct coordinator *c)
+{
+    const struct config_list *lines = &c->config->gate.contract_hours;
+    int64_t wall_ms = coordinator_now(c).wall_ms;
+
+    if (c->hours_minute == wall_ms / MINUTE_MS && c->hours_config == c->config)
+        return;
+    c->hours_minute = wall_ms / MINUTE_MS;
+    c->hours_config = c->config;
+    c->outside_hours = lines->count > 0;
+    for (size_t i = 0; i < lines->count && c->outside_hours; i++)
+        c->outside_hours = !is_within(lines->items[i], wall_ms);
+}
+
 /* ---- when to look again ---- */
 
 static void earlier_of(int64_t *at, int64_t candidate)
@@ -337,11 +364,16 @@ static void ask_to_be_woken(const struct coordinator *c)
             continue;
         if (m->next_try_boot > now)
             earlier_of(&at, m->next_try_boot);
+        earlier_of(&at, waivers_due_boot(m));
         if (!awaits_contract(m))
             continue;
         soak_facts(c, m, &facts);
         earlier_of(&at, soak_end_boot(m, &facts));
+        if (c->outside_hours)
+            earlier_of(&at, now + MINUTE_MS - coordinator_now(c).wall_ms % MINUTE_MS);
     }
+    if (term_goes_on(c) && c->settle_until_boot > now)
+        earlier_of(&at, c->settle_until_boot);
     if (at)
         c->env.world_ops->wake_at(c->env.world, at);
 }
@@ -350,6 +382,10 @@ void rollout_advance(struct coordinator *c)
 {
     if (term_goes_on(c)) {
         c->watch.urgent = false;
+        failover_follow(c);
+        follow_hours(c);
+        for (struct migration *m = c->migrations; m; m = m->by_version.next)
+            waivers_follow(c, m);
         follow_soaks(c);
         if (c->rollout.reread && !c->rollout.busy)
             term_restart(c, "the registry has to be read in anew");

@@ -31,6 +31,19 @@ struct rollout {
     unsigned term;   /* callbacks of an earlier term are told by it */
 };
 
+/* The window row's memory of the server on which registrations have settled. */
+struct settled_on {
+    char system_identifier[24], timeline[9];
+    int64_t longest_lease_seconds; /* ever granted */
+};
+
+struct failover {
+    bool is_new; /* this term began on another timeline or cluster */
+    bool ending; /* the end of its settling is being written */
+    struct settled_on from;
+    size_t written_back;
+};
+
 struct coordinator {
     const struct config *config;
     struct environment env;
@@ -50,6 +63,11 @@ struct coordinator {
     struct rollout rollout;
     struct watch watch;
     bool outside_hours; /* as of the last look at the clock */
+    int64_t hours_minute; /* that it was looked at for */
+    const struct config *hours_config;
+    struct settled_on settled_on;
+    struct failover failover;
+    int64_t settle_until_boot; /* after a failover; 0: none, or settled */
     struct loading *loading; /* a term that is being read in, or NULL */
     struct coordinator_counts counts;
 };
@@ -121,6 +139,22 @@ int64_t replica_lease_end(const struct replica *r);
 void replica_begin_loss(const struct coordinator *c, struct registry *registry, struct replica *r);
 void replicas_judge_anew(struct coordinator *c);
 json_t *replica_note(const struct replica *r); /* data of its events */
+
+/* ---- waivers.c ---- */
+
+void waivers_read(struct migration *m, const json_t *row, struct instant now);
+void waivers_free(struct migration *m);
+/* Drops those that have ended, and stores the elapsed time of the others now and then. */
+void waivers_follow(struct coordinator *c, struct migration *m);
+int64_t waivers_due_boot(const struct migration *m); /* 0: never */
+
+/* ---- failover.c ---- */
+
+/* Compares the server with the one before; `loaded` takes back what only memory knows. */
+void failover_look(struct coordinator *c, struct registry *loaded, struct settled_on *stored);
+void failover_write(struct coordinator *c, struct change_set *changes); /* with the term's first event */
+void failover_note_settled(struct coordinator *c);
+void failover_follow(struct coordinator *c);
 
 /* ---- rollout.c: what is done next ---- */
 

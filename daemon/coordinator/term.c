@@ -17,6 +17,7 @@ struct loading {
     struct window window;
     struct pause_note pause;
     int64_t baseline, generation, index;
+    struct settled_on settled_on;
     bool given_up; /* the term ended while it was read in */
 };
 
@@ -52,6 +53,10 @@ static void read_window(struct loading *l, const json_t *row)
     l->baseline = record_number(row, "baseline");
     l->generation = record_number(row, "generation");
     l->index = record_number(row, "last_event");
+    snprintf(l->settled_on.system_identifier, sizeof l->settled_on.system_identifier, "%s",
+             record_text(row, "system_identifier"));
+    snprintf(l->settled_on.timeline, sizeof l->settled_on.timeline, "%s", record_text(row, "timeline"));
+    l->settled_on.longest_lease_seconds = record_number(row, "longest_lease_seconds");
     l->pause = (struct pause_note){
         .paused = record_flag(row, "paused"),
         .by = memory_copy(json_string_value(json_object_get(row, "paused_by"))),
@@ -103,6 +108,13 @@ static void read_approval(struct loading *l, const json_t *row)
         strcmp(record_text(row, "system_identifier"), term->system_identifier) == 0 &&
         strcmp(record_text(row, "timeline"), term->timeline) == 0)
         m->approved = true;
+}
+
+static void read_waiver(struct loading *l, const json_t *row)
+{
+    struct migration *m = find(l, record_number(row, "version"));
+    if (m)
+        waivers_read(m, row, coordinator_now(l->c));
 }
 
 static void read_app(struct loading *l, const json_t *row)
@@ -177,7 +189,7 @@ static void row(void *context, const char *table, const json_t *row)
     } readers[] = {
         {"window", read_window},         {"migrations", read_migration}, {"steps", read_step},
         {"approvals", read_approval},    {"apps", read_app},             {"compatible", read_compatible},
-        {"replicas", read_replica},
+        {"replicas", read_replica},      {"waivers", read_waiver},
     };
     struct loading *l = context;
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
@@ -235,12 +247,15 @@ static bool leader_decide(struct coordinator *c, struct intent *intent, struct c
                       .kind = "daemon.leader",
                       .data = json_pack("{s:I, s:s}", "epoch", (json_int_t)c->term.epoch, "timeline",
                                         c->term.timeline)});
+    failover_write(c, changes);
     return true;
 }
 
 static void leader_apply(struct coordinator *c, struct intent *intent)
 {
     (void)intent;
+    if (c->settle_until_boot == 0)
+        failover_note_settled(c);
     replicas_admit_waiting(c);
 }
 
@@ -273,6 +288,7 @@ static void done(void *context, bool ok)
         term_restart(c, "the state could not be read");
         return;
     }
+    failover_look(c, &l->registry, &l->settled_on);
     swap_in(c, l);
     free_loading(l);
     c->role = ROLE_LEADER;

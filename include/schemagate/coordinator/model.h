@@ -79,6 +79,10 @@ struct migration {
     int64_t soak_stored_ms;  /* elapsed before this term */
     int64_t soak_written_ms; /* elapsed time as the database has it */
     int64_t index;           /* id of its newest event */
+    struct waiver *waivers;  /* owned: those that count now */
+    struct gate_waiver *passes; /* owned: the same, as the gate takes them */
+    size_t waiver_count;
+    int64_t waivers_stored_boot; /* when their elapsed time was stored last */
 };
 
 struct application;
@@ -167,8 +171,9 @@ struct waiver {
     int64_t version;
     enum gate_code code;
     char *subject, *reason, *actor; /* subject "": all */
-    int64_t given_wall;
-    int64_t until_boot; /* counted from when it was given or read in: gaps lengthen nothing */
+    int64_t given_wall, for_seconds;
+    int64_t stored_ms, since_boot; /* elapsed before this term, and since when it counts in it */
+    int64_t until_boot;
 };
 
 /* A hold as it is shown: one subject each. Strings are valid until the next call. */
