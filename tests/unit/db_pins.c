@@ -57,7 +57,8 @@ static const char *pin(PGconn *session, int min, int max)
 static void expect_locks(PGconn *session, const char *expected)
 {
     char *text = sql_text(sql, "SELECT string_agg(format('%%s:%%s', to_hex(classid::bigint >> 16), "
-                               "objid), ' ' ORDER BY classid, objid) FROM pg_locks WHERE locktype = 'advisory' "
+                               "objid), ' ' ORDER BY classid, objid) FROM pg_locks "
+                               "WHERE locktype = 'advisory' "
                                "AND pid = %d", PQbackendPID(session));
     assert_string_equal(text, expected);
     free(text);
@@ -92,7 +93,8 @@ static void an_ordinary_role_pins_and_reads_nothing(void **state)
     assert_string_equal(sql_try(app, s, "SELECT schemagate.settle_markers()"), "42501");
     assert_string_equal(sql_try(app, s, "CREATE TABLE schemagate.mine ()"), "42501");
     assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_proc "
-                                     "WHERE pronamespace = 'schemagate'::regnamespace AND has_function_privilege('app', oid, 'EXECUTE')"), 2);
+                                     "WHERE pronamespace = 'schemagate'::regnamespace "
+                                     "AND has_function_privilege('app', oid, 'EXECUTE')"), 2);
     sql_run(app, "SELECT schemagate.unpin()");
     expect_locks(app, "");
     sql_run(app, "SELECT schemagate.unpin()");
@@ -126,7 +128,8 @@ static void what_is_no_range_is_refused(void **state)
     window_is("\"floor\":281474976710655,\"ceiling\":281474976710655");
     sql_run(app, "SELECT schemagate.pin(0, 281474976710655)");
     char *key = sql_text(sql, "SELECT ((classid::bigint << 32 | objid::bigint) & "
-                              "((1::bigint << 48) - 1))::text FROM pg_locks WHERE classid::bigint >> 16 = x'5348'::bigint");
+                              "((1::bigint << 48) - 1))::text FROM pg_locks "
+                              "WHERE classid::bigint >> 16 = x'5348'::bigint");
     assert_string_equal(key, "281474976710655");
     free(key);
 }
@@ -334,7 +337,8 @@ static void waivers_are_written_again_and_voided_by_a_corrected_plan(void **stat
     "SELECT format('%%s %%s %%s', c.relkind, c.relname, c.relacl) AS line FROM pg_class c " \
     "WHERE relnamespace = 'schemagate'::regnamespace UNION ALL " \
     "SELECT format('%%s.%%s %%s %%s %%s %%s', c.relname, a.attnum, a.attname, " \
-    "format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid " \
+    "format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid)) " \
+    "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid " \
     "LEFT JOIN pg_attrdef ON adrelid = c.oid AND adnum = attnum " \
     "WHERE relnamespace = 'schemagate'::regnamespace AND attnum > 0 UNION ALL " \
     "SELECT pg_get_constraintdef(oid) FROM pg_constraint " \
