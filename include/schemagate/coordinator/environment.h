@@ -131,7 +131,8 @@ struct witness_ops {
      *    "sessions": [{"pid", "backend_start", "role", "application_name", "address", "state",
      *                  "since"}],              client sessions of this database but the daemon's own;
      *                                          "address": "" for unix sockets
-     *    "pins": [{"pid", "min", "max"}],
+     *    "pins": [{"pid", "min", "max"}],      its session may not be listed; while it is being replaced
+     *                                          min may exceed max: the strictest of both pins
      *    "standbys": [{"name", "reachable", "error", "lag_seconds", "sees_all", "sessions", "pins"}],
      *    "lag_seconds": number}                the largest of pg_stat_replication; 0: no standby */
     void (*look)(void *witness, void (*done)(void *context, const json_t *sight), void *context);
