@@ -120,10 +120,37 @@ static void test_a_gate_that_closes_again_keeps_nobody_waiting(void **state)
     struct call *commit = world_find(w, CALL_COMMIT);
     world_carry_out(w, commit);
     world_answer(w, run);
+    coordinator_tick(w->c);
+    w->woken = false;
     world_answer(w, commit);
     world_settle(w);
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_phase(w, 2, PHASE_COMPLETE);
+}
+
+/* The approval that is in the tables was given for another text, another cluster or another timeline. */
+static void test_an_approval_counts_for_what_was_approved(void **state)
+{
+    (void)state;
+    const char *const wrong[][3] = {{"another plan", "7441", "00000001"},
+                                    {NULL, "1447", "00000001"},
+                                    {NULL, "7441", "00000002"},
+                                    {NULL, "7441", "00000001"}};
+    w->config.gate.approval = (char *)"manual";
+    submit(w, 1, EXPAND CONTRACT);
+    join(w, "new", 0, 1);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_true(has_hold(w, 1, HOLD_AWAITING_APPROVAL));
+        const char *plan = wrong[i][0] ? wrong[i][0] : the_migration(w, 1)->plan_checksum;
+        json_array_append_new(world_table(w, "approvals"),
+                              json_pack("{s:i, s:s, s:s, s:s, s:s}", "version", 1, "plan_checksum", plan,
+                                        "system_identifier", wrong[i][1], "timeline", wrong[i][2],
+                                        "actor", "tester"));
+        world_restart_term(w);
+    }
+    renew(w, "new", "i1");
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -134,6 +161,7 @@ int main(void)
         TEST(test_who_does_not_list_a_contract_does_not_start_behind_it),
         TEST(test_what_ran_outside_of_transactions_keeps_admission_closed),
         TEST(test_a_gate_that_closes_again_keeps_nobody_waiting),
+        TEST(test_an_approval_counts_for_what_was_approved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
