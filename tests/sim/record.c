@@ -83,9 +83,13 @@ void record_check(struct sim *s, const json_t *changes)
     const json_t *change;
     size_t i;
     json_array_foreach(json_object_get(changes, "migrations"), i, change)
+    {
         check_migration(s, changes, change);
+    }
     json_array_foreach(json_object_get(changes, "replicas"), i, change)
+    {
         check_replica(s, changes, change);
+    }
 }
 
 /* ---- before a migration's SQL ---- */

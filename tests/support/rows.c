@@ -159,7 +159,9 @@ void rows_commit(struct rows *rows, const json_t *changes, int64_t expected,
     json_object_set_new(rows->window, "generation", json_integer(generation + 1));
     for (enum rows_table table = 0; table < ROWS_TABLES; table++) {
         json_array_foreach(json_object_get(changes, tables[table].name), i, row)
+        {
             write_row(rows, table, row);
+        }
     }
     write_events(rows, json_object_get(changes, "events"), result);
     result->written = true;
