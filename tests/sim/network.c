@@ -1,5 +1,5 @@
-/* HTTP, as far as it matters: requests and answers that are lost, late, doubled and out of order; answers that
- * are held back until a replica is admitted (http/replicas.c). */
+/* HTTP, as far as it matters: requests and answers that are lost, late, doubled and out of order; answers
+ * that are held back until a replica is admitted (http/replicas.c). */
 #include "sim.h"
 
 #include <schemagate/base/memory.h>
@@ -243,8 +243,9 @@ static void arrive(struct sim *s, void *context)
     }
     if (daemon_defers(s, d, arrive, m))
         return;
-    /* An attestation is about those who were there before its sender. It does not name them, so that one
-     * which is overtaken by a younger incarnation would be taken for a word about that one: here it is not. */
+    /* An attestation is about those who were there before its sender. It does not name them, so that
+     * one which is overtaken by a younger incarnation would be taken for a word about that one: here it
+     * is not. */
     if (m->request == REQUEST_REGISTER && m->ended && !fleet_is_youngest(s, m->app, m->instance, m->serial))
         m->ended = false;
     m->sim = s;

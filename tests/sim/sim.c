@@ -1,5 +1,5 @@
-/* Runs seeds. Without arguments in the environment: as many as make four million steps. SEEDS=n: so many, from
- * FIRST (default 1). SEED=n: that one, with a trace. */
+/* Runs seeds. Without a word in the environment: as many as make four million steps. SEEDS=n: so many,
+ * from FIRST (default 1). SEED=n: that one, with a trace. */
 #include "sim.h"
 
 #include <schemagate/base/log.h>

@@ -244,7 +244,9 @@ json_t *rows_verify(const struct rows *rows)
     size_t i;
 
     json_array_foreach(replicas, i, row)
+    {
         json_object_set_new(row, "count", json_integer(1));
+    }
     return json_pack("{s:o, s:o, s:o, s:o}", "replicas", replicas, "apps",
                      copies(rows->tables[ROWS_APPS]), "compatible",
                      copies(rows->tables[ROWS_COMPATIBLE]), "window", json_copy(rows->window));

@@ -85,8 +85,9 @@ static enum execution_status lose_the_session(struct world *world, const struct 
     return EXECUTION_UNKNOWN;
 }
 
-/* The contract's first statement ran outside of a transaction, and the daemon died before it could write that
- * down. The next term found nothing committed and opened admission: an old replica started on the new shape. */
+/* The contract's first statement ran outside of a transaction, and the daemon died before it could write
+ * that down. The next term found nothing committed and opened admission: an old replica started on the new
+ * shape. */
 static void test_what_ran_outside_of_transactions_keeps_admission_closed(void **state)
 {
     (void)state;
@@ -104,8 +105,9 @@ static void test_what_ran_outside_of_transactions_keeps_admission_closed(void **
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
-/* A gate was open, and its fence on the way into the journal, when a registration before it closed the gate
- * again. Nobody looked for something else to begin: the expand of the next version waited for a lease to end. */
+/* A gate was open, and its fence on the way into the journal, when a registration before it closed the
+ * gate again. Nobody looked for something else to begin: the expand of the next version waited for a lease
+ * to end. */
 static void test_a_gate_that_closes_again_keeps_nobody_waiting(void **state)
 {
     (void)state;
