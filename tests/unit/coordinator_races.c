@@ -130,6 +130,33 @@ static void test_a_gate_that_closes_again_keeps_nobody_waiting(void **state)
     assert_phase(w, 2, PHASE_COMPLETE);
 }
 
+static enum commit_status refuse_commit(struct world *world, const struct call *call)
+{
+    (void)world, (void)call;
+    return COMMIT_FAILED;
+}
+
+/* A transaction of a migration ended while a submission was being committed, so that the next one was not
+ * begun yet; then the database refused the submission, and nobody thought of the migration any more. */
+static void test_a_refused_commit_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    struct reply first = {0}, second = {0};
+    send_submit(w, 1, EXPAND BACKFILL, &first);
+    struct call *run = hold_the_run();
+    send_submit(w, 2, EXPAND, &second);
+    struct call *commit = up_to(w, CALL_COMMIT);
+    world_answer(w, run);
+    coordinator_tick(w->c);
+    w->woken = false;
+    w->on_commit = refuse_commit;
+    world_answer(w, commit);
+    w->on_commit = NULL;
+    world_settle(w);
+    assert_int_equal(second.problem, PROBLEM_DATABASE_UNAVAILABLE);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
 /* The approval that is in the tables was given for another text, another cluster or another timeline. */
 static void test_an_approval_counts_for_what_was_approved(void **state)
 {
@@ -163,6 +190,7 @@ int main(void)
         TEST(test_who_does_not_list_a_contract_does_not_start_behind_it),
         TEST(test_what_ran_outside_of_transactions_keeps_admission_closed),
         TEST(test_a_gate_that_closes_again_keeps_nobody_waiting),
+        TEST(test_a_refused_commit_keeps_nobody_waiting),
         TEST(test_an_approval_counts_for_what_was_approved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
