@@ -40,11 +40,14 @@ static struct cohort_key key_of(const struct register_intent *r)
     return (struct cohort_key){r->range, r->release, r->knows_list, r->knows_count};
 }
 
-/* What it claims by itself: an operator's word for its release lets it run on, not start. */
-static struct gate_cohort cohort_of(const struct register_intent *r)
+/* What it claims, and what an operator recorded for its release. */
+static struct gate_cohort cohort_of(const struct coordinator *c, const struct register_intent *r)
 {
-    return (struct gate_cohort){
-        .range = r->range, .knows = r->knows_list, .knows_count = r->knows_count};
+    const struct application *app = registry_find_app(&c->registry, r->app);
+    return (struct gate_cohort){.range = r->range,
+                                .compatible_max = app ? registry_compatible_max(app, r->release) : 0,
+                                .knows = r->knows_list,
+                                .knows_count = r->knows_count};
 }
 
 static void note_event(const struct register_intent *r, const char *kind, const char *reason,
@@ -119,7 +122,7 @@ static bool refuse(struct register_intent *r, enum admission admission, struct c
 static bool decide_change(const struct coordinator *c, struct register_intent *r,
                           const struct replica *old, struct change_set *changes)
 {
-    const struct gate_cohort wanted = cohort_of(r);
+    const struct gate_cohort wanted = cohort_of(c, r);
     const struct cohort_key key = key_of(r);
     enum admission admission = admission_of(c, &wanted);
 
@@ -147,7 +150,7 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
     const struct application *app = registry_find_app(&c->registry, r->app);
     struct replica *newest = registry_find(&c->registry, r->app, r->instance);
     struct replica *same = registry_find_incarnation(newest, r->incarnation);
-    const struct gate_cohort wanted = cohort_of(r);
+    const struct gate_cohort wanted = cohort_of(c, r);
     enum admission admission = admission_of(c, &wanted);
 
     r->refused = r->created = false;
@@ -169,7 +172,7 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
 static void answer_refusal(struct coordinator *c, const struct register_intent *r)
 {
     const struct window *window = &c->view.window;
-    const struct gate_cohort wanted = cohort_of(r);
+    const struct gate_cohort wanted = cohort_of(c, r);
     int64_t needed = window->contracting > window->floor ? window->contracting : window->floor;
     int64_t unlisted = admission_unlisted(c, &wanted);
     char detail[256];
