@@ -12,6 +12,7 @@
 struct register_intent {
     struct intent intent;
     char *app, *instance, *incarnation, *release, *application_name, *actor;
+    char *predecessor; /* NULL: whoever was the newest */
     struct version_range range;
     uint32_t lease_seconds;
     bool on_lost_exit, predecessor_ended;
@@ -31,6 +32,7 @@ static void register_release(struct intent *intent)
     free(r->release);
     free(r->application_name);
     free(r->actor);
+    free(r->predecessor);
     free(r->knows_list);
     json_decref(r->knows);
 }
@@ -83,19 +85,22 @@ static void write_registration(const struct coordinator *c, const struct registe
     note_event(r, "replica.registered", NULL, changes);
 }
 
-/* What a newer incarnation means for the one before it. */
-static enum replica_event fate_of_predecessor(const struct register_intent *r)
+/* What a newer incarnation means for an older one. */
+static enum replica_event fate_of(const struct register_intent *r, const struct replica *old,
+                                  const struct replica *newest)
 {
-    return r->predecessor_ended ? REPLICA_RESTARTED : REPLICA_SUPERSEDED;
+    bool meant = r->predecessor ? strcmp(r->predecessor, old->incarnation) == 0 : old == newest;
+    return r->predecessor_ended && meant ? REPLICA_RESTARTED : REPLICA_SUPERSEDED;
 }
 
 static void write_predecessor(const struct coordinator *c, const struct register_intent *r,
-                              const struct replica *old, struct change_set *changes)
+                              const struct replica *old, const struct replica *newest,
+                              struct change_set *changes)
 {
-    enum replica_event event = fate_of_predecessor(r);
+    enum replica_event event = fate_of(r, old, newest);
     enum replica_state next;
 
-    if (!replica_next(old->state, event, &next))
+    if (!replica_next(old->state, event, &next) || (old->superseded && next != REPLICA_GONE))
         return;
     const char *reason = next == REPLICA_GONE ? replica_event_name(event) : NULL;
     changes_row(changes, "replicas",
@@ -164,8 +169,8 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
         return refuse(r, admission, changes);
     r->state = admission == ADMISSION_LIVE ? REPLICA_LIVE : REPLICA_WAITING;
     write_registration(c, r, changes);
-    if (newest)
-        write_predecessor(c, r, newest, changes);
+    for (const struct replica *old = newest; old; old = old->older)
+        write_predecessor(c, r, old, newest, changes);
     return true;
 }
 
@@ -207,15 +212,17 @@ static void answer_refusal(struct coordinator *c, const struct register_intent *
 }
 
 static void settle_predecessor(struct coordinator *c, const struct register_intent *r,
-                               struct replica *old)
+                               struct replica *old, const struct replica *newest)
 {
     enum replica_state next;
-    if (!replica_next(old->state, fate_of_predecessor(r), &next))
+    if (!replica_next(old->state, fate_of(r, old, newest), &next))
         return;
     if (next == REPLICA_GONE) {
         registry_remove(&c->registry, old);
         return;
     }
+    if (old->superseded)
+        return;
     old->superseded = true;
     old->state_since_wall = coordinator_now(c).wall_ms;
     registry_set_state(&c->registry, old, next);
@@ -233,8 +240,12 @@ static struct replica *enter(struct coordinator *c, const struct register_intent
     app->gate.min_replicas = app_min_replicas(c, app);
     struct replica *added = registry_add(&c->registry, app, &key, r->instance, r->incarnation,
                                          r->application_name, r->state);
-    if (old)
-        settle_predecessor(c, r, old);
+    const struct replica *newest = old;
+    while (old) {
+        struct replica *older = old->older;
+        settle_predecessor(c, r, old, newest);
+        old = older;
+    }
     added->registered_wall = coordinator_now(c).wall_ms;
     return added;
 }
@@ -299,6 +310,7 @@ void coordinator_register(struct coordinator *c, const struct registration *regi
                                                                   : default_lease(c, r->app));
     r->on_lost_exit = registration->on_lost_exit;
     r->predecessor_ended = registration->predecessor_ended;
+    r->predecessor = memory_copy(registration->predecessor);
     r->knows = record_knows(registration->knows, registration->knows_count);
     r->knows_count = record_read_knows(r->knows, &r->knows_list);
     journal_add(c, &r->intent);
