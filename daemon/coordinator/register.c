@@ -168,6 +168,7 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
     if (admission == ADMISSION_TOO_OLD || admission == ADMISSION_NEVER)
         return refuse(r, admission, changes);
     r->state = admission == ADMISSION_LIVE ? REPLICA_LIVE : REPLICA_WAITING;
+    soak_forget(c, &wanted, changes);
     write_registration(c, r, changes);
     for (const struct replica *old = newest; old; old = old->older)
         write_predecessor(c, r, old, newest, changes);
