@@ -36,7 +36,7 @@ endif
 PACKAGES_BUILD := gcc libc6-dev pkg-config libpq-dev libevent-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev \
     libpg-query-dev libprotobuf-c-dev libcurl4-openssl-dev libini-config-dev libssl-dev \
     libsystemd-dev uthash-dev
-PACKAGES_TEST := libcmocka-dev postgresql pgbouncer libfaketime curl procps util-linux systemd
+PACKAGES_TEST := libcmocka-dev spin postgresql pgbouncer libfaketime curl procps util-linux systemd
 # What `make check-drivers` needs besides. node-pg is used where it is there: it refuses to be installed beside a Node.js
 # that is not Debian's.
 PACKAGES_DRIVERS := python3-psycopg python3-psycopg-pool python3-psycopg2 python3-sqlalchemy python3-django \
@@ -155,7 +155,7 @@ check-sanitize: | deps
 	@$(MAKE) VARIANT=sanitize run-tests
 
 # TESTS="tests/unit/base_config.c tests/golden/golden.sh" runs just these.
-TESTS ?= $(foreach folder,$(TEST_FOLDERS),$(wildcard tests/$(folder)/*.c tests/$(folder)/*.sh))
+TESTS ?= $(foreach folder,$(TEST_FOLDERS),$(wildcard tests/$(folder)/*.c tests/$(folder)/*.sh)) tests/sim/sim.c
 SANITIZER_OPTIONS_sanitize = ASAN_OPTIONS=detect_leaks=$$(.ci/leak-check $(CC)) \
     UBSAN_OPTIONS=print_stacktrace=1
 run-tests: $(BINARY) $(call programs,golden) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(TESTS)))
@@ -187,6 +187,9 @@ run-bench: $(BINARY) $(call programs,bench)
 	@$(call environment,bench) tests/bench/run
 
 include tests/fuzz/Makefile
+include tests/sim/Makefile
+include tests/mutate/Makefile
+include tests/model/Makefile
 
 # ---- Lint -----------------------------------------------------------------------------------------
 
@@ -296,6 +299,9 @@ help:
 	@echo "make demo [KEEP=1]       a rolling deployment that drops a column, for real"
 	@echo "make bench               measurements (docs/benchmarks.md)"
 	@echo "make fuzz                random bytes for what reads foreign text (FUZZ_SECONDS=60)"
+	@echo "make sim                 coordinators against a simulated world (SEEDS=n; SEED=n: one, with a trace)"
+	@echo "make mutate              every rule, taken away in turn, has to be missed by a test"
+	@echo "make model               a Spin model of admission, fence and takeover, and its broken variants"
 	@echo "make golden              write the generated files anew"
 	@echo "make install             DESTDIR= PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR)"
 	@echo "make clean"

@@ -6,7 +6,10 @@
 #include <schemagate/base/memory.h>
 
 #define IN(member) offsetof(struct config, member)
-#define TEXT(name_, member, ...) {.name = name_, .type = CONFIG_TEXT, .offset = member, .initial = "", __VA_ARGS__}
+#define TEXT(name_, member, ...)                                                                   \
+    {                                                                                              \
+        .name = name_, .type = CONFIG_TEXT, .offset = member, .initial = "", __VA_ARGS__           \
+    }
 #define LIST(name_, member, initial_, ...)                                                          \
     {.name = name_, .type = CONFIG_LIST, .offset = member, .initial = initial_, __VA_ARGS__}
 #define NUMBER(name_, member, initial_, from, to, ...)                                              \
@@ -53,7 +56,8 @@ static const struct config_key http_keys[] = {
     NUMBER("max_body_bytes", IN(http.max_body_bytes), "1048576", 1024, 67108864,
            .meaning = "A longer request body is answered 413."),
     NUMBER("max_connections", IN(http.max_connections), "20000", 1, 1000000,
-           .change = CONFIG_FIXED, .meaning = "Connections open at a time, the limit on open files allowing."),
+           .change = CONFIG_FIXED,
+           .meaning = "Connections open at a time, the limit on open files allowing."),
     NUMBER("idle_timeout_seconds", IN(http.idle_timeout_seconds), "120", 5, 86400,
            .change = CONFIG_FIXED,
            .meaning = "A connection without a request for this long is closed. Longer than the interval "

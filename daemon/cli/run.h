@@ -80,7 +80,7 @@ struct run {
     enum run_phase phase;
     bool asking_in;       /* a registration is under way: it may be recorded at any moment */
     bool known_to_daemon; /* a registration may have been recorded: a goodbye is owed */
-    bool predecessor_ended;
+    char *predecessor; /* that is known to have ended; NULL: none */
     bool trouble_told; /* the present silence has been reported */
     bool unprotected;  /* the child runs without ever having been registered */
     int64_t sent_ms;   /* when the request under way, or the last one, was sent */

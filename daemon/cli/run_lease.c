@@ -272,13 +272,14 @@ static void on_registered(void *context, const struct reply *reply)
 static void send_registration(struct run *run)
 {
     const struct run_facts *facts = &run->facts;
-    json_t *body = json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:s*, s:O*}",
+    json_t *body = json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:s*, s:s*, s:O*}",
                              "incarnation", facts->incarnation,
                              "min", (json_int_t)facts->range.min,
                              "max", (json_int_t)facts->range.max,
                              "application_name", facts->application_name,
                              "on_lost", facts->options->on_lost,
-                             "predecessor_ended", (int)run->predecessor_ended,
+                             "predecessor_ended", run->predecessor != NULL,
+                             "predecessor", run->predecessor,
                              "release", facts->options->release,
                              "knows", facts->knows);
     if (facts->options->lease_ms != RUN_NOT_GIVEN)
@@ -312,12 +313,13 @@ static bool may_know_predecessors(const struct run *run)
     return listed || (getpid() == 1 && run->facts.options->pod_uid);
 }
 
-/* Attested only if it is true of every earlier incarnation that may still run. */
-static bool all_have_ended(const struct run *run, const json_t *body)
+/* The newest earlier incarnation, if every one that may still run is known to have ended; else NULL. */
+static const char *ended_predecessor(const struct run *run, const json_t *body)
 {
     const json_t *items = json_object_get(body, "items");
     items = items ? items : json_object_get(body, "incarnations");
-    size_t n, ended = 0;
+    const char *newest = NULL;
+    size_t n;
     json_t *item;
     json_array_foreach(items, n, item) {
         const char *incarnation = render_text(item, "incarnation");
@@ -325,10 +327,11 @@ static bool all_have_ended(const struct run *run, const json_t *body)
             strcmp(incarnation, run->facts.incarnation) == 0)
             continue;
         if (!has_ended(run, incarnation))
-            return false;
-        ended++;
+            return NULL;
+        if (!newest || !json_is_true(json_object_get(item, "superseded")))
+            newest = incarnation;
     }
-    return ended > 0;
+    return newest;
 }
 
 static void on_predecessors(void *context, const struct reply *reply)
@@ -339,7 +342,8 @@ static void on_predecessors(void *context, const struct reply *reply)
         unavailable(run, reply);
         return;
     }
-    run->predecessor_ended = verdict == VERDICT_LIVE && all_have_ended(run, reply->body);
+    memory_replace(&run->predecessor,
+                   verdict == VERDICT_LIVE ? ended_predecessor(run, reply->body) : NULL);
     send_registration(run);
 }
 

@@ -277,5 +277,6 @@ int run_loop(struct run *run)
     event_base_free(run->base);
     close(run->timer);
     free(run->last_wait);
+    free(run->predecessor);
     return run->exit_code;
 }

@@ -25,6 +25,8 @@ int64_t admission_unlisted(const struct coordinator *c, const struct gate_cohort
             .kind = GATE_CONTRACT, .version = m->version, .checksum = m->checksum};
         bool done = m->phase == PHASE_COMPLETE && migration_has_steps(m, PLAN_CONTRACT);
         /* One that is under way shuts out all that would hold its gate. */
+        if (m->version <= cohort->compatible_max)
+            continue;
         if ((m->version == c->view.window.contracting && gate_cohort_holds(&contract, cohort)) ||
             (done && has_shut_out(&contract, cohort)))
             return m->version;
@@ -32,9 +34,13 @@ int64_t admission_unlisted(const struct coordinator *c, const struct gate_cohort
     return 0;
 }
 
+/* What an operator recorded for a release counts when it starts again as well as while it runs. */
 enum admission admission_of(const struct coordinator *c, const struct gate_cohort *cohort)
 {
-    enum admission admission = window_admit(&c->view, cohort->range);
+    struct version_range range = cohort->range;
+    if (range.max < cohort->compatible_max)
+        range.max = cohort->compatible_max;
+    enum admission admission = window_admit(&c->view, range);
     bool may_come = admission == ADMISSION_LIVE || admission == ADMISSION_WAITING;
     return may_come && admission_unlisted(c, cohort) ? ADMISSION_TOO_OLD : admission;
 }

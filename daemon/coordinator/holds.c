@@ -376,12 +376,17 @@ static bool summarize_gate(const struct coordinator *c, const struct migration *
     return true;
 }
 
-static void summarize_phase(const struct migration *m, char *text, size_t size)
+static void summarize_phase(const struct coordinator *c, const struct migration *m, char *text,
+                            size_t size)
 {
     char since_text[CLOCK_RFC3339_SIZE];
     int64_t earlier = migration_earlier(m);
+    const struct migration *before = earlier ? migrations_find(c, earlier) : NULL;
 
-    if (m->phase == PHASE_QUEUED && earlier)
+    if (m->phase == PHASE_QUEUED && before && before->phase == PHASE_UNDOING)
+        snprintf(text, size, "waits for the undo of %lld, which waits for this one: cancel one of them",
+                 (long long)earlier);
+    else if (m->phase == PHASE_QUEUED && earlier)
         snprintf(text, size, "waits for %lld", (long long)earlier);
     else if (m->phase == PHASE_QUEUED && m->requires)
         snprintf(text, size, "waits for the contract of %lld", (long long)m->requires);
@@ -395,7 +400,7 @@ void coordinator_migration_summary(const struct coordinator *c, const struct mig
 {
     if (!summarize_failure(m, text, size) && !summarize_try(m, text, size) &&
         !summarize_gate(c, m, text, size))
-        summarize_phase(m, text, size);
+        summarize_phase(c, m, text, size);
 }
 
 static void summarize_open(const struct coordinator *c, const struct migration *m, char *text,

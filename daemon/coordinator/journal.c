@@ -228,6 +228,7 @@ static void done(void *context, const struct commit_result *result)
         changes_free(&c->journal.changes);
         if (fail_in_flight(c))
             term_restart(c, "the database refused a commit");
+        coordinator_wake(c); /* what waited for the end of an exclusive intent may be begun */
         break;
     case COMMIT_FENCED:
     case COMMIT_UNKNOWN:

@@ -12,6 +12,7 @@
 struct register_intent {
     struct intent intent;
     char *app, *instance, *incarnation, *release, *application_name, *address, *actor;
+    char *predecessor; /* NULL: whoever was the newest */
     struct version_range range;
     uint32_t lease_seconds;
     bool on_lost_exit, predecessor_ended;
@@ -32,6 +33,7 @@ static void register_release(struct intent *intent)
     free(r->application_name);
     free(r->address);
     free(r->actor);
+    free(r->predecessor);
     free(r->knows_list);
     json_decref(r->knows);
 }
@@ -41,11 +43,14 @@ static struct cohort_key key_of(const struct register_intent *r)
     return (struct cohort_key){r->range, r->release, r->knows_list, r->knows_count};
 }
 
-/* What it claims by itself: an operator's word for its release lets it run on, not start. */
-static struct gate_cohort cohort_of(const struct register_intent *r)
+/* What it claims, and what an operator recorded for its release. */
+static struct gate_cohort cohort_of(const struct coordinator *c, const struct register_intent *r)
 {
-    return (struct gate_cohort){
-        .range = r->range, .knows = r->knows_list, .knows_count = r->knows_count};
+    const struct application *app = registry_find_app(&c->registry, r->app);
+    return (struct gate_cohort){.range = r->range,
+                                .compatible_max = app ? registry_compatible_max(app, r->release) : 0,
+                                .knows = r->knows_list,
+                                .knows_count = r->knows_count};
 }
 
 static void note_event(const struct register_intent *r, const char *kind, const char *reason,
@@ -89,19 +94,22 @@ static void write_registration(struct coordinator *c, const struct register_inte
     note_event(r, "replica.registered", NULL, changes);
 }
 
-/* What a newer incarnation means for the one before it. */
-static enum replica_event fate_of_predecessor(const struct register_intent *r)
+/* What a newer incarnation means for an older one. */
+static enum replica_event fate_of(const struct register_intent *r, const struct replica *old,
+                                  const struct replica *newest)
 {
-    return r->predecessor_ended ? REPLICA_RESTARTED : REPLICA_SUPERSEDED;
+    bool meant = r->predecessor ? strcmp(r->predecessor, old->incarnation) == 0 : old == newest;
+    return r->predecessor_ended && meant ? REPLICA_RESTARTED : REPLICA_SUPERSEDED;
 }
 
 static void write_predecessor(const struct coordinator *c, const struct register_intent *r,
-                              const struct replica *old, struct change_set *changes)
+                              const struct replica *old, const struct replica *newest,
+                              struct change_set *changes)
 {
-    enum replica_event event = fate_of_predecessor(r);
+    enum replica_event event = fate_of(r, old, newest);
     enum replica_state next;
 
-    if (!replica_next(old->state, event, &next))
+    if (!replica_next(old->state, event, &next) || (old->superseded && next != REPLICA_GONE))
         return;
     const char *reason = next == REPLICA_GONE ? replica_event_name(event) : NULL;
     changes_row(changes, "replicas",
@@ -128,7 +136,7 @@ static bool refuse(struct register_intent *r, enum admission admission, struct c
 static bool decide_change(struct coordinator *c, struct register_intent *r,
                           const struct replica *old, struct change_set *changes)
 {
-    const struct gate_cohort wanted = cohort_of(r);
+    const struct gate_cohort wanted = cohort_of(c, r);
     const struct cohort_key key = key_of(r);
     enum admission admission = admission_of(c, &wanted);
 
@@ -156,7 +164,7 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
     const struct application *app = registry_find_app(&c->registry, r->app);
     struct replica *newest = registry_find(&c->registry, r->app, r->instance);
     struct replica *same = registry_find_incarnation(newest, r->incarnation);
-    const struct gate_cohort wanted = cohort_of(r);
+    const struct gate_cohort wanted = cohort_of(c, r);
     enum admission admission = admission_of(c, &wanted);
 
     r->refused = r->created = false;
@@ -169,16 +177,17 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
     if (admission == ADMISSION_TOO_OLD || admission == ADMISSION_NEVER)
         return refuse(r, admission, changes);
     r->state = admission == ADMISSION_LIVE ? REPLICA_LIVE : REPLICA_WAITING;
+    soak_forget(c, &wanted, changes);
     write_registration(c, r, changes);
-    if (newest)
-        write_predecessor(c, r, newest, changes);
+    for (const struct replica *old = newest; old; old = old->older)
+        write_predecessor(c, r, old, newest, changes);
     return true;
 }
 
 static void answer_refusal(struct coordinator *c, const struct register_intent *r)
 {
     const struct window *window = &c->view.window;
-    const struct gate_cohort wanted = cohort_of(r);
+    const struct gate_cohort wanted = cohort_of(c, r);
     int64_t needed = window->contracting > window->floor ? window->contracting : window->floor;
     int64_t unlisted = admission_unlisted(c, &wanted);
     char detail[256];
@@ -213,15 +222,17 @@ static void answer_refusal(struct coordinator *c, const struct register_intent *
 }
 
 static void settle_predecessor(struct coordinator *c, const struct register_intent *r,
-                               struct replica *old)
+                               struct replica *old, const struct replica *newest)
 {
     enum replica_state next;
-    if (!replica_next(old->state, fate_of_predecessor(r), &next))
+    if (!replica_next(old->state, fate_of(r, old, newest), &next))
         return;
     if (next == REPLICA_GONE) {
         registry_remove(&c->registry, old);
         return;
     }
+    if (old->superseded)
+        return;
     old->superseded = true;
     old->state_since_wall = coordinator_now(c).wall_ms;
     registry_set_state(&c->registry, old, next);
@@ -239,8 +250,12 @@ static struct replica *enter(struct coordinator *c, const struct register_intent
     app->gate.min_replicas = app_min_replicas(c, app);
     struct replica *added = registry_add(&c->registry, app, &key, r->instance, r->incarnation,
                                          r->application_name, r->address, r->state);
-    if (old)
-        settle_predecessor(c, r, old);
+    const struct replica *newest = old;
+    while (old) {
+        struct replica *older = old->older;
+        settle_predecessor(c, r, old, newest);
+        old = older;
+    }
     added->registered_wall = coordinator_now(c).wall_ms;
     return added;
 }
@@ -313,6 +328,7 @@ void coordinator_register(struct coordinator *c, const struct registration *regi
                                                                   : default_lease(c, r->app));
     r->on_lost_exit = registration->on_lost_exit;
     r->predecessor_ended = registration->predecessor_ended;
+    r->predecessor = memory_copy(registration->predecessor);
     r->knows = record_knows(registration->knows, registration->knows_count);
     r->knows_count = record_read_knows(r->knows, &r->knows_list);
     journal_add(c, &r->intent);

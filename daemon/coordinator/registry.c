@@ -66,6 +66,14 @@ void registry_set_compatible(struct application *app, const char *release, int64
     }
 }
 
+int64_t registry_compatible_max(const struct application *app, const char *release)
+{
+    for (size_t i = 0; i < app->compatible_count; i++)
+        if (strcmp(app->compatible[i].release, release) == 0)
+            return app->compatible[i].max;
+    return 0;
+}
+
 static void free_app(struct application *app)
 {
     for (size_t i = 0; i < app->compatible_count; i++) {
@@ -134,9 +142,7 @@ static struct cohort *find_cohort(struct application *app, const struct cohort_k
     cohort->release = memory_copy(key->release);
     cohort->gate.knows = copy_knows(key);
     cohort->gate.knows_count = key->knows_count;
-    for (size_t i = 0; i < app->compatible_count; i++)
-        if (strcmp(app->compatible[i].release, key->release) == 0)
-            cohort->gate.compatible_max = app->compatible[i].max;
+    cohort->gate.compatible_max = registry_compatible_max(app, key->release);
     append_cohort(app, cohort);
     return cohort;
 }

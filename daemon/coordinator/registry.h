@@ -33,6 +33,8 @@ void registry_free(struct registry *registry);
 struct application *registry_app(struct registry *registry, const char *name);
 struct application *registry_find_app(const struct registry *registry, const char *name);
 void registry_retire(struct registry *registry, struct application *app);
+/* What an operator recorded for a release; 0: nothing. */
+int64_t registry_compatible_max(const struct application *app, const char *release);
 void registry_set_compatible(struct application *app, const char *release, int64_t max,
                              const char *reason, const char *actor);
 

@@ -15,7 +15,9 @@ struct soak_intent {
 static bool decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
 {
     const struct soak_intent *s = (const struct soak_intent *)intent;
-    if (!migrations_find(c, s->version))
+    const struct migration *m = migrations_find(c, s->version);
+    bool begun_anew = m && s->elapsed_ms > 0 && m->soak_from_boot == 0;
+    if (!m || begun_anew)
         return false;
     changes_row(changes, "migrations",
                 json_pack("{s:I, s:I}", "version", (json_int_t)s->version, "soak_elapsed_ms",
@@ -58,6 +60,20 @@ void soak_follow(struct coordinator *c, struct migration *m, const struct gate_f
     if (elapsed < facts->soak_ms && elapsed >= m->soak_written_ms + STORE_EVERY_MS) {
         m->soak_written_ms = elapsed;
         store(c, m, elapsed);
+    }
+}
+
+void soak_forget(const struct coordinator *c, const struct gate_cohort *cohort,
+                 struct change_set *changes)
+{
+    for (const struct migration *m = c->migrations; m; m = m->by_version.next) {
+        const struct gate_facts facts = {
+            .kind = GATE_CONTRACT, .version = m->version, .checksum = m->checksum};
+        bool stored = m->phase == PHASE_EXPANDED && (m->soak_stored_ms > 0 || m->soak_written_ms > 0);
+        if (stored && gate_cohort_holds(&facts, cohort))
+            changes_row(changes, "migrations",
+                        json_pack("{s:I, s:I}", "version", (json_int_t)m->version, "soak_elapsed_ms",
+                                  (json_int_t)0));
     }
 }
 

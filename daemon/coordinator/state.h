@@ -180,6 +180,10 @@ void run_announce(struct coordinator *c, const struct migration *m);
 
 /* Counts the time without a replica below m; facts are of memory. */
 void soak_follow(struct coordinator *c, struct migration *m, const struct gate_facts *facts);
+/* A replica of this cohort registers: what has been stored of the soaks that it begins anew is taken back in
+ * the same transaction. */
+void soak_forget(const struct coordinator *c, const struct gate_cohort *cohort,
+                 struct change_set *changes);
 /* When the soak of m ends; 0: it does not soak. */
 int64_t soak_end_boot(const struct migration *m, const struct gate_facts *facts);
 

@@ -131,6 +131,15 @@ static struct migration *new_migration(const struct coordinator *c, const struct
     return m;
 }
 
+/* What an operator has paused stays paused, whatever text takes its place. */
+static void keep_pause(struct migration *m, const struct migration *old)
+{
+    m->paused = old->paused;
+    m->paused_since_wall = old->paused_since_wall;
+    memory_replace(&m->paused_by, old->paused_by);
+    memory_replace(&m->paused_reason, old->paused_reason);
+}
+
 static void write_migration(const struct submit_intent *s, struct change_set *changes)
 {
     const struct migration *m = s->fresh;
@@ -139,6 +148,10 @@ static void write_migration(const struct submit_intent *s, struct change_set *ch
     if (s->replaces)
         json_object_set_new(row, "replaced", json_true());
     changes_row(changes, "migrations", row);
+    if (m->paused)
+        changes_row(changes, "migrations",
+                    record_migration_pause(m->version, true, m->paused_by, m->paused_reason,
+                                           m->paused_since_wall));
     for (size_t i = 0; i < m->step_count; i++)
         changes_row(changes, "steps", record_step_new(m->version, &m->steps[i]));
     changes_event(changes,
@@ -175,6 +188,8 @@ static bool submit_decide(struct coordinator *c, struct intent *intent, struct c
     s->replaces = m != NULL;
     if (!s->fresh)
         s->fresh = new_migration(c, s);
+    if (m)
+        keep_pause(s->fresh, m);
     write_migration(s, changes);
     return true;
 }

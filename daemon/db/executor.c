@@ -19,7 +19,8 @@
 
 /* Statements of a transaction that surround the submitted ones. */
 #define BEFORE 3 /* BEGIN; the fence; search_path */
-#define TIDY 5
+#define TIDY 5 /* the first two of them give back the daemon's own role */
+#define TIDY_ROLE 2
 #define AFTER 3 /* the changes; COMMIT; the markers (functions/markers.sql) */
 
 static void executor_failpoint(const struct executor_try *try, const char *place)
@@ -152,6 +153,26 @@ static void roll_back(struct executor_try *try)
     executor_send(try, &rollback, 1, ANSWER_MS, on_rolled_back);
 }
 
+static void on_tidied_after(void *context, struct session_outcome *outcome)
+{
+    if (outcome->error != NULL && !outcome->lost) {
+        leadership_fall(context, "the session could not be made clean after a migration");
+    }
+}
+
+/* The rest of the tidying is nobody's wait: the server does it while the next step is decided. A
+ * transaction that is rolled back needs none. */
+static void tidy_after(const struct executor_try *try)
+{
+    struct session_statement tidy[TIDY];
+    size_t count = add_tidy(try, tidy);
+
+    session_run(try->db->holder,
+                &(struct session_batch){.statements = tidy + TIDY_ROLE, .count = count - TIDY_ROLE,
+                                        .deadline_ms = ANSWER_MS, .done = on_tidied_after,
+                                        .context = try->db});
+}
+
 static void on_committed(struct executor_try *try, const struct session_outcome *outcome)
 {
     struct execution_result result = {.status = EXECUTION_DONE};
@@ -159,6 +180,9 @@ static void on_committed(struct executor_try *try, const struct session_outcome 
     const PGresult *row = outcome->results[try->commit - 1];
 
     executor_failpoint(try, "committed");
+    if (!try->alone_done && try->execution.statement_count > 0 && !outcome->lost) {
+        tidy_after(try);
+    }
     if (commit_answer_read(&answer, PQgetvalue(row, 0, 1))) {
         result.commit = answer.result;
     } else {
@@ -200,7 +224,10 @@ static void send_transaction(struct executor_try *try, bool with_sql)
     for (size_t i = 0; i < submitted; i++) {
         s[count++] = plain(e->statements[i].sql);
     }
-    count += submitted > 0 ? add_tidy(try, s + count) : 0;
+    if (submitted > 0) {
+        add_tidy(try, s + count);
+        count += TIDY_ROLE;
+    }
     try->commit = count + 1;
     count += add_after(try, s + count);
     executor_send(try, s, count, 0, on_transaction);

@@ -81,7 +81,8 @@ static void on_events(void *context, const json_t *rows)
     }
     const struct events_query *query = request_query(r);
     if (rows == NULL) {
-        request_problem(r, PROBLEM_DATABASE_UNAVAILABLE, NULL, "events are read from the database; try again");
+        request_problem(r, PROBLEM_DATABASE_UNAVAILABLE, NULL,
+                        "events are read from the database; try again");
     } else if (json_array_size(rows) > 0 || query->wait == 0) {
         answer_events(r, rows);
     } else if (!wait_begin(r, query->wait, look_for_events)) {

@@ -186,7 +186,8 @@ static void write_trouble(struct buf *out, const struct coordinator *c)
     }
     if (coordinator_role(c) == ROLE_STANDBY) {
         buf_free(&text);
-        buf_printf(&text, "This daemon stands by. The leader is %s.", *leader != '\0' ? leader : "another one");
+        buf_printf(&text, "This daemon stands by. The leader is %s.",
+                   *leader != '\0' ? leader : "another one");
         write_notice(out, buf_text(&text));
     }
     if (pause.paused) {

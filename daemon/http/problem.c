@@ -5,7 +5,8 @@
 
 static const struct problem_kind kinds[HTTP_PROBLEMS] = {
     [PROBLEM_INVALID] = {"invalid", "The request was understood but is wrong", 422, 0},
-    [PROBLEM_SCHEMA_TOO_OLD] = {"schema-too-old", "The schema has moved on: this release cannot start", 409, 0},
+    [PROBLEM_SCHEMA_TOO_OLD] = {"schema-too-old", "The schema has moved on: this release cannot start",
+                                409, 0},
     [PROBLEM_RANGE_NOT_SERVED] = {"range-not-served", "No version in that range is served", 409, 0},
     [PROBLEM_INCARNATION_SUPERSEDED] =
         {"incarnation-superseded", "A newer incarnation of this instance has registered", 409, 0},

@@ -23,6 +23,7 @@ struct registration_body {
     const json_t *knows;
     int on_lost;
     bool predecessor_ended;
+    const char *predecessor;
 };
 
 struct registration_query {
@@ -70,6 +71,8 @@ static const struct field registration_fields[] = {
      .about = "exit: it ends itself before its lease does"},
     {"predecessor_ended", FIELD_BOOLEAN, AT(predecessor_ended),
      .about = "the whole process tree of the incarnation before has ended"},
+    {"predecessor", FIELD_NAME, AT(predecessor), .high = 128,
+     .about = "that incarnation: a request that comes late is then no word about a younger one"},
     {"knows", FIELD_TEXTS, AT(knows), .high = KNOWS_MAX,
      .about = "versions that the release ships, with the checksums of their files"},
 };
@@ -201,6 +204,7 @@ void replicas_register(struct request *r)
         .address = transport_client_address(r->connection, address),
         .on_lost_exit = body->on_lost == ON_LOST_EXIT,
         .predecessor_ended = body->predecessor_ended,
+        .predecessor = body->predecessor,
         .knows = knows,
         .knows_count = count,
         .actor = caller_actor(r->caller, actor),

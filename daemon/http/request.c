@@ -169,7 +169,8 @@ static void parse_body(struct request *r, const char *bytes, size_t length)
     }
     if (r->document == NULL) {
         bool nul = json_error_code(&error) == json_error_null_character;
-        request_problem_with(r, PROBLEM_NOT_JSON, nul ? "\\u0000 is not taken" : error.text, write_position, &error);
+        request_problem_with(r, PROBLEM_NOT_JSON, nul ? "\\u0000 is not taken" : error.text,
+                             write_position, &error);
     }
 }
 

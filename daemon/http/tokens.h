@@ -9,7 +9,8 @@
 
 struct tokens;
 
-/* Reads the file; NULL if it cannot be read or has mistakes, which are written to `errors` with their line. */
+/* Reads the file; NULL if it cannot be read or has mistakes, which are written to `errors` with their
+ * line. */
 struct tokens *tokens_read(const char *path, struct buf *errors);
 /* The same from text; `path` stands in messages. */
 struct tokens *tokens_parse(const char *path, const char *text, struct buf *errors);

@@ -383,6 +383,8 @@ void daemon_start(struct sim *s, size_t index)
     d->failures = 0;
     d->paused_until = 0;
     d->boot_offset = chance_between(s, 1000, 100000000);
+    if (d->wall_offset == 0)
+        d->wall_offset = INT64_C(1795000000000);
     d->config.gate.lease_seconds = 10;
     d->config.gate.min_replicas = 1;
     d->config.gate.approval = (char *)"auto";

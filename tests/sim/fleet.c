@@ -18,14 +18,6 @@ const struct process *fleet_find(const struct sim *s, const char *incarnation)
     return NULL;
 }
 
-bool fleet_is_youngest(const struct sim *s, const char *app, const char *instance, uint64_t serial)
-{
-    for (size_t i = 0; i < APPS; i++)
-        if (strcmp(app_names[i], app) == 0)
-            return s->youngest[i][instance[1] - '0'] == serial;
-    return false;
-}
-
 /* ---- requests ---- */
 
 static void list_known(const struct sim *s, const struct process *p, struct message *m)
@@ -48,7 +40,6 @@ static void ask(struct sim *s, size_t process, enum request request)
         .serial = p->serial,
         .range = p->range,
         .true_max = p->true_max,
-        .ended = p->ended,
         .on_lost_exit = p->on_lost_exit,
         .lease_seconds = p->lease_seconds,
         .sent_at = s->now,
@@ -57,6 +48,7 @@ static void ask(struct sim *s, size_t process, enum request request)
     snprintf(m.instance, sizeof m.instance, "i%zu", p->instance);
     memcpy(m.incarnation, p->incarnation, sizeof m.incarnation);
     memcpy(m.release, p->release, sizeof m.release);
+    memcpy(m.predecessor, p->predecessor, sizeof m.predecessor);
     list_known(s, p, &m);
     if (request == REQUEST_REGISTER && chance_percent(s, 30))
         m.wait_until = s->now + 5000;
@@ -128,6 +120,9 @@ static void start(struct sim *s, size_t slot, size_t app, size_t instance, bool 
 
     *p = (struct process){.state = PROCESS_REGISTERING, .serial = ++s->serials, .app = app,
                           .instance = instance};
+    if (others_ended(s, p) && chance_percent(s, 60))
+        snprintf(p->predecessor, sizeof p->predecessor, "x%llu",
+                 (unsigned long long)s->youngest[app][instance]);
     s->youngest[app][instance] = p->serial;
     if (newest)
         choose_newest(s, p);
@@ -138,10 +133,9 @@ static void start(struct sim *s, size_t slot, size_t app, size_t instance, bool 
              (long long)p->range.max, (long long)p->true_max, p->lists ? "k" : "");
     p->on_lost_exit = chance_percent(s, 20);
     p->lease_seconds = chance_between(s, 5, 10);
-    p->ended = others_ended(s, p) && chance_percent(s, 60);
     p->daemon = (size_t)chance_between(s, 0, DAEMONS - 1);
     sim_trace(s, "%s/i%zu (%s) starts, %s%s", app_names[app], instance, p->incarnation, p->release,
-              p->ended ? ", its predecessor has ended" : "");
+              *p->predecessor ? ", its predecessor has ended" : "");
     ask(s, slot, REQUEST_REGISTER);
     wait_until(s, slot, s->now + 1000);
 }

@@ -90,7 +90,9 @@ static void read_all(struct call *call)
     const json_t *entry;
     size_t i;
     json_array_foreach(call->facts, i, entry)
+    {
         call->row(call->context, rows_text(entry, "table"), json_object_get(entry, "row"));
+    }
 }
 
 void link_deliver(struct call *call, bool lost)

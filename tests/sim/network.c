@@ -1,5 +1,5 @@
-/* HTTP, as far as it matters: requests and answers that are lost, late, doubled and out of order; answers that
- * are held back until a replica is admitted (http/replicas.c). */
+/* HTTP, as far as it matters: requests and answers that are lost, late, doubled and out of order; answers
+ * that are held back until a replica is admitted (http/replicas.c). */
 #include "sim.h"
 
 #include <schemagate/base/memory.h>
@@ -145,7 +145,8 @@ static void take_registration(struct daemon *d, struct message *m)
                              .release = m->release,
                              .application_name = m->instance,
                              .on_lost_exit = m->on_lost_exit,
-                             .predecessor_ended = m->ended,
+                             .predecessor_ended = *m->predecessor,
+                             .predecessor = m->predecessor,
                              .knows = m->knows,
                              .knows_count = m->knows_count,
                              .actor = m->app,
@@ -243,10 +244,6 @@ static void arrive(struct sim *s, void *context)
     }
     if (daemon_defers(s, d, arrive, m))
         return;
-    /* An attestation is about those who were there before its sender. It does not name them, so that one
-     * which is overtaken by a younger incarnation would be taken for a word about that one: here it is not. */
-    if (m->request == REQUEST_REGISTER && m->ended && !fleet_is_youngest(s, m->app, m->instance, m->serial))
-        m->ended = false;
     m->sim = s;
     takers[m->request](d, m);
 }

@@ -62,7 +62,10 @@ static void check_migration(struct sim *s, const json_t *changes, const json_t *
         sim_fail(s, "%lld goes from %s to %s without an event", (long long)version, now, phase);
     if (fails && !find_event(changes, "migration.failed", version, NULL))
         sim_fail(s, "%lld fails without an event", (long long)version);
-    if (json_object_get(change, "paused") && row && !json_object_get(change, "replaced") &&
+    /* A corrected plan is paused as the one before was. */
+    bool other = json_is_true(json_object_get(change, "paused")) !=
+                 json_is_true(json_object_get(row, "paused"));
+    if (json_object_get(change, "paused") && row && !json_object_get(change, "replaced") && other &&
         !find_event(changes, "operator.", version, NULL))
         sim_fail(s, "%lld is paused or resumed without an event", (long long)version);
 }
@@ -83,9 +86,13 @@ void record_check(struct sim *s, const json_t *changes)
     const json_t *change;
     size_t i;
     json_array_foreach(json_object_get(changes, "migrations"), i, change)
+    {
         check_migration(s, changes, change);
+    }
     json_array_foreach(json_object_get(changes, "replicas"), i, change)
+    {
         check_replica(s, changes, change);
+    }
 }
 
 /* ---- before a migration's SQL ---- */

@@ -67,10 +67,12 @@ static void trace_changes(const struct sim *s, const json_t *changes)
     const json_t *event;
     size_t i;
     json_array_foreach(json_object_get(changes, "events"), i, event)
+    {
         sim_trace(s, "  %s %lld %s/%s %s", rows_text(event, "kind"),
                   (long long)rows_number(event, "version"), rows_text(event, "app"),
                   rows_text(event, "instance"),
                   rows_text(json_object_get(event, "data"), "incarnation"));
+    }
 }
 
 static bool write(struct sim *s, struct call *call, int64_t expected)

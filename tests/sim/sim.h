@@ -201,9 +201,10 @@ struct message {
     int process; /* -1: an operator */
     uint64_t serial; /* of the process */
     char app[16], instance[16], incarnation[24], release[48];
+    char predecessor[24]; /* that has ended; "": none is known to */
     struct version_range range;
     int64_t true_max;
-    bool lists, ended, on_lost_exit, flag;
+    bool lists, on_lost_exit, flag;
     int64_t lease_seconds, version, number;
     enum machine_event event;
     struct gate_knows knows[KNOWN];
@@ -230,10 +231,11 @@ struct process {
     uint64_t serial;
     size_t app, instance;
     char incarnation[24], release[48];
+    char predecessor[24];       /* that has ended; "": none is known to */
     struct version_range range; /* as it claims */
     int64_t true_max;           /* what its queries can really work with */
     bool lists;                 /* `knows`: what it ships */
-    bool on_lost_exit, ended;
+    bool on_lost_exit;
     int64_t lease_seconds, renewed_at, paused_until, confirmed_until;
     size_t daemon; /* that it talks to */
     unsigned goodbyes;
@@ -245,8 +247,6 @@ void fleet_answer(struct sim *s, const struct message *answer);
 void fleet_kill(struct sim *s, size_t process);
 void fleet_retire(struct sim *s);       /* every process says goodbye */
 void fleet_start_newest(struct sim *s); /* two for each app, which work with everything */
-/* No process of this instance was started after that one. */
-bool fleet_is_youngest(const struct sim *s, const char *app, const char *instance, uint64_t serial);
 /* The process with this incarnation, if it is not dead. */
 const struct process *fleet_find(const struct sim *s, const char *incarnation);
 

@@ -159,7 +159,9 @@ void rows_commit(struct rows *rows, const json_t *changes, int64_t expected,
     json_object_set_new(rows->window, "generation", json_integer(generation + 1));
     for (enum rows_table table = 0; table < ROWS_TABLES; table++) {
         json_array_foreach(json_object_get(changes, tables[table].name), i, row)
+        {
             write_row(rows, table, row);
+        }
     }
     write_events(rows, json_object_get(changes, "events"), result);
     result->written = true;
@@ -242,7 +244,9 @@ json_t *rows_verify(const struct rows *rows)
     size_t i;
 
     json_array_foreach(replicas, i, row)
+    {
         json_object_set_new(row, "count", json_integer(1));
+    }
     return json_pack("{s:o, s:o, s:o, s:o}", "replicas", replicas, "apps",
                      copies(rows->tables[ROWS_APPS]), "compatible",
                      copies(rows->tables[ROWS_COMPATIBLE]), "window", json_copy(rows->window));

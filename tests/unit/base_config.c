@@ -220,7 +220,8 @@ static void drop_ins_count_in_the_order_of_their_names(void **state)
     char *drop_ins = folder_file(folder, "main.ini.d");
 
     assert_int_equal(mkdir(drop_ins, 0700), 0);
-    folder_write(folder, "main.ini.d/20-b.ini", "[gate]\nlease_seconds = 20\n[app web]\nsoak_seconds=5\n", 51);
+    folder_write(folder, "main.ini.d/20-b.ini",
+                 "[gate]\nlease_seconds = 20\n[app web]\nsoak_seconds=5\n", 51);
     folder_write(folder, "main.ini.d/10-a.ini", "[gate]\nlease_seconds = 10\nmin_replicas = 2\n", 43);
     folder_write(folder, "main.ini.d/30-c.ini~", "nonsense", 8);
     folder_write(folder, "main.ini.d/.hidden.ini", "nonsense", 8);
@@ -284,7 +285,8 @@ static void all_syntax_mistakes_of_a_file_are_named(void **state)
                     "main.ini:7: a line must be \"[section]\", \"key = value\" or begin with \"#\"\n");
     expect_mistakes(*state, "[gate]\nlease_seconds = 5\n continued\n",
                     "main.ini:3: a line must be \"[section]\", \"key = value\" or begin with \"#\"\n");
-    expect_mistakes(*state, "[gate]\nl\xc3\xa4nge = 5\n", "main.ini: a key has a character that is not ASCII\n");
+    expect_mistakes(*state, "[gate]\nl\xc3\xa4nge = 5\n",
+                    "main.ini: a key has a character that is not ASCII\n");
     expect_mistakes(*state, "[gate]\n\xff = 5\n", "main.ini: is not UTF-8 text\n");
     expect_mistakes_in_bytes(*state, "[gate]\nlease_seconds = 5\0000\n", 27,
                              "main.ini: has a NUL byte\n");

@@ -85,8 +85,9 @@ static enum execution_status lose_the_session(struct world *world, const struct 
     return EXECUTION_UNKNOWN;
 }
 
-/* The contract's first statement ran outside of a transaction, and the daemon died before it could write that
- * down. The next term found nothing committed and opened admission: an old replica started on the new shape. */
+/* The contract's first statement ran outside of a transaction, and the daemon died before it could write
+ * that down. The next term found nothing committed and opened admission: an old replica started on the new
+ * shape. */
 static void test_what_ran_outside_of_transactions_keeps_admission_closed(void **state)
 {
     (void)state;
@@ -104,8 +105,9 @@ static void test_what_ran_outside_of_transactions_keeps_admission_closed(void **
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
-/* A gate was open, and its fence on the way into the journal, when a registration before it closed the gate
- * again. Nobody looked for something else to begin: the expand of the next version waited for a lease to end. */
+/* A gate was open, and its fence on the way into the journal, when a registration before it closed the
+ * gate again. Nobody looked for something else to begin: the expand of the next version waited for a lease
+ * to end. */
 static void test_a_gate_that_closes_again_keeps_nobody_waiting(void **state)
 {
     (void)state;
@@ -120,10 +122,64 @@ static void test_a_gate_that_closes_again_keeps_nobody_waiting(void **state)
     struct call *commit = world_find(w, CALL_COMMIT);
     world_carry_out(w, commit);
     world_answer(w, run);
+    coordinator_tick(w->c);
+    w->woken = false;
     world_answer(w, commit);
     world_settle(w);
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_phase(w, 2, PHASE_COMPLETE);
+}
+
+static enum commit_status refuse_commit(struct world *world, const struct call *call)
+{
+    (void)world, (void)call;
+    return COMMIT_FAILED;
+}
+
+/* A transaction of a migration ended while a submission was being committed, so that the next one was not
+ * begun yet; then the database refused the submission, and nobody thought of the migration any more. */
+static void test_a_refused_commit_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    struct reply first = {0}, second = {0};
+    send_submit(w, 1, EXPAND BACKFILL, &first);
+    struct call *run = hold_the_run();
+    send_submit(w, 2, EXPAND, &second);
+    struct call *commit = up_to(w, CALL_COMMIT);
+    world_answer(w, run);
+    coordinator_tick(w->c);
+    w->woken = false;
+    w->on_commit = refuse_commit;
+    world_answer(w, commit);
+    w->on_commit = NULL;
+    world_settle(w);
+    assert_int_equal(second.problem, PROBLEM_DATABASE_UNAVAILABLE);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+/* The approval that is in the tables was given for another text, another cluster or another timeline. */
+static void test_an_approval_counts_for_what_was_approved(void **state)
+{
+    (void)state;
+    const char *const wrong[][3] = {{"another plan", "7441", "00000001"},
+                                    {NULL, "1447", "00000001"},
+                                    {NULL, "7441", "00000002"},
+                                    {NULL, "7441", "00000001"}};
+    w->config.gate.approval = (char *)"manual";
+    submit(w, 1, EXPAND CONTRACT);
+    join(w, "new", 0, 1);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_true(has_hold(w, 1, HOLD_AWAITING_APPROVAL));
+        const char *plan = wrong[i][0] ? wrong[i][0] : the_migration(w, 1)->plan_checksum;
+        json_array_append_new(world_table(w, "approvals"),
+                              json_pack("{s:i, s:s, s:s, s:s, s:s}", "version", 1, "plan_checksum", plan,
+                                        "system_identifier", wrong[i][1], "timeline", wrong[i][2],
+                                        "actor", "tester"));
+        world_restart_term(w);
+    }
+    renew(w, "new", "i1");
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -134,6 +190,8 @@ int main(void)
         TEST(test_who_does_not_list_a_contract_does_not_start_behind_it),
         TEST(test_what_ran_outside_of_transactions_keeps_admission_closed),
         TEST(test_a_gate_that_closes_again_keeps_nobody_waiting),
+        TEST(test_a_refused_commit_keeps_nobody_waiting),
+        TEST(test_an_approval_counts_for_what_was_approved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

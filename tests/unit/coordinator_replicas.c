@@ -375,6 +375,30 @@ static void test_an_attested_restart_ends_the_predecessor(void **state)
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
+/* i2's registration comes late: i3, which was started after it, runs. */
+static void test_a_late_word_about_a_predecessor_is_none_about_a_younger_one(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    begin_contract();
+    join_as("a", "i3", 0, 0);
+    coordinator_register(w->c,
+                         &(struct registration){.app = "web",
+                                                .instance = "a",
+                                                .incarnation = "i2",
+                                                .range = {0, 1},
+                                                .release = "",
+                                                .application_name = "",
+                                                .predecessor_ended = true,
+                                                .predecessor = "i1",
+                                                .actor = "app:web"},
+                         take_reply, &reply);
+    world_settle(w);
+    assert_string_equal(stored_state(w, "a", "i1"), "gone");
+    assert_string_equal(stored_state(w, "a", "i3"), "lost");
+    assert_int_equal(w->contracts_run, 0);
+}
+
 static void test_attesting_means_the_newest_and_evicting_all(void **state)
 {
     (void)state;
@@ -449,6 +473,8 @@ static void test_a_compatible_release_does_not_hold(void **state)
     coordinator_record_compatible(w->c, "web", "", 1, "it never reads it", "tester", take_reply, &reply);
     world_settle(w);
     assert_phase(w, 1, PHASE_COMPLETE);
+    /* Its replicas may be restarted, too: what was recorded counts for the release. */
+    assert_int_equal(join(w, "b", 0, 0).problem, PROBLEM_NONE);
 }
 
 static void test_a_release_that_lists_another_text_is_behind(void **state)
@@ -605,6 +631,7 @@ int main(void)
         TEST(test_a_superseded_incarnation_goes_on_holding),
         TEST(test_a_superseded_incarnation_that_renews_is_not_assumed_gone),
         TEST(test_an_attested_restart_ends_the_predecessor),
+        TEST(test_a_late_word_about_a_predecessor_is_none_about_a_younger_one),
         TEST(test_attesting_means_the_newest_and_evicting_all),
         TEST(test_min_replicas_and_a_desired_release_hold),
         TEST(test_an_app_that_is_retired_holds_no_more_and_never_returns),

@@ -229,10 +229,15 @@ static void test_a_corrected_plan_takes_the_place_of_what_failed(void **state)
     w->on_run = fail_runs;
     submit(w, 1, "-- schemagate: migration approval=manual\n" EXPAND CONTRACT);
     act(w, 1, EVENT_APPROVE);
+    act(w, 1, EVENT_PAUSE);
     assert_true(the_migration(w, 1)->approved);
     struct reply reply = submit(w, 1, "-- schemagate: migration approval=manual\n" EXPAND BACKFILL CONTRACT);
     assert_int_equal(reply.problem, PROBLEM_NONE);
     assert_true(reply.created);
+    assert_true(the_migration(w, 1)->paused);
+    world_restart_term(w);
+    assert_true(the_migration(w, 1)->paused);
+    act(w, 1, EVENT_RESUME);
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_false(the_migration(w, 1)->approved);
     assert_true(has_hold(w, 1, HOLD_AWAITING_APPROVAL));

@@ -126,7 +126,8 @@ static void mistakes_in_socket_roles_are_named(void **state)
     static const char *const wrong[] = {
         "operator",      "uid:=operator",      "uid:x=operator",        "uid:-1=operator",
         "1000=operator", "uid:1000=root",      "uid:1000=app",          "uid:1000=viewer:web",
-        "user:=viewer",   "=viewer",           "uid:1=app:",    "group:x=operator",   "user:no-such-user=viewer",
+        "user:=viewer",   "=viewer",           "uid:1=app:",    "group:x=operator",
+        "user:no-such-user=viewer",
     };
 
     (void)state;

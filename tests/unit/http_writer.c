@@ -115,8 +115,8 @@ static void markup_in_values_is_text(void **state)
                    {"text", "<script>alert('&')</script>", false}, {"kind", "\" onclick=\"", false},
                    {"nothing", NULL, false}, {"html", "<b>bold</b>", true});
     assert_string_equal(buf_text(&out),
-                        "<p class=\"&quot; onclick=&quot;\">&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;"
-                        "</p><b>bold</b>");
+                        "<p class=\"&quot; onclick=&quot;\">&lt;script&gt;"
+                        "alert(&#39;&amp;&#39;)&lt;/script&gt;</p><b>bold</b>");
     buf_free(&out);
 }
 

@@ -6,7 +6,10 @@ SELECT kind, content FROM (
                'last_event', (SELECT max(id) FROM schemagate.event)) AS content
     FROM schemagate.window AS w
     UNION ALL
-    SELECT 2, version, 0, 'migrations', to_jsonb(m) - 'sql' FROM schemagate.migration AS m
+    SELECT 2, version, 0, 'migrations',
+           to_jsonb(m) - 'sql' || jsonb_build_object(
+               'last_event', (SELECT max(id) FROM schemagate.event AS e WHERE e.version = m.version))
+    FROM schemagate.migration AS m
     UNION ALL
     SELECT 3, version, number, 'steps', to_jsonb(s) FROM schemagate.step AS s
     UNION ALL

@@ -56,8 +56,7 @@ CREATE TABLE schemagate.migration (
     paused_by text,
     paused_reason text,
     paused_since timestamptz,
-    soak_elapsed_ms bigint NOT NULL DEFAULT 0,
-    last_event bigint NOT NULL DEFAULT 0
+    soak_elapsed_ms bigint NOT NULL DEFAULT 0
 );
 
 -- The statements of a migration as they are sent.

@@ -79,7 +79,11 @@ struct registration {
     int64_t lease_seconds; /* 0: the configuration's */
     const char *release, *application_name; /* "" where not given */
     const char *address; /* from which it registers; "" for unix sockets */
-    bool on_lost_exit, predecessor_ended;
+    bool on_lost_exit;
+    /* The whole process tree of the incarnation before has ended; `predecessor` (or NULL) names it, and
+     * then a request that comes late is no word about whoever came in between. */
+    bool predecessor_ended;
+    const char *predecessor;
     const struct gate_knows *knows;
     size_t knows_count;
     const char *actor; /* "app:web" */

@@ -41,8 +41,8 @@ typedef void commit_done(void *context, const struct commit_result *result);
  *   {"window": {row}, "replicas": [rows], "migrations": [rows], "steps": [rows], "apps": [rows],
  *    "compatible": [rows], "approvals": [rows], "waivers": [rows], "events": [rows]}
  * every member optional. A row names its key columns and the columns to set; absent columns keep their
- * value (an insert takes defaults). Migrations may carry "replaced": true: their steps, approvals
- * and waivers are deleted first. */
+ * value (an insert takes defaults); a step that is there names all of its progress. Migrations may carry
+ * "replaced": true: their steps, approvals and waivers are deleted first. */
 struct store_ops {
     /* Writes changes under the fence (epoch, nonce), the window row first: generation + 1. Where
      * expect_generation is not 0, it must be the generation that is there. Takes over the reference to

@@ -1,58 +1,71 @@
 -- Writes migrations and what belongs to them; the rules are those of write_registry.sql.
 
--- `replaced`: a corrected plan voids the steps, the approvals and the waivers of the one before.
+-- One migration. Its row is new where it carries a checksum; else it has only what changes, and the text stays
+-- untouched. `replaced`: a corrected plan voids the steps, the approvals and the waivers of the one before.
+CREATE OR REPLACE FUNCTION schemagate.write_migration(change jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    this_version bigint := change->'version';
+BEGIN
+    IF NOT change ? 'checksum' THEN
+        UPDATE schemagate.migration SET
+            phase = coalesce(change->>'phase', phase),
+            origin = CASE WHEN change ? 'origin' THEN change->>'origin' ELSE origin END,
+            phase_since = coalesce((change->>'phase_since')::timestamptz, phase_since),
+            failed = coalesce((change->>'failed')::bool, failed),
+            error = CASE WHEN change ? 'error' THEN nullif(change->'error', 'null') ELSE error END,
+            paused = coalesce((change->>'paused')::bool, paused),
+            paused_by = CASE WHEN change ? 'paused' THEN change->>'paused_by' ELSE paused_by END,
+            paused_reason = CASE WHEN change ? 'paused' THEN change->>'paused_reason'
+                                 ELSE paused_reason END,
+            paused_since = CASE WHEN change ? 'paused' THEN (change->>'paused_since')::timestamptz
+                                ELSE paused_since END,
+            soak_elapsed_ms = coalesce((change->>'soak_elapsed_ms')::bigint, soak_elapsed_ms)
+        WHERE version = this_version;
+        RETURN;
+    END IF;
+    IF change ? 'replaced' THEN
+        DELETE FROM schemagate.step WHERE version = this_version;
+        DELETE FROM schemagate.approval WHERE version = this_version;
+        DELETE FROM schemagate.waiver WHERE version = this_version;
+        DELETE FROM schemagate.migration WHERE version = this_version;
+    END IF;
+    INSERT INTO schemagate.migration
+    SELECT * FROM jsonb_populate_record(NULL::schemagate.migration, jsonb_build_object(
+        'name', '', 'approval', 'auto', 'soak_seconds', 0, 'keep_hours', 0, 'sections', '[]'::jsonb,
+        'submitted_at', now(), 'submitted_by', '', 'phase', 'queued', 'phase_since', now(),
+        'failed', false, 'paused', false, 'soak_elapsed_ms', 0) || change);
+END $$;
+
 CREATE OR REPLACE FUNCTION schemagate.write_migrations(changes jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    fresh schemagate.migration := jsonb_populate_record(NULL::schemagate.migration, jsonb_build_object(
-        'name', '', 'approval', 'auto', 'soak_seconds', 0, 'keep_hours', 0, 'sections', '[]'::jsonb,
-        'submitted_at', now(), 'submitted_by', '', 'phase', 'queued', 'phase_since', now(),
-        'failed', false, 'paused', false, 'soak_elapsed_ms', 0, 'last_event', 0));
-    replaced bigint[] := ARRAY(
-        SELECT (change->>'version')::bigint FROM jsonb_array_elements(changes) AS change
-        WHERE change->>'replaced' = 'true');
+    place int;
 BEGIN
-    IF cardinality(replaced) > 0 THEN
-        DELETE FROM schemagate.step WHERE version = ANY (replaced);
-        DELETE FROM schemagate.approval WHERE version = ANY (replaced);
-        DELETE FROM schemagate.waiver WHERE version = ANY (replaced);
-    END IF;
-    INSERT INTO schemagate.migration
-    SELECT new.*
-    FROM jsonb_array_elements(changes) AS change
-    CROSS JOIN LATERAL jsonb_populate_record(coalesce(
-        (SELECT old FROM schemagate.migration AS old
-         WHERE old.version = (change->>'version')::bigint), fresh), change) AS new
-    ON CONFLICT (version) DO UPDATE SET
-        name = excluded.name, checksum = excluded.checksum, plan_checksum = excluded.plan_checksum,
-        sql = excluded.sql, approval = excluded.approval, soak_seconds = excluded.soak_seconds,
-        keep_hours = excluded.keep_hours, requires = excluded.requires, labels = excluded.labels,
-        sections = excluded.sections, submitted_at = excluded.submitted_at,
-        submitted_by = excluded.submitted_by, phase = excluded.phase, origin = excluded.origin,
-        phase_since = excluded.phase_since, failed = excluded.failed, error = excluded.error,
-        paused = excluded.paused, paused_by = excluded.paused_by,
-        paused_reason = excluded.paused_reason, paused_since = excluded.paused_since,
-        soak_elapsed_ms = excluded.soak_elapsed_ms;
+    FOR place IN 0 .. jsonb_array_length(changes) - 1 LOOP
+        PERFORM schemagate.write_migration(changes->place);
+    END LOOP;
 END $$;
 
+-- New rows carry their SQL, others their progress.
 CREATE OR REPLACE FUNCTION schemagate.write_steps(changes jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE
-    fresh schemagate.step := jsonb_populate_record(NULL::schemagate.step, jsonb_build_object(
-        'state', 'pending', 'attempts', 0, 'seconds', 0));
 BEGIN
-    INSERT INTO schemagate.step
-    SELECT new.*
-    FROM jsonb_array_elements(changes) AS change
-    CROSS JOIN LATERAL jsonb_populate_record(coalesce(
-        (SELECT old FROM schemagate.step AS old
-         WHERE old.version = (change->>'version')::bigint AND old.section = change->>'section'
-           AND old.number = (change->>'number')::int), fresh), change) AS new
-    ON CONFLICT (version, section, number) DO UPDATE SET
-        transaction = excluded.transaction, transactional = excluded.transactional,
-        line = excluded.line, "column" = excluded."column", sql = excluded.sql,
-        state = excluded.state, attempts = excluded.attempts, started_at = excluded.started_at,
-        seconds = excluded.seconds;
+    IF changes->0 ? 'sql' THEN
+        INSERT INTO schemagate.step (version, section, number, transaction, transactional, line,
+                                     "column", sql)
+        SELECT version, section, number, transaction, transactional, line, "column", sql
+        FROM jsonb_to_recordset(changes) AS (
+            version bigint, section text, number int, transaction int, transactional bool, line int,
+            "column" int, sql text);
+        RETURN;
+    END IF;
+    UPDATE schemagate.step AS old SET
+        state = new.state, attempts = new.attempts, started_at = new.started_at, seconds = new.seconds
+    FROM jsonb_to_recordset(changes) AS new (
+        version bigint, section text, number int, state text, attempts int, started_at timestamptz,
+        seconds double precision)
+    WHERE old.version = new.version AND old.section = new.section AND old.number = new.number;
 END $$;
 
 CREATE OR REPLACE FUNCTION schemagate.write_approvals(changes jsonb) RETURNS void
@@ -84,7 +97,7 @@ BEGIN
         given_at = excluded.given_at, elapsed_ms = excluded.elapsed_ms;
 END $$;
 
--- Returns the ids, in the order of the array; a migration remembers its newest event.
+-- Returns the ids, in the order of the array.
 CREATE OR REPLACE FUNCTION schemagate.write_events(changes jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -98,12 +111,7 @@ BEGIN
             at timestamptz, kind text, version bigint, app text, instance text, actor text,
             reason text, data jsonb)) WITH ORDINALITY
         ORDER BY ordinality
-        RETURNING id, version
-    ), remembered AS (
-        UPDATE schemagate.migration SET last_event = newest.id
-        FROM (SELECT version, max(id) AS id FROM written WHERE version IS NOT NULL
-              GROUP BY version) AS newest
-        WHERE migration.version = newest.version
+        RETURNING id
     )
     SELECT jsonb_agg(id ORDER BY id) INTO ids FROM written;
     RETURN ids;
