@@ -198,11 +198,11 @@ static void come_to_rest(struct chaos *chaos)
     for (int i = 0; i < INSTANCES; i++)
         http_call(client, "POST", json_pack("{s:s}", "reason", "the end"),
                   "/v1/apps/web/replicas/%s/evict", chaos->fleet[i].instance);
-    tidy(chaos);
     fleet_join(client, &newest);
     int64_t deadline = test_now_ms() + PATIENCE_MS;
     const struct http_answer *status;
     do {
+        tidy(chaos); /* again and again: a cancel that was asked for may end a migration only now */
         test_pause();
         status = http_call(client, "GET", NULL, "/status");
     } while (json_array_size(json_at(status->json, "/migrations/open")) &&
