@@ -4,13 +4,14 @@
 #include "output.h"
 #include "text.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SUBJECTS_SHOWN 3
 
-/* What to do about a hold, with {version}, {app} and {instance} to be filled in. */
+/* What to do about a hold; the fields in braces are filled in from it. */
 static const struct {
     const char *code, *remedy;
 } remedies[] = {
@@ -20,14 +21,17 @@ static const struct {
     {"replica-ahead",
      "roll {app} back; if {instance} has ended: schemagate evict {app}/{instance} --reason R"},
     {"replica-lost", "if {instance} has ended: schemagate evict {app}/{instance} --reason R"},
-    {"session-behind", "end the session, or deploy a release of {app} that supports {version}"},
-    {"session-ahead", "end the session, or roll {app} back"},
-    {"session-unpinned",
-     "let the application's connections call schemagate.pin(), or end the session"},
+    {"session-behind", "deploy a release that supports {version}, or end the session: schemagate terminate "
+                       "{pid} --reason R"},
+    {"session-ahead", "roll back, or end the session: schemagate terminate {pid} --reason R"},
+    {"session-unpinned", "let the application's connections call schemagate.pin() (schemagate pin-sql shows "
+                         "how), or: schemagate terminate {pid} --reason R"},
     {"session-stray",
-     "end the session, or start its program through: schemagate run --app APP --schema MIN..MAX "
-     "-- COMMAND"},
-    {"standby-unknown", "make the standby reachable, or take it out of the configuration"},
+     "start its program through: schemagate run --app APP --schema MIN..MAX -- COMMAND; or end the session: "
+     "schemagate terminate {pid} --reason R; or: schemagate waive {version} session-stray "
+     "{role}/{application_name} --for S --reason R"},
+    {"standby-unknown", "make {standby} reachable; or: schemagate waive {version} standby-unknown {standby} "
+                        "--for S --reason R"},
     {"fleet-missing",
      "start the application under the gate: schemagate run --app {app} --schema MIN..MAX -- "
      "COMMAND; one that is given up: schemagate retire {app} --reason R"},
@@ -108,17 +112,25 @@ void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms)
     buf_free(&age);
 }
 
-/* The value of {name}, and how long "{name}" is. */
+/* The value of {name}, and how long "{name}" is. What the hold does not say stands in capitals. */
 static size_t append_field(struct buf *out, const char *field, const json_t *hold, int64_t version)
 {
     size_t length = strcspn(field, "}") + 1;
-    if (strncmp(field, "{version}", length) == 0) {
+    char name[32];
+
+    snprintf(name, sizeof(name), "%.*s", (int)length - 2, field + 1);
+    const json_t *value = json_object_get(hold, name);
+    if (strcmp(name, "version") == 0) {
         buf_printf(out, "%" PRId64, version);
-        return length;
+    } else if (json_is_integer(value)) {
+        buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else if (*render_text(hold, name)) {
+        text_clean(out, render_text(hold, name));
+    } else {
+        for (char *at = name; *at; at++)
+            *at = (char)toupper((unsigned char)*at);
+        buf_puts(out, name);
     }
-    bool app = strncmp(field, "{app}", length) == 0;
-    const char *value = render_text(hold, app ? "app" : "instance");
-    text_clean(out, *value ? value : app ? "APP" : "INSTANCE");
     return length;
 }
 

@@ -19,6 +19,8 @@ VERB(status);
 VERB(wait);
 VERB(gate);
 VERB(steer); /* approve, pause, resume, retry, undo, cancel: argv[0] says which */
+VERB(waive);
+VERB(terminate);
 VERB(replicas);
 VERB(evict);
 VERB(attest);

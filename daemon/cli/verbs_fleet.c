@@ -34,7 +34,7 @@ const struct cli_option verb_replicas_options[] = {
 struct ending {
     struct connection connection;
     const char *reason, *incarnation;
-    bool yes, json;
+    bool yes, json, terminate_sessions; /* the last: evict only */
 };
 
 /* The rows that both have. */
@@ -48,6 +48,8 @@ struct ending {
 const struct cli_option verb_attest_options[] = {ENDING_OPTIONS, OPTION_END};
 const struct cli_option verb_evict_options[] = {
     ENDING_OPTIONS,
+    {"terminate-sessions", 't', OPTION_FLAG, NULL, "end its database sessions first",
+     offsetof(struct ending, terminate_sessions), NULL},
     {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct ending, yes), NULL},
     OPTION_END};
 
@@ -141,6 +143,8 @@ static int declare_ended(const char *verb, const struct ending *options, const c
     char *subject = memory_printf("%s/%s", app, instance);
     json_t *body = json_pack("{s:s*, s:s}", "incarnation", options->incarnation, "reason",
                              options->reason);
+    if (options->terminate_sessions)
+        json_object_set_new(body, "terminate_sessions", json_true());
     struct reply reply;
     int code = client_call(client, "POST", path, body, subject, &reply);
     if (code == CLI_DONE && options->json && reply.body)

@@ -221,12 +221,29 @@ static void decode_list(const struct field *field, const char *prefix, json_t *l
     }
 }
 
+static void decode_lines(const struct field *field, const char *prefix, json_t *list, void *values,
+                         struct mistakes *mistakes)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(list, i, item) {
+        if (!json_is_string(item) ||
+            check_line(&(struct field){.high = LINE_MAXIMUM}, json_string_value(item),
+                       json_string_length(item)) != NULL) {
+            mistakes_add(mistakes, prefix, field->name, "must be a list of texts of one line");
+            return;
+        }
+    }
+    decode_list(field, prefix, list, values, mistakes);
+}
+
 static bool kind_fits(const struct field *field, const json_t *value)
 {
     static const json_type wanted[] = {
         [FIELD_TEXT] = JSON_STRING,     [FIELD_SQL] = JSON_STRING,    [FIELD_NAME] = JSON_STRING,
         [FIELD_INTEGER] = JSON_INTEGER, [FIELD_CHOICE] = JSON_STRING, [FIELD_OBJECT] = JSON_OBJECT,
-        [FIELD_TEXTS] = JSON_OBJECT,    [FIELD_LIST] = JSON_ARRAY,
+        [FIELD_TEXTS] = JSON_OBJECT,    [FIELD_LIST] = JSON_ARRAY,    [FIELD_LINES] = JSON_ARRAY,
     };
 
     if (field->kind == FIELD_BOOLEAN) {
@@ -243,7 +260,7 @@ static void decode_member(const struct field *field, const char *prefix, json_t 
         [FIELD_NAME] = "must be text",       [FIELD_INTEGER] = "must be a whole number",
         [FIELD_CHOICE] = "must be text",     [FIELD_BOOLEAN] = "must be true or false",
         [FIELD_OBJECT] = "must be an object", [FIELD_TEXTS] = "must be an object of texts",
-        [FIELD_LIST] = "must be a list",
+        [FIELD_LIST] = "must be a list",     [FIELD_LINES] = "must be a list of texts",
     };
 
     if (field->kind == FIELD_INTEGER && json_is_real(value)) {
@@ -274,6 +291,9 @@ static void decode_member(const struct field *field, const char *prefix, json_t 
         break;
     case FIELD_TEXTS:
         decode_texts(field, prefix, value, values, mistakes);
+        break;
+    case FIELD_LINES:
+        decode_lines(field, prefix, value, values, mistakes);
         break;
     case FIELD_LIST:
         decode_list(field, prefix, value, values, mistakes);

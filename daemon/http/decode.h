@@ -18,6 +18,7 @@ enum field_kind {
     FIELD_CHOICE,  /* int: place in `choices`, -1 where it is absent */
     FIELD_OBJECT,  /* a struct whose first member is a struct object_state, by `shape` */
     FIELD_TEXTS,   /* const json_t *: an object whose members are texts, at most `high` of them */
+    FIELD_LINES,   /* const json_t *: a list of texts of one line, at most `high` of them */
     FIELD_LIST     /* const json_t *: a list of objects by `shape`, low … high of them; the handler decodes
                       each with decode_object */
 };
@@ -56,6 +57,7 @@ struct shape {
 
 #define MISTAKES_MAX 16
 #define POINTER_SIZE 160
+#define LINE_MAXIMUM 200 /* of an item of FIELD_LINES */
 
 struct mistake {
     char pointer[POINTER_SIZE];

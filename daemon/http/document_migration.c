@@ -42,6 +42,16 @@ static void write_hold(struct writer *w, const struct hold *hold)
         writer_number(w, "min", range->min);
         writer_number(w, "max", range->max);
     }
+    if (hold->session != NULL) {
+        document_session(w, hold->session, hold->count);
+        if (hold->session->pinned) {
+            writer_number(w, "min", hold->session->range.min);
+            writer_number(w, "max", hold->session->range.max);
+        }
+    }
+    if (hold->standby != NULL) {
+        writer_text(w, "standby", hold->standby);
+    }
     if (hold->version != 0) {
         writer_number(w, "version", hold->version);
     }
@@ -49,6 +59,24 @@ static void write_hold(struct writer *w, const struct hold *hold)
     writer_text(w, "message", hold->message);
     writer_text(w, "clears_when", gate_code_clears_when(hold->code));
     writer_close_object(w);
+}
+
+static void write_waivers(struct writer *w, const struct coordinator *c, const struct migration *m)
+{
+    const struct waiver *waiver;
+
+    writer_open_list(w, "waivers");
+    for (size_t i = 0; i < DOCUMENT_HOLDS_MAX && (waiver = coordinator_waiver(c, m->version, i)); i++) {
+        writer_open_object(w, NULL);
+        writer_text(w, "code", gate_code_name(waiver->code));
+        writer_text(w, "subject", *waiver->subject != '\0' ? waiver->subject : NULL);
+        writer_text(w, "by", waiver->actor);
+        writer_text(w, "reason", waiver->reason);
+        writer_time(w, "given_at", waiver->given_wall);
+        writer_number(w, "for_seconds", waiver->for_seconds);
+        writer_close_object(w);
+    }
+    writer_close_list(w);
 }
 
 void document_gate(struct writer *w, const char *name, const struct coordinator *c,
@@ -59,13 +87,14 @@ void document_gate(struct writer *w, const char *name, const struct coordinator 
 
     writer_open_object(w, name);
     writer_bool(w, "open", total == 0);
-    writer_text(w, "evidence", "reported");
+    writer_text(w, "evidence", gate_evidence_name(coordinator_evidence(c, m)));
     writer_number(w, "holds_total", (int64_t)total);
     writer_open_list(w, "holds");
     for (size_t i = 0; i < count; i++) {
         write_hold(w, &holds[i]);
     }
     writer_close_list(w);
+    write_waivers(w, c, m);
     if (name == NULL) {
         writer_number(w, "index", m->index);
     }

@@ -99,8 +99,8 @@ void document_status(struct writer *w, const struct http_server *server, enum ca
     writer_text(w, "summary", summary);
     write_migrations(w, c, role);
     write_replicas(w, c);
-    writer_open_list(w, "strays");
-    writer_close_list(w);
+    document_witness(w, c);
+    document_strays(w, c);
     writer_number(w, "index", coordinator_index(c));
     writer_close_object(w);
 }

@@ -43,4 +43,9 @@ void document_pause(struct writer *w, const struct pause_note *note);
 /* True if a gate stands, or will stand, before something that this migration has still to do. */
 bool document_has_gate(const struct migration *m);
 
+/* sessions.c: members of one; the lists of /status, each bounded. */
+void document_session(struct writer *w, const struct witnessed_session *session, size_t count);
+void document_strays(struct writer *w, const struct coordinator *c);
+void document_witness(struct writer *w, const struct coordinator *c);
+
 #endif

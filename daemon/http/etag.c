@@ -30,9 +30,11 @@ static void add_migration(struct buf *facts, const struct coordinator *c, const 
                (int)coordinator_migration_status(c, m), (int)m->approved, total);
     for (size_t i = 0; i < count; i++) {
         const struct replica *replica = holds[i].replica;
-        buf_printf(facts, "%d %s %s %s %" PRId64 "\n", (int)holds[i].code,
+        const struct witnessed_session *session = holds[i].session;
+        buf_printf(facts, "%d %s %s %s %s %s %" PRId64 "\n", (int)holds[i].code,
                    holds[i].app != NULL ? holds[i].app : "", replica != NULL ? replica->instance : "",
-                   replica != NULL ? replica->incarnation : "", holds[i].version);
+                   replica != NULL ? replica->incarnation : "", session != NULL ? session->name : "",
+                   holds[i].standby != NULL ? holds[i].standby : "", holds[i].version);
     }
 }
 

@@ -164,6 +164,61 @@ void migrations_act(struct request *r)
                     caller_actor(r->caller, actor), on_acted, r);
 }
 
+struct waive_body {
+    const char *code, *reason;
+    const json_t *subjects;
+    int64_t for_seconds;
+};
+
+#define SUBJECTS_MAX 100
+#define WAIVE_SECONDS_MAX 604800
+
+#define AT(member) offsetof(struct waive_body, member)
+static const struct field waive_fields[] = {
+    {"code", FIELD_NAME, AT(code), .required = true, .high = 40, .about = "of the hold"},
+    {"subjects", FIELD_LINES, AT(subjects), .high = SUBJECTS_MAX,
+     .about = "apps, standbys, or role/application_name of sessions; none: all"},
+    {"for_seconds", FIELD_INTEGER, AT(for_seconds), .required = true, .low = 1, .high = WAIVE_SECONDS_MAX,
+     .about = "how long it counts"},
+    {"reason", FIELD_TEXT, AT(reason), .required = true, .low = 1, .high = 1000,
+     .about = "why that is safe"},
+};
+#undef AT
+
+static void check_waive(const void *values, const char *prefix, struct mistakes *mistakes)
+{
+    const struct waive_body *body = values;
+    enum gate_code code;
+
+    if (!gate_code_parse(body->code, &code)) {
+        mistakes_add(mistakes, prefix, "code", "is not the code of a hold");
+    }
+}
+
+const struct shape waive_shape = SHAPE(waive_fields, struct waive_body, check_waive);
+
+void migrations_waive(struct request *r)
+{
+    const struct waive_body *body = request_body(r);
+    const char *subjects[SUBJECTS_MAX];
+    char actor[CALLER_ACTOR_SIZE];
+    struct waiver_request waiver = {
+        .version = r->at.version,
+        .subjects = subjects,
+        .subject_count = json_array_size(body->subjects),
+        .for_seconds = body->for_seconds,
+        .reason = body->reason,
+        .actor = caller_actor(r->caller, actor),
+    };
+
+    gate_code_parse(body->code, &waiver.code);
+    for (size_t i = 0; i < waiver.subject_count; i++) {
+        subjects[i] = json_string_value(json_array_get(body->subjects, i));
+    }
+    request_expect(r);
+    coordinator_waive(r->server->coordinator, &waiver, on_acted, r);
+}
+
 static void on_paused(void *context, const struct outcome *outcome)
 {
     struct request *r = context;

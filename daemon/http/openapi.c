@@ -66,6 +66,15 @@ static void write_texts_schema(struct writer *w, const struct field *field)
     writer_close_object(w);
 }
 
+static void write_lines_schema(struct writer *w, const struct field *field)
+{
+    writer_text(w, "type", "array");
+    writer_number(w, "maxItems", field->high);
+    writer_open_object(w, "items");
+    writer_text(w, "type", "string");
+    writer_close_object(w);
+}
+
 static void write_list_schema(struct writer *w, const struct field *field)
 {
     writer_text(w, "type", "array");
@@ -83,7 +92,7 @@ static void write_schema(struct writer *w, const char *name, const struct field 
         [FIELD_NAME] = write_text_schema,       [FIELD_INTEGER] = write_integer_schema,
         [FIELD_BOOLEAN] = write_boolean_schema, [FIELD_CHOICE] = write_choice_schema,
         [FIELD_OBJECT] = write_nested_schema,   [FIELD_TEXTS] = write_texts_schema,
-        [FIELD_LIST] = write_list_schema,
+        [FIELD_LIST] = write_list_schema,       [FIELD_LINES] = write_lines_schema,
     };
 
     writer_open_object(w, name);

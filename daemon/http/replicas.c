@@ -254,6 +254,7 @@ void replicas_leave(struct request *r)
 
 struct removal_body {
     const char *incarnation, *reason;
+    bool terminate_sessions;
 };
 
 #define AT(member) offsetof(struct removal_body, member)
@@ -261,6 +262,8 @@ static const struct field evict_fields[] = {
     {"incarnation", FIELD_NAME, AT(incarnation), .high = 128, .about = "absent: all of the instance"},
     {"reason", FIELD_TEXT, AT(reason), .required = true, .low = 1, .high = 1000,
      .about = "how it is known that it does not run"},
+    {"terminate_sessions", FIELD_BOOLEAN, AT(terminate_sessions),
+     .about = "end its database sessions first"},
 };
 const struct shape evict_shape = SHAPE(evict_fields, struct removal_body, NULL);
 
@@ -302,6 +305,11 @@ void replicas_remove(struct request *r)
     char actor[CALLER_ACTOR_SIZE];
 
     request_expect(r);
+    if (body->terminate_sessions) {
+        coordinator_evict_sessions(r->server->coordinator, r->at.app, r->at.instance, body->incarnation,
+                                   body->reason, caller_actor(r->caller, actor), on_removed, r);
+        return;
+    }
     coordinator_remove(r->server->coordinator, (enum replica_event)r->route->argument, r->at.app,
                        r->at.instance, body->incarnation, body->reason, caller_actor(r->caller, actor),
                        on_removed, r);

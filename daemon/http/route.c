@@ -16,6 +16,8 @@ static const struct field path_fields[] = {
      .about = "one running copy of the application: a host, a pod"},
     {"version", FIELD_INTEGER, offsetof(struct path_values, version), .low = 1,
      .high = SCHEMA_VERSION_MAX, .about = "a schema version"},
+    {"pid", FIELD_INTEGER, offsetof(struct path_values, pid), .low = 1, .high = INT32_MAX,
+     .about = "of a session's server process"},
 };
 const struct shape route_path_shape = SHAPE(path_fields, struct path_values, NULL);
 

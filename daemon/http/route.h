@@ -32,7 +32,7 @@ struct route {
 /* The values of {app}, {instance} and {version} in a path. */
 struct path_values {
     const char *app, *instance;
-    int64_t version;
+    int64_t version, pid;
 };
 
 #define PATH_SIZE 320 /* longer ones lead nowhere */

@@ -63,6 +63,10 @@ const struct route routes[] = {
     ACTION("retry", EVENT_RETRY, "Try a failed migration again"),
     ACTION("undo", EVENT_UNDO, "Take a migration's expand back"),
     ACTION("cancel", EVENT_CANCEL, "Cancel a queued migration, or what is being tried"),
+    {METHOD_POST, MIGRATION "/waive", OPERATOR, migrations_waive, &waive_shape, NULL, 0, ROUTE_JSON,
+     "Let a hold pass, for a time"},
+    {METHOD_POST, "/v1/sessions/{pid}/terminate", OPERATOR, sessions_terminate, &terminate_shape, NULL, 0,
+     ROUTE_JSON, "Terminate a database session that a hold names"},
     {METHOD_POST, "/v1/baseline", OPERATOR, migrations_baseline, &baseline_shape, NULL, 0, ROUTE_JSON,
      "Adopt a database that has its schema already"},
 

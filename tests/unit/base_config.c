@@ -240,7 +240,7 @@ static void drop_ins_count_in_the_order_of_their_names(void **state)
                     "main.ini.d/40-d.ini:3: [gate] soak is unknown; this section has lease_seconds, "
                     "min_replicas, stray_sessions, app_roles, ignore_application_names, require_pins, "
                     "trust_absence_seconds, assume_gone_after_seconds, approval, soak_seconds, "
-                    "witness_interval_seconds\n"
+                    "contract_hours, max_error_percent, witness_interval_seconds\n"
                     "main.ini.d/40-d.ini:4: [gate] lease_seconds must be a whole number from 5 to 3600, "
                     "not \"x\"\n");
     free(drop_ins);
