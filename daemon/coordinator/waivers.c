@@ -1,6 +1,6 @@
-/* Waivers: what an operator lets pass, for one migration and a limited time. The time is counted twice, by the
- * time that a daemon has led and by the wall clock; whichever ends first ends the waiver, so that neither a gap
- * nor a step of a clock lengthens it. */
+/* Waivers: what an operator lets pass, for one migration and a limited time. The time is counted twice, by
+ * the time that a daemon has led and by the wall clock; whichever ends first ends the waiver, so that
+ * neither a gap nor a step of a clock lengthens it. */
 #include "record.h"
 #include "state.h"
 
@@ -246,7 +246,7 @@ void waivers_follow(struct coordinator *c, struct migration *m)
     int64_t now = coordinator_now(c).boot_ms;
 
     for (size_t i = m->waiver_count; i-- > 0;) {
-        if (m->waivers[i].until_boot > now)
+        if (m->waivers[i].until_boot > now && !phase_is_final(m->phase))
             continue;
         drop(m, i);
         coordinator_changed(c);

@@ -58,9 +58,9 @@ void document_witness(struct writer *w, const struct coordinator *c)
     writer_number(w, "sessions", (int64_t)sight->session_count);
     writer_text(w, "advice",
                 sight->sees_all ? NULL
-                                : "addresses, times and states of other roles' sessions are hidden, so nothing "
-                                  "is evidence: GRANT pg_read_all_stats to the daemon's database role, on the "
-                                  "primary and for each standby's login");
+                                : "addresses, times and states of other roles' sessions are hidden, so "
+                                  "nothing is evidence: GRANT pg_read_all_stats to the daemon's database "
+                                  "role, on the primary and for each standby's login");
     writer_open_list(w, "standbys");
     for (size_t i = 0; i < sight->standby_count; i++) {
         writer_open_object(w, NULL);

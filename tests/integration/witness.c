@@ -1,4 +1,5 @@
-/* Real sessions: strays, pins and absence hold and free a gate; an operator ends sessions, waives, evicts. */
+/* Real sessions: strays, pins and absence hold and free a gate; an operator ends sessions, waives,
+ * evicts. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>

@@ -1,4 +1,5 @@
-/* After a failover: what the new server has lost is written back, and no gate opens for the longest lease. */
+/* After a failover: what the new server has lost is written back, and no gate opens for the longest
+ * lease. */
 #include "coordinator_requests.h"
 
 static struct world *w;

@@ -1,5 +1,5 @@
-/* What operators let pass and end: waivers and their time, terminated sessions, evictions with their sessions;
- * and the record of why a gate opened. */
+/* What operators let pass and end: waivers and their time, terminated sessions, evictions with their
+ * sessions; and the record of why a gate opened. */
 #include "coordinator_requests.h"
 
 static struct world *w;

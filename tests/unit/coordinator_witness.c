@@ -1,5 +1,5 @@
-/* What the witness sees, in the coordinator: when it looks, whom sessions belong to, what their absence means,
- * and that no contract starts without a look. */
+/* What the witness sees, in the coordinator: when it looks, whom sessions belong to, what their absence
+ * means, and that no contract starts without a look. */
 #include "coordinator_requests.h"
 
 static struct world *w;

@@ -1,4 +1,5 @@
-/* The gate and what the witness sees: sessions, pins, standbys; hours, health and lag; waivers; the grade. */
+/* The gate and what the witness sees: sessions, pins, standbys; hours, health and lag; waivers; the
+ * grade. */
 #include "gate_scene.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Hours of the week, as the configuration writes them: "Mon-Fri 09:00-17:00 Europe/Berlin". Days and zone may
- * be left out (every day, UTC); hours may run over midnight ("22:00-04:00", counted from the day on which they
- * begin), days over the weekend ("Fri-Mon"). */
+/* Hours of the week, as the configuration writes them: "Mon-Fri 09:00-17:00 Europe/Berlin". Days and zone
+ * may be left out (every day, UTC); hours may run over midnight ("22:00-04:00", counted from the day on
+ * which they begin), days over the weekend ("Fri-Mon"). */
 #ifndef SCHEMAGATE_BASE_HOURS_H
 #define SCHEMAGATE_BASE_HOURS_H
 
