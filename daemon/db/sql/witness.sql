@@ -15,15 +15,17 @@ SELECT json_build_object(
             'pid', pid,
             'backend_start', to_char(backend_start AT TIME ZONE 'UTC',
                                      'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
-            'role', usename, 'application_name', coalesce(application_name, ''),
+            'role', role, 'application_name', coalesce(application_name, ''),
             'address', coalesce(host(client_addr), ''), 'state', coalesce(state, ''),
             'since', to_char(state_change AT TIME ZONE 'UTC',
                              'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')) ORDER BY pid), '[]'::json)
-        FROM pg_stat_activity
-        WHERE datname = current_database() AND usesysid IS NOT NULL
+        -- What the view pg_stat_activity reads, without its joins.
+        FROM pg_stat_get_activity(NULL), pg_get_userbyid(usesysid) AS role
+        WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND usesysid IS NOT NULL
           AND coalesce(backend_type, 'client backend') = 'client backend'
           AND pid <> ALL ($1::int[])
-          AND NOT (usename = current_user
+          AND NOT (role = current_user
                    AND application_name IN ('schemagate coordinator', 'schemagate store',
                                             'schemagate witness'))),
     'pins', (

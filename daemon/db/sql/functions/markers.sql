@@ -50,6 +50,8 @@ BEGIN
     IF schemagate.markers_are_settled() THEN
         RETURN;
     END IF;
+    -- What a crash loses of it stays closed until the next term begins: nobody has to wait for the disk.
+    PERFORM set_config('synchronous_commit', 'off', true);
     SELECT * INTO w FROM schemagate.window FOR NO KEY UPDATE;
     PERFORM setval('schemagate.marker_contracting', coalesce(w.contracting, 0)),
             setval('schemagate.marker_undoing', coalesce(w.undoing, 0)),
