@@ -126,14 +126,6 @@ static void store_on_settled(void *context, struct session_outcome *outcome)
     store_give_commit(call);
 }
 
-/* A fence only closes: there is nothing to settle behind it. */
-static bool may_open(const json_t *window)
-{
-    bool fences = json_is_integer(json_object_get(window, "contracting")) ||
-                  json_is_integer(json_object_get(window, "undoing"));
-    return window != NULL && !fences;
-}
-
 static void store_commit(void *store, json_t *changes, int64_t expect_generation, commit_done *done,
                          void *context)
 {
@@ -144,7 +136,7 @@ static void store_commit(void *store, json_t *changes, int64_t expect_generation
         .context = context,
         .answered = store_on_commit,
         .db = db,
-        .settles = leadership_is_leading(db) && may_open(json_object_get(changes, "window")),
+        .settles = leadership_is_leading(db) && json_object_get(changes, "window") != NULL,
         .error = BUF_INIT(ERROR_BYTES),
     };
 
