@@ -84,8 +84,8 @@ static const struct config_key gate_keys[] = {
            .meaning = "Whether an application session without a pin holds contracts; `schemagate pin-sql` "
                       "prints what pins one."),
     NUMBER("trust_absence_seconds", IN(gate.trust_absence_seconds), "0", 0, WEEK,
-           .meaning = "A lost replica whose sessions were seen before, and none of them for this long, is gone. "
-                      "Not for what connects through a pooler. 0: never."),
+           .meaning = "A lost replica whose sessions were seen before, and none of them for this long, is "
+                      "gone. Not for what connects through a pooler. 0: never."),
     NUMBER("assume_gone_after_seconds", IN(gate.assume_gone_after_seconds), "0", 0, WEEK,
            .meaning = "A replica lost for this long is assumed to be gone. 0: never, an operator or an "
                       "agent says so."),

@@ -8,7 +8,16 @@
 
 enum session { SESSION_STORE, SESSION_HOLDER, SESSIONS };
 
-enum call_kind { CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_LOOK, CALL_RUN, CALL_POLL, CALL_TAKE_OVER, CALL_PING };
+enum call_kind {
+    CALL_COMMIT,
+    CALL_LOAD,
+    CALL_VERIFY,
+    CALL_LOOK,
+    CALL_RUN,
+    CALL_POLL,
+    CALL_TAKE_OVER,
+    CALL_PING
+};
 
 /* One request of the client's, from its sending until both ends have done with it. */
 struct call {

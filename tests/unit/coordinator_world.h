@@ -569,9 +569,10 @@ static inline struct world *world_new(void)
     w->config.migration.retry_first_ms = 500;
     w->config.migration.retry_max_ms = 8000;
     w->config.migration.retry_for_seconds = 3600;
-    w->tables = json_pack("{s:{s:i, s:i, s:i, s:i}, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[]}", "window",
-                          "generation", 1, "floor", 0, "ceiling", 0, "baseline", 0, "migrations",
-                          "steps", "approvals", "waivers", "apps", "compatible", "replicas", "events");
+    w->tables = json_pack("{s:{s:i, s:i, s:i, s:i}, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[]}",
+                          "window", "generation", 1, "floor", 0, "ceiling", 0, "baseline", 0,
+                          "migrations", "steps", "approvals", "waivers", "apps", "compatible",
+                          "replicas", "events");
     w->sight = json_pack("{s:b, s:[], s:[], s:[], s:f}", "sees_all", 1, "sessions", "pins", "standbys",
                          "lag_seconds", 0.0);
     const struct environment environment = {&store, w, &executor, w,      &witness,
