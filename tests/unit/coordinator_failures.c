@@ -189,6 +189,20 @@ static void test_nothing_is_begun_in_a_term_that_is_over(void **state)
     world_free(w);
 }
 
+/* Nothing else has to fail first. */
+static void test_an_execution_that_is_fenced_ends_the_term(void **state)
+{
+    (void)state;
+    struct world *w = leading_world();
+    run_failure = EXECUTION_FENCED;
+    countdown = 1;
+    w->on_run = fail_run;
+    submit(w, 1, EXPAND);
+    assert_int_equal(w->restarts, 1);
+    assert_int_equal(w->runs, 0);
+    world_free(w);
+}
+
 /* The answer of the first term's commit comes when the second one leads already. */
 static void test_a_late_answer_changes_nothing(void **state)
 {
@@ -556,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_every_status_at_every_execution),
         cmocka_unit_test(test_a_commit_whose_outcome_is_unknown),
         cmocka_unit_test(test_nothing_is_begun_in_a_term_that_is_over),
+        cmocka_unit_test(test_an_execution_that_is_fenced_ends_the_term),
         cmocka_unit_test(test_a_late_answer_changes_nothing),
         cmocka_unit_test(test_a_late_verification_starts_no_contract),
         cmocka_unit_test(test_a_late_verification_counts_for_its_own_term),
