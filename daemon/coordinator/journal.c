@@ -184,19 +184,13 @@ static void committed(struct coordinator *c, const struct commit_result *result)
     rollout_advance(c);
 }
 
-static bool same_window(const struct window *a, const struct window *b)
-{
-    return a->floor == b->floor && a->ceiling == b->ceiling && a->contracting == b->contracting &&
-           a->undoing == b->undoing;
-}
-
 /* Somebody else wrote the window row: the executor, whose word is on its way, or nobody that we know. */
 static void stale(struct coordinator *c, const struct commit_result *result)
 {
     STAILQ_CONCAT(&c->journal.in_flight, &c->journal.waiting);
     STAILQ_CONCAT(&c->journal.waiting, &c->journal.in_flight);
     changes_free(&c->journal.changes);
-    if (same_window(&result->window, &c->view.window))
+    if (window_equal(&result->window, &c->view.window))
         c->generation = result->generation;
     else if (!c->rollout.run)
         term_restart(c, "the window was changed behind our back");

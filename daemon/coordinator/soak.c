@@ -12,6 +12,13 @@ struct soak_intent {
     int64_t version, elapsed_ms;
 };
 
+static void write_elapsed(struct change_set *changes, int64_t version, int64_t elapsed_ms)
+{
+    changes_row(changes, "migrations",
+                json_pack("{s:I, s:I}", "version", (json_int_t)version, "soak_elapsed_ms",
+                          (json_int_t)elapsed_ms));
+}
+
 static bool decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
 {
     const struct soak_intent *s = (const struct soak_intent *)intent;
@@ -19,9 +26,7 @@ static bool decide(struct coordinator *c, struct intent *intent, struct change_s
     bool begun_anew = m && s->elapsed_ms > 0 && m->soak_from_boot == 0;
     if (!m || begun_anew)
         return false;
-    changes_row(changes, "migrations",
-                json_pack("{s:I, s:I}", "version", (json_int_t)s->version, "soak_elapsed_ms",
-                          (json_int_t)s->elapsed_ms));
+    write_elapsed(changes, s->version, s->elapsed_ms);
     return true;
 }
 
@@ -71,9 +76,7 @@ void soak_forget(const struct coordinator *c, const struct gate_cohort *cohort,
             .kind = GATE_CONTRACT, .version = m->version, .checksum = m->checksum};
         bool stored = m->phase == PHASE_EXPANDED && (m->soak_stored_ms > 0 || m->soak_written_ms > 0);
         if (stored && gate_cohort_holds(&facts, cohort))
-            changes_row(changes, "migrations",
-                        json_pack("{s:I, s:I}", "version", (json_int_t)m->version, "soak_elapsed_ms",
-                                  (json_int_t)0));
+            write_elapsed(changes, m->version, 0);
     }
 }
 

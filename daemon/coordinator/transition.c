@@ -38,12 +38,6 @@ static struct window window_after(const struct coordinator *c, const struct migr
     return window;
 }
 
-static bool windows_differ(const struct window *a, const struct window *b)
-{
-    return a->floor != b->floor || a->ceiling != b->ceiling || a->contracting != b->contracting ||
-           a->undoing != b->undoing;
-}
-
 bool transition_prepare(const struct coordinator *c, const struct migration *m,
                         enum machine_event event, struct transition *t, const char **refusal)
 {
@@ -53,7 +47,7 @@ bool transition_prepare(const struct coordinator *c, const struct migration *m,
     if (!machine_next(at, event, migration_facts(c, m), &t->step, refusal))
         return false;
     t->window = window_after(c, m, &t->step);
-    t->window_changes = windows_differ(&t->window, &c->view.window);
+    t->window_changes = !window_equal(&t->window, &c->view.window);
     return true;
 }
 

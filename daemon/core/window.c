@@ -1,6 +1,12 @@
 /* Admission to the window of served versions. */
 #include <schemagate/core/window.h>
 
+bool window_equal(const struct window *a, const struct window *b)
+{
+    return a->floor == b->floor && a->ceiling == b->ceiling && a->contracting == b->contracting &&
+           a->undoing == b->undoing;
+}
+
 /* The first index whose version is >= `version`. */
 static size_t lower_bound(const int64_t *versions, size_t count, int64_t version)
 {

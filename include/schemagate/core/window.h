@@ -38,6 +38,8 @@ enum admission {
     ADMISSION_NEVER    /* no version in the range is served or can be served again */
 };
 
+bool window_equal(const struct window *a, const struct window *b);
+
 enum admission window_admit(const struct window_view *view, struct version_range range);
 
 /* The greatest served version below `version`, or -1. */
