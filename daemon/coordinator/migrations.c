@@ -43,8 +43,11 @@ void migration_free(struct migration *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < m->step_count; i++)
+    for (size_t i = 0; i < m->step_count; i++) {
         free(m->steps[i].sql);
+        plan_work_release(&m->steps[i].work);
+        json_decref(m->steps[i].progress);
+    }
     free(m->steps);
     waivers_free(m);
     json_decref(m->labels);

@@ -196,21 +196,69 @@ struct migration *record_read_migration(const json_t *row)
 
 static const char *const step_states[] = {"pending", "done", "failed"};
 
+static json_t *work_value(const struct plan_work *work)
+{
+    json_t *locks = json_array(), *batch = json_null();
+
+    for (size_t i = 0; i < work->lock_count; i++)
+        json_array_append_new(locks, json_pack("{s:s, s:s}", "relation", work->locks[i].relation, "mode",
+                                               plan_lock_name(work->locks[i].mode)));
+    if (work->batch.relation)
+        batch = json_pack("{s:s, s:s, s:s, s:s}", "relation", work->batch.relation, "alias",
+                          work->batch.alias, "head", work->batch.head, "tail", work->batch.tail);
+    return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o}", "kind", plan_kind_name(work->kind), "locks",
+                     locks, "object", text_value(work->object), "batch", batch, "source",
+                     (int)work->source, "generated", work->generated, "note", text_value(work->note));
+}
+
 json_t *record_step_new(int64_t version, const struct step *step)
 {
-    return json_pack("{s:I, s:s, s:i, s:i, s:b, s:i, s:i, s:s, s:s}", "version", (json_int_t)version,
-                     "section", plan_section_name(step->section), "number", (int)step->number,
-                     "transaction", (int)step->transaction, "transactional", step->transactional,
-                     "line", (int)step->line, "column", (int)step->column, "sql", step->sql, "state",
-                     step_states[step->state]);
+    json_t *row = json_pack("{s:I, s:s, s:i, s:i, s:b, s:i, s:i, s:s, s:s}", "version",
+                            (json_int_t)version, "section", plan_section_name(step->section), "number",
+                            (int)step->number, "transaction", (int)step->transaction, "transactional",
+                            step->transactional, "line", (int)step->line, "column", (int)step->column,
+                            "sql", step->sql, "state", step_states[step->state]);
+
+    json_object_update_new(row, work_value(&step->work));
+    return row;
 }
 
 json_t *record_step(int64_t version, const struct step *step, enum step_state state)
 {
-    return json_pack("{s:I, s:s, s:i, s:s, s:i, s:o, s:f}", "version", (json_int_t)version, "section",
-                     plan_section_name(step->section), "number", (int)step->number, "state",
+    return json_pack("{s:I, s:s, s:i, s:s, s:i, s:o, s:f, s:O*}", "version", (json_int_t)version,
+                     "section", plan_section_name(step->section), "number", (int)step->number, "state",
                      step_states[state], "attempts", (int)step->attempts, "started_at",
-                     record_time_value(step->started_wall), "seconds", step->seconds);
+                     record_time_value(step->started_wall), "seconds", step->seconds, "progress",
+                     step->progress);
+}
+
+/* False where a newer daemon has written what this one does not know. */
+static bool read_work(const json_t *row, struct plan_work *work)
+{
+    const json_t *locks = json_object_get(row, "locks"), *batch = json_object_get(row, "batch"), *lock;
+    enum plan_lock mode;
+    size_t i;
+
+    if (!plan_kind_parse(record_text(row, "kind"), &work->kind))
+        return false;
+    json_array_foreach(locks, i, lock)
+    {
+        if (!plan_lock_parse(record_text(lock, "mode"), &mode))
+            return false;
+        plan_work_lock(work, record_text(lock, "relation"), mode);
+    }
+    if (json_is_object(batch))
+        work->batch = (struct plan_batch){
+            .relation = copy_text(batch, "relation"),
+            .alias = copy_text(batch, "alias"),
+            .head = copy_text(batch, "head"),
+            .tail = copy_text(batch, "tail"),
+        };
+    work->object = copy_text(row, "object");
+    work->source = (unsigned)record_number(row, "source");
+    work->generated = record_flag(row, "generated");
+    work->note = copy_text(row, "note");
+    return true;
 }
 
 bool record_read_step(const json_t *row, struct step *step)
@@ -230,6 +278,12 @@ bool record_read_step(const json_t *row, struct step *step)
     for (enum step_state state = 0; state <= STEP_FAILED; state++)
         if (strcmp(step_states[state], record_text(row, "state")) == 0)
             step->state = state;
+    if (!read_work(row, &step->work)) {
+        plan_work_release(&step->work);
+        return false;
+    }
+    const json_t *progress = json_object_get(row, "progress");
+    step->progress = json_is_object(progress) ? json_deep_copy(progress) : NULL;
     step->sql = memory_copy(record_text(row, "sql"));
     return true;
 }

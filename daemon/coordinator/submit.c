@@ -110,8 +110,10 @@ static void take_steps(struct plan *plan, struct migration *m)
                 .line = statement->line,
                 .column = statement->column,
                 .sql = statement->sql,
+                .work = statement->work,
             };
             statement->sql = NULL;
+            statement->work = (struct plan_work){0};
         }
     }
 }

@@ -25,6 +25,7 @@ EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
 
 EMBED(sql_schema, "daemon/db/sql/schema.sql");
 EMBED(sql_schema_2, "daemon/db/sql/schema_2.sql");
+EMBED(sql_schema_3, "daemon/db/sql/schema_3.sql");
 EMBED(sql_function_rfc3339, "daemon/db/sql/functions/rfc3339.sql");
 EMBED(sql_function_fence, "daemon/db/sql/functions/fence.sql");
 EMBED(sql_function_write_registry, "daemon/db/sql/functions/write_registry.sql");
@@ -35,7 +36,7 @@ EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
 EMBED(sql_function_grants, "daemon/db/sql/functions/grants.sql");
 
 /* Row n brings layout n to layout n + 1. */
-static const char *const layouts[SQL_LAYOUT] = {sql_schema, sql_schema_2};
+static const char *const layouts[SQL_LAYOUT] = {sql_schema, sql_schema_2, sql_schema_3};
 
 static const char *const functions[] = {
     sql_function_rfc3339,          sql_function_fence,   sql_function_write_registry,

@@ -6,7 +6,7 @@
 #include <schemagate/base/buf.h>
 
 /* The layout that sql/schema.sql and those after it make. */
-#define SQL_LAYOUT 2
+#define SQL_LAYOUT 3
 
 extern const char sql_pin_session[], sql_identity[];
 extern const char sql_poll_lock[], sql_leader[], sql_installed[], sql_layout[];

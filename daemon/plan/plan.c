@@ -34,8 +34,10 @@ void plan_free(struct plan *plan)
 {
     if (plan == NULL)
         return;
-    for (size_t i = 0; i < plan->statement_count; i++)
+    for (size_t i = 0; i < plan->statement_count; i++) {
         free(plan->statements[i].sql);
+        plan_work_release(&plan->statements[i].work);
+    }
     for (size_t i = 0; i < plan->finding_count; i++) {
         free(plan->findings[i].object);
         free(plan->findings[i].message);

@@ -53,6 +53,21 @@ static const struct member statement_members[] = {
     UNSIGNED(plan_statement, line),
     UNSIGNED(plan_statement, column),
     TEXT(plan_statement, sql),
+    ENUM(plan_statement, work.kind, WORK_KINDS),
+    TEXT(plan_statement, work.object),
+    TEXT(plan_statement, work.batch.relation),
+    TEXT(plan_statement, work.batch.alias),
+    TEXT(plan_statement, work.batch.head),
+    TEXT(plan_statement, work.batch.tail),
+    UNSIGNED(plan_statement, work.source),
+    BOOL(plan_statement, work.generated),
+    TEXT(plan_statement, work.note),
+    END,
+};
+
+static const struct member lock_members[] = {
+    TEXT(plan_relation_lock, relation),
+    ENUM(plan_relation_lock, mode, PLAN_LOCKS),
     END,
 };
 
@@ -108,12 +123,20 @@ static void put_members(struct buf *out, const void *object, const struct member
     }
 }
 
+static void put_statement(struct buf *out, const struct plan_statement *statement)
+{
+    put_members(out, statement, statement_members);
+    put_number(out, (int64_t)statement->work.lock_count);
+    for (size_t i = 0; i < statement->work.lock_count; i++)
+        put_members(out, &statement->work.locks[i], lock_members);
+}
+
 void planner_encode(const struct plan *plan, struct buf *out)
 {
     put_members(out, plan, plan_members);
     put_number(out, (int64_t)plan->statement_count);
     for (size_t i = 0; i < plan->statement_count; i++)
-        put_members(out, &plan->statements[i], statement_members);
+        put_statement(out, &plan->statements[i]);
     put_number(out, (int64_t)plan->finding_count);
     for (size_t i = 0; i < plan->finding_count; i++)
         put_members(out, &plan->findings[i], finding_members);
@@ -187,6 +210,21 @@ static void *take_list(struct source *in, size_t size, size_t *count)
     return memory_new(number == 0 ? size : (size_t)number * size);
 }
 
+static bool take_statement(struct source *in, struct plan_statement *statement)
+{
+    struct plan_work *work = &statement->work;
+
+    if (!take_members(in, statement, statement_members))
+        return false;
+    work->locks = take_list(in, sizeof(*work->locks), &work->lock_count);
+    if (work->locks == NULL)
+        return false;
+    for (size_t i = 0; i < work->lock_count; i++)
+        if (!take_members(in, &work->locks[i], lock_members))
+            return false;
+    return true;
+}
+
 static bool take_plan(struct source *in, struct plan *plan)
 {
     if (!take_members(in, plan, plan_members))
@@ -195,7 +233,7 @@ static bool take_plan(struct source *in, struct plan *plan)
     if (plan->statements == NULL)
         return false;
     for (size_t i = 0; i < plan->statement_count; i++)
-        if (!take_members(in, &plan->statements[i], statement_members))
+        if (!take_statement(in, &plan->statements[i]))
             return false;
     plan->findings = take_list(in, sizeof(*plan->findings), &plan->finding_count);
     if (plan->findings == NULL)

@@ -91,9 +91,9 @@ static char *plan_digest(const struct plan *plan)
     for (size_t i = 0; i < plan->statement_count; i++) {
         const struct plan_statement *statement = &plan->statements[i];
 
-        buf_printf(&text, "%s %u %u %d %zu\n%s\n", plan_section_name(statement->section),
+        buf_printf(&text, "%s %u %u %d %s %zu\n%s\n", plan_section_name(statement->section),
                    statement->number, statement->transaction, statement->transactional,
-                   strlen(statement->sql), statement->sql);
+                   plan_kind_name(statement->work.kind), strlen(statement->sql), statement->sql);
     }
     digest_sha256_tagged(buf_text(&text), text.length, tagged);
     buf_free(&text);

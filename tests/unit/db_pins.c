@@ -366,7 +366,7 @@ static void an_upgraded_schema_is_the_same_as_a_fresh_one(void **state)
     assert_int_equal(sql_number(session, "SELECT last_value FROM schemagate.marker_contracting"), 42);
     assert_int_equal(sql_number(session, "SELECT last_value FROM schemagate.marker_floor"), 40);
     assert_int_equal(sql_number(session, "SELECT count(*) FROM schemagate.replica WHERE NOT witnessed"), 1);
-    assert_int_equal(sql_number(session, "SELECT max(version) FROM schemagate.schema_version"), 2);
+    assert_int_equal(sql_number(session, "SELECT max(version) FROM schemagate.schema_version"), 3);
     free(fresh);
     free(now);
     PQfinish(session);

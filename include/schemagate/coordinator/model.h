@@ -24,6 +24,8 @@ struct step {
     bool transactional;
     unsigned line, column;
     char *sql; /* owned */
+    struct plan_work work;
+    json_t *progress; /* owned: what a batched step goes on from; NULL: it has not begun */
     enum step_state state;
     unsigned attempts;
     int64_t started_wall; /* 0: never */

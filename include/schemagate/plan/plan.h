@@ -4,6 +4,8 @@
 #ifndef SCHEMAGATE_PLAN_PLAN_H
 #define SCHEMAGATE_PLAN_PLAN_H
 
+#include <schemagate/plan/work.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +28,7 @@ struct plan_statement {
     bool transactional;   /* false: PostgreSQL refuses it inside a transaction block */
     unsigned line, column; /* of its first token in the submitted text, from 1 */
     char *sql;            /* owned; without the semicolon */
+    struct plan_work work;
 };
 
 /* What is to be said about the file. Any finding of PLAN_ERROR that is not allowed refuses it. */

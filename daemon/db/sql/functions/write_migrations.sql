@@ -53,18 +53,21 @@ LANGUAGE plpgsql AS $$
 BEGIN
     IF changes->0 ? 'sql' THEN
         INSERT INTO schemagate.step (version, section, number, transaction, transactional, line,
-                                     "column", sql)
-        SELECT version, section, number, transaction, transactional, line, "column", sql
+                                     "column", sql, kind, locks, object, batch, source, generated, note)
+        SELECT version, section, number, transaction, transactional, line, "column", sql, kind, locks,
+               object, batch, source, generated, note
         FROM jsonb_to_recordset(changes) AS (
             version bigint, section text, number int, transaction int, transactional bool, line int,
-            "column" int, sql text);
+            "column" int, sql text, kind text, locks jsonb, object text, batch jsonb, source int,
+            generated bool, note text);
         RETURN;
     END IF;
     UPDATE schemagate.step AS old SET
-        state = new.state, attempts = new.attempts, started_at = new.started_at, seconds = new.seconds
+        state = new.state, attempts = new.attempts, started_at = new.started_at, seconds = new.seconds,
+        progress = coalesce(new.progress, old.progress)
     FROM jsonb_to_recordset(changes) AS new (
         version bigint, section text, number int, state text, attempts int, started_at timestamptz,
-        seconds double precision)
+        seconds double precision, progress jsonb)
     WHERE old.version = new.version AND old.section = new.section AND old.number = new.number;
 END $$;
 

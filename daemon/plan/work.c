@@ -1,0 +1,96 @@
+/* Names, locks and release of a statement's work. */
+#include <schemagate/plan/work.h>
+
+#include "allocate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[WORK_KINDS] = {
+    [WORK_STATEMENT] = "statement",
+    [WORK_BATCHED] = "batched",
+    [WORK_INDEX] = "index",
+    [WORK_RUNNER] = "runner",
+};
+
+static const char *const locks[PLAN_LOCKS] = {
+    [LOCK_NONE] = "",
+    [LOCK_ACCESS_SHARE] = "ACCESS SHARE",
+    [LOCK_ROW_SHARE] = "ROW SHARE",
+    [LOCK_ROW_EXCLUSIVE] = "ROW EXCLUSIVE",
+    [LOCK_SHARE_UPDATE_EXCLUSIVE] = "SHARE UPDATE EXCLUSIVE",
+    [LOCK_SHARE] = "SHARE",
+    [LOCK_SHARE_ROW_EXCLUSIVE] = "SHARE ROW EXCLUSIVE",
+    [LOCK_EXCLUSIVE] = "EXCLUSIVE",
+    [LOCK_ACCESS_EXCLUSIVE] = "ACCESS EXCLUSIVE",
+};
+
+/* The place of `name`; `count` where it is not there. */
+static size_t find(const char *const names[], size_t count, const char *name)
+{
+    size_t i = 0;
+
+    while (i < count && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+const char *plan_kind_name(enum plan_kind kind)
+{
+    return kinds[kind];
+}
+
+const char *plan_lock_name(enum plan_lock lock)
+{
+    return locks[lock];
+}
+
+bool plan_kind_parse(const char *name, enum plan_kind *kind)
+{
+    size_t place = find(kinds, WORK_KINDS, name);
+
+    if (place == WORK_KINDS)
+        return false;
+    *kind = (enum plan_kind)place;
+    return true;
+}
+
+bool plan_lock_parse(const char *name, enum plan_lock *lock)
+{
+    size_t place = find(locks, PLAN_LOCKS, name);
+
+    if (place == PLAN_LOCKS)
+        return false;
+    *lock = (enum plan_lock)place;
+    return true;
+}
+
+void plan_work_lock(struct plan_work *work, const char *relation, enum plan_lock mode)
+{
+    for (size_t i = 0; i < work->lock_count; i++) {
+        struct plan_relation_lock *lock = &work->locks[i];
+
+        if (strcmp(lock->relation, relation) != 0)
+            continue;
+        if (lock->mode < mode)
+            lock->mode = mode;
+        return;
+    }
+    work->locks = allocate_one_more(work->locks, work->lock_count, sizeof(*work->locks));
+    work->locks[work->lock_count++] =
+        (struct plan_relation_lock){.relation = allocate_text("%s", relation), .mode = mode};
+}
+
+void plan_work_release(struct plan_work *work)
+{
+    for (size_t i = 0; i < work->lock_count; i++)
+        free(work->locks[i].relation);
+    free(work->locks);
+    free(work->object);
+    free(work->batch.relation);
+    free(work->batch.alias);
+    free(work->batch.head);
+    free(work->batch.tail);
+    free(work->note);
+    *work = (struct plan_work){0};
+}

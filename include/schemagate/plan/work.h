@@ -1,0 +1,66 @@
+/* How a statement is to be run, beside its text: what kind of work it is, which tables it locks, and where
+ * it comes from. The planner writes it, the steps of a migration keep it, the executor goes by it. */
+#ifndef SCHEMAGATE_PLAN_WORK_H
+#define SCHEMAGATE_PLAN_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum plan_kind {
+    WORK_STATEMENT, /* sent as it stands */
+    WORK_BATCHED,   /* in batches over the keys of batch.relation, each a transaction of its own */
+    WORK_INDEX,     /* builds or drops `object` CONCURRENTLY: one of ours that is left INVALID is repaired */
+    WORK_RUNNER,    /* a configured command: `object` names it, `sql` has its arguments */
+    WORK_KINDS
+};
+
+/* Table locks from the weakest to the strongest, as PostgreSQL orders them. */
+enum plan_lock {
+    LOCK_NONE,
+    LOCK_ACCESS_SHARE,
+    LOCK_ROW_SHARE,
+    LOCK_ROW_EXCLUSIVE,
+    LOCK_SHARE_UPDATE_EXCLUSIVE,
+    LOCK_SHARE,
+    LOCK_SHARE_ROW_EXCLUSIVE,
+    LOCK_EXCLUSIVE,
+    LOCK_ACCESS_EXCLUSIVE,
+    PLAN_LOCKS
+};
+
+/* A table that the statement locks until its transaction ends. */
+struct plan_relation_lock {
+    char *relation; /* owned; quoted, qualified as it was written: resolved by to_regclass when it runs */
+    enum plan_lock mode;
+};
+
+/* The pieces of a statement that can run in batches: head, a predicate over the key columns of `relation`
+ * (named `alias` in the statement), tail. All owned; NULL for other kinds. */
+struct plan_batch {
+    char *relation, *alias, *head, *tail;
+};
+
+struct plan_work {
+    enum plan_kind kind;
+    struct plan_relation_lock *locks; /* owned; each table once, with its strongest mode */
+    size_t lock_count;
+    char *object; /* owned or NULL: the index, or the runner */
+    struct plan_batch batch;
+    unsigned source; /* the submitted statement that it stands for, 1… in the file; 0: none */
+    bool generated;  /* its text is not the submitted one */
+    char *note;      /* owned or NULL: why it stands where it does, in one sentence */
+};
+
+const char *plan_kind_name(enum plan_kind kind); /* "statement", "batched", "index", "runner" */
+const char *plan_lock_name(enum plan_lock lock); /* "ACCESS EXCLUSIVE"; "" for LOCK_NONE */
+/* False where no kind or lock has that name. */
+bool plan_kind_parse(const char *name, enum plan_kind *kind);
+bool plan_lock_parse(const char *name, enum plan_lock *lock);
+
+/* Adds a lock, or raises the one that is there. `relation` is copied. */
+void plan_work_lock(struct plan_work *work, const char *relation, enum plan_lock mode);
+
+/* Frees what it owns and clears it. */
+void plan_work_release(struct plan_work *work);
+
+#endif
