@@ -1,0 +1,41 @@
+/* Putting the statements of a plan together: those of the file as they stand, and generated ones. They may be
+ * added in any order of sections; emit_finish numbers them and groups them into transactions. */
+#ifndef PLAN_EMIT_H
+#define PLAN_EMIT_H
+
+#include "statement.h"
+
+#include <schemagate/plan/work.h>
+
+/* What a statement needs around it. */
+enum emit_alone {
+    EMIT_SHARED,     /* shares a transaction with its neighbours, as far as they do */
+    EMIT_SEPARATE,   /* a transaction of its own: it locks a table that others should not wait for */
+    EMIT_OUTSIDE     /* PostgreSQL refuses it inside a transaction */
+};
+
+/* Adds a statement; the text is formatted. `source` is the statement of the file that it comes from: its
+ * place, and its number, are taken over. The result is valid until the next call; its work (kind, locks,
+ * object, batch, note) may be filled in by the caller. */
+struct plan_statement *emit(struct statement *source, enum plan_section section, enum emit_alone alone,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same for the statement's own text, as it was written. */
+struct plan_statement *emit_as_written(struct statement *source, enum plan_section section,
+                                       enum emit_alone alone);
+
+/* Undo runs backwards: what is added here stands before all that was added before. */
+struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Numbers and groups. */
+void emit_finish(struct reader *reader);
+
+/* A name in double quotes where it needs them; "schema"."name" where schema is not NULL. Owned by the
+ * caller. */
+char *emit_name(const char *name);
+char *emit_qualified(const char *schema, const char *name);
+/* A string constant. Owned by the caller. */
+char *emit_string(const char *text);
+
+#endif

@@ -1,0 +1,97 @@
+/* What the target database says about the tables that a migration names. The planner asks for it by name
+ * (struct plan, needs), whoever holds a connection reads it (db/sql/catalog.sql), and the plan is made again
+ * with it. Without it the planner takes the careful way, or says that it cannot know.
+ *
+ * Plain structs: everything is owned by the struct catalog, texts are never NULL unless it is said, names
+ * are not quoted, expressions are as pg_get_expr and its siblings print them. */
+#ifndef SCHEMAGATE_PLAN_CATALOG_H
+#define SCHEMAGATE_PLAN_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct catalog_column {
+    char *name, *type;  /* type: format_type, "character varying(20)" */
+    char *collation;    /* quoted; "" the type's own */
+    char *default_text; /* NULL: none; of a generated column its expression */
+    char *identity;     /* "", "always", "by default" */
+    char *comment;      /* NULL: none */
+    char *options;      /* storage, statistics target, attoptions as ALTER COLUMN clauses; "" none */
+    bool not_null, generated, dropped_default_volatile;
+    int number; /* attnum */
+    char **grants; /* column privileges as GRANT statements with %s for the column */
+    size_t grant_count;
+};
+
+struct catalog_index {
+    char *name, *definition; /* pg_get_indexdef */
+    char *comment;           /* NULL: none */
+    int *columns;            /* attnums; 0: an expression */
+    size_t column_count;
+    bool unique, primary, valid, constraint; /* constraint: it belongs to one */
+    bool uses_expressions; /* or a predicate: `definition` may name further columns */
+};
+
+struct catalog_constraint {
+    char *name, *definition; /* pg_get_constraintdef */
+    char *kind;              /* "check", "foreign key", "unique", "primary key", "exclude" */
+    char *foreign_table;     /* quoted and qualified, or NULL */
+    char *comment;           /* NULL: none */
+    int *columns;
+    size_t column_count;
+    bool valid, deferrable;
+    bool incoming;           /* a foreign key of another table that refers to this one (`foreign_table`) */
+};
+
+/* Something that hangs on the table or on one of its columns. */
+struct catalog_dependent {
+    char *kind;  /* "view", "materialized view", "function", "trigger", "policy", "rule", "generated column",
+                    "publication", "event trigger", "extension" (it owns the table), "statistics" */
+    char *name;  /* quoted and qualified as needed */
+    char *definition; /* as its pg_get_…def prints it, or "" */
+    int column;  /* attnum; 0: the table as a whole */
+    bool blocks; /* DROP without CASCADE would be refused because of it */
+};
+
+struct catalog_table {
+    char *schema, *name;
+    char *kind;   /* "table", "partitioned table", "view", "materialized view", "foreign table", "sequence",
+                     "index" (name is then an index; `of_table` says of which), "type" */
+    char *of_table; /* quoted and qualified; NULL but for indexes and partitions (their parent) */
+    char *owner;
+    int64_t rows, bytes; /* pg_class.reltuples (-1: never counted) and the total size */
+    struct catalog_column *columns;
+    size_t column_count;
+    struct catalog_index *indexes;
+    size_t index_count;
+    struct catalog_constraint *constraints;
+    size_t constraint_count;
+    struct catalog_dependent *dependents;
+    size_t dependent_count;
+    char **partitions; /* quoted and qualified leaves, largest first; empty where it is not partitioned */
+    size_t partition_count;
+    char **grants; /* table privileges as GRANT statements with %s for the table */
+    size_t grant_count;
+    char *comment; /* NULL: none */
+    bool published; /* by a publication, FOR ALL TABLES included */
+    bool row_security;
+};
+
+struct catalog {
+    int server_version; /* 150008, as PQserverVersion */
+    struct catalog_table *tables; /* those that were asked for and are there */
+    size_t table_count;
+    char **missing; /* those that were asked for and are not, as they were asked for */
+    size_t missing_count;
+    bool event_triggers; /* some DDL event trigger is enabled */
+};
+
+/* The table of that name; schema NULL: the one that search_path found. NULL: not asked for, or not there. */
+const struct catalog_table *catalog_find(const struct catalog *catalog, const char *schema, const char *name);
+/* The column of that name, or NULL. */
+const struct catalog_column *catalog_column(const struct catalog_table *table, const char *name);
+
+void catalog_free(struct catalog *catalog);
+
+#endif
