@@ -107,6 +107,16 @@ static void name_keys(const struct config_section *section, struct buf *out)
     }
 }
 
+static const char *wrong_name(const struct config_section *section, const char *name)
+{
+    if (section->element == NULL) {
+        return NULL;
+    }
+    return section->reserved != NULL && strcmp(section->reserved, name) == 0
+               ? "must have another name: holds call the primary so"
+               : config_check_name(name);
+}
+
 /* Takes a section's header; every mistake in it is said here, once. */
 static void take_section(struct config_reader *reader, const char *where, const char *header)
 {
@@ -118,7 +128,7 @@ static void take_section(struct config_reader *reader, const char *where, const 
                    strcmp(header, "default") == 0 ? " (keys before the first section count as its)" : "");
         name_sections(reader->errors);
         buf_puts(reader->errors, "\n");
-    } else if (section->element != NULL && (wrong = config_check_name(name)) != NULL) {
+    } else if ((wrong = wrong_name(section, name)) != NULL) {
         buf_printf(reader->errors, "%s: [%s] %s\n", where, header, wrong);
     } else {
         section_base(section, reader->config, name);
@@ -150,7 +160,7 @@ static void take_entry(void *context, const char *where, const char *header, con
         take_section(reader, where, header);
         return;
     }
-    if (section == NULL || (section->element != NULL && config_check_name(name) != NULL)) {
+    if (section == NULL || wrong_name(section, name) != NULL) {
         return; /* the section's mistake has been said */
     }
     const struct config_key *key = key_find(section, key_name);

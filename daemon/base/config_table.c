@@ -196,6 +196,7 @@ const struct config_section config_sections[] = {
      .keys = standby_keys,
      .meaning = "A standby server whose sessions and lag are watched; NAME is what holds call it.",
      .element = standby_element,
-     .add = standby_add},
+     .add = standby_add,
+     .reserved = "primary"},
     {0},
 };

@@ -45,6 +45,7 @@ struct config_section {
      * Both are NULL where there is one section of this name and the struct is struct config itself. */
     void *(*element)(const struct config *c, size_t index);
     void *(*add)(struct config *c, const char *name);
+    const char *reserved; /* a NAME that stands for something else, or NULL */
 };
 
 extern const struct config_section config_sections[]; /* ends with a row without a name */

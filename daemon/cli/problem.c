@@ -45,6 +45,8 @@ static const struct advice_row {
      "give the changed file a new version; `schemagate status VERSION` shows what is stored"},
     {409, 409, "out-of-order",
      "give the file a version above every submitted one; see `schemagate status`"},
+    {409, 409, "undo-under-way",
+     "submit it again once the undo has ended: `schemagate gate VERSION` shows what it waits for"},
     {409, 409, "no-undo", "write a new migration that takes it back, and submit that"},
     {409, 409, "invalid-transition", "`schemagate status VERSION` shows what can be done now"},
     {409, 409, NULL, "`schemagate status` shows how things stand"},

@@ -113,6 +113,8 @@ static void append_actions(struct buf *out, const json_t *actions, int64_t versi
         buf_printf(out, "%sschemagate ", n ? ", " : "next      ");
         text_clean(out, json_string_value(action) ? json_string_value(action) : "");
         buf_printf(out, " %" PRId64, version);
+        if (json_string_value(action) && strcmp(json_string_value(action), "waive") == 0)
+            buf_puts(out, " CODE");
     }
     if (json_array_size(actions))
         buf_puts(out, "\n");

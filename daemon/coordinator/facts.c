@@ -61,7 +61,7 @@ static size_t unwitnessed(const struct coordinator *c)
 /* Where the last look failed, the server itself is one that cannot be looked at. */
 static void add_sight(const struct coordinator *c, struct gate_facts *facts)
 {
-    static const struct gate_standby primary = {.name = "primary", .reachable = false};
+    static const struct gate_standby primary = {.name = GATE_PRIMARY, .primary = true};
     const struct sight *sight = witness_sight(c);
 
     facts->require_pins = c->config->gate.require_pins;

@@ -83,7 +83,8 @@ static void read_standby(struct sight *sight, const json_t *row)
 {
     struct gate_standby *standby = &sight->standbys[sight->standby_count];
 
-    *standby = (struct gate_standby){record_text(row, "name"), record_flag(row, "reachable")};
+    *standby = (struct gate_standby){.name = record_text(row, "name"),
+                                     .reachable = record_flag(row, "reachable")};
     sight->standby_errors[sight->standby_count++] = record_text(row, "error");
     raise_lag(sight, row);
     if (standby->reachable)

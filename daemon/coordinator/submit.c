@@ -165,10 +165,20 @@ static void write_migration(const struct submit_intent *s, struct change_set *ch
                                         "corrected", s->replaces)});
 }
 
+/* The text was written for a schema that still has what is being undone; and an undo waits until nothing is
+ * queued above it. */
+static const struct migration *undo_below(const struct coordinator *c, int64_t version)
+{
+    for (const struct migration *m = c->migrations; m && m->version < version; m = m->by_version.next)
+        if (m->phase == PHASE_UNDOING)
+            return m;
+    return NULL;
+}
+
 static bool submit_decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
 {
     struct submit_intent *s = (struct submit_intent *)intent;
-    const struct migration *m = migrations_find(c, s->version);
+    const struct migration *m = migrations_find(c, s->version), *undoing;
 
     if (m && strcmp(m->checksum, s->checksum) == 0)
         return answer_present(s, m);
@@ -178,6 +188,13 @@ static bool submit_decide(struct coordinator *c, struct intent *intent, struct c
     }
     if (m && !may_replace(c, s, m))
         return false;
+    if ((undoing = undo_below(c, s->version)))
+        return intent_refuse(intent, PROBLEM_UNDO_UNDER_WAY,
+                             "version %lld builds on %lld, which is being undone: submit it again once the "
+                             "undo has ended (`schemagate gate %lld` says what it waits for), or take the "
+                             "undo back with `schemagate cancel %lld`",
+                             (long long)s->version, (long long)undoing->version,
+                             (long long)undoing->version, (long long)undoing->version);
     if (!m && s->version <= c->view.latest)
         return intent_refuse(intent, PROBLEM_OUT_OF_ORDER,
                              "version %lld is not above %lld, the highest one submitted: give the "

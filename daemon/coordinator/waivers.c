@@ -61,7 +61,6 @@ static int64_t elapsed_ms(const struct waiver *w, int64_t now)
     return w->stored_ms + now - w->since_boot;
 }
 
-
 void waivers_read(struct migration *m, const json_t *row, struct instant now)
 {
     int64_t for_ms = record_number(row, "for_seconds") * 1000;
@@ -131,12 +130,20 @@ static struct waiver waiver_of(const struct coordinator *c, const struct waive_i
     };
 }
 
-static bool refuse_code(const struct waive_intent *a, const char *why)
+static bool refuse(const struct waive_intent *a, const char *pointer, const char *why)
 {
     char detail[256];
     snprintf(detail, sizeof detail, "%s cannot be waived%s", gate_code_name(a->code), why);
     intent_answer(&a->intent, &(struct outcome){
-                                  .problem = PROBLEM_INVALID, .pointer = "/code", .detail = detail});
+                                  .problem = PROBLEM_INVALID, .pointer = pointer, .detail = detail});
+    return false;
+}
+
+static bool names_primary(const struct waive_intent *a)
+{
+    for (size_t i = 0; i < a->subject_count; i++)
+        if (strcmp(a->subjects[i], GATE_PRIMARY) == 0)
+            return true;
     return false;
 }
 
@@ -169,9 +176,13 @@ static bool waive_decide(struct coordinator *c, struct intent *intent, struct ch
                              "migration %lld is %s: nothing holds it any more", (long long)m->version,
                              phase_name(m->phase));
     if (!gate_code_is_waivable(a->code))
-        return refuse_code(a, ": a replica can be evicted, a session terminated, the rest settles itself");
+        return refuse(a, "/code",
+                      ": a replica can be evicted, a session terminated, the rest settles itself");
     if (a->code == HOLD_SETTLING && c->settle_until_boot)
-        return refuse_code(a, " after a failover: registrations may have been lost with it");
+        return refuse(a, "/code", " after a failover: registrations may have been lost with it");
+    if (a->code == HOLD_STANDBY_UNKNOWN && names_primary(a))
+        return refuse(a, "/subjects", " for the primary: while it cannot be looked at, nothing is known; "
+                                      "the hold goes by itself once the daemon sees its sessions again");
     for (size_t i = 0; i < a->subject_count; i++) {
         struct waiver w = waiver_of(c, a, a->subjects[i]);
         changes_row(changes, "waivers", row_of(&w, 0));
@@ -213,6 +224,32 @@ void coordinator_waive(struct coordinator *c, const struct waiver_request *reque
     for (size_t i = 0; i < a->subject_count; i++)
         a->subjects[i] = memory_copy(all ? "" : request->subjects[i]);
     journal_add(c, &a->intent);
+}
+
+/* ---- whether there is something to waive ---- */
+
+struct waivable {
+    const struct gate_facts *facts;
+    bool any;
+};
+
+static void found(void *context, const struct gate_hold *hold)
+{
+    struct waivable *waivable = context;
+    waivable->any |= gate_hold_is_waivable(waivable->facts, hold);
+}
+
+bool coordinator_may_waive(const struct coordinator *c, const struct migration *m)
+{
+    struct gate_facts facts;
+    struct waivable waivable = {.facts = &facts};
+    enum gate_kind kind;
+
+    if (!migration_gate_kind(m, &kind))
+        return false;
+    facts_of_memory(c, m, &facts);
+    gate_evaluate(&facts, found, &waivable);
+    return waivable.any;
 }
 
 /* ---- while they count ---- */

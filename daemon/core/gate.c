@@ -105,9 +105,18 @@ static const char *subject_of(const struct gate_hold *hold)
                            : "";
 }
 
+bool gate_hold_is_waivable(const struct gate_facts *facts, const struct gate_hold *hold)
+{
+    if (hold->code == HOLD_SETTLING && facts->after_failover)
+        return false;
+    if (hold->standby && hold->standby->primary)
+        return false;
+    return codes[hold->code].waivable;
+}
+
 static bool is_waived(const struct gate_facts *facts, const struct gate_hold *hold)
 {
-    if (!codes[hold->code].waivable || (hold->code == HOLD_SETTLING && facts->after_failover))
+    if (!gate_hold_is_waivable(facts, hold))
         return false;
     for (size_t i = 0; i < facts->waiver_count; i++) {
         const struct gate_waiver *waiver = &facts->waivers[i];

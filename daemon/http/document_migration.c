@@ -175,6 +175,9 @@ void document_actions(struct writer *w, const struct coordinator *c, const struc
             writer_text(w, NULL, actions[i].name);
         }
     }
+    if (coordinator_may_waive(c, m)) {
+        writer_text(w, NULL, "waive");
+    }
     writer_close_list(w);
 }
 

@@ -17,6 +17,7 @@ static const struct problem_kind kinds[HTTP_PROBLEMS] = {
     [PROBLEM_APP_RETIRED] = {"app-retired", "The application was retired", 409, 0},
     [PROBLEM_VERSION_CONFLICT] =
         {"version-conflict", "Another migration was submitted under this version", 409, 0},
+    [PROBLEM_UNDO_UNDER_WAY] = {"undo-under-way", "A version below is being undone", 409, 0},
     [PROBLEM_OUT_OF_ORDER] = {"out-of-order", "A higher version was submitted before", 409, 0},
     [PROBLEM_PLAN_REFUSED] = {"plan-refused", "The migration was refused", 422, 0},
     [PROBLEM_INVALID_TRANSITION] = {"invalid-transition", "Not possible in this state", 409, 0},

@@ -337,6 +337,8 @@ static void names_of_apps_are_checked(void **state)
                     "main.ini:4: [app two words] must have a name of 1 to 40 of A-Z a-z 0-9 . _ : -\n"
                     "main.ini:5: [app 01234567890123456789012345678901234567890] must have a name of 1 to "
                     "40 of A-Z a-z 0-9 . _ : -\n");
+    expect_mistakes(*state, "[standby primary]\nconninfo = host=b\n",
+                    "main.ini:1: [standby primary] must have another name: holds call the primary so\n");
 }
 
 static void values_of_the_wrong_type_or_out_of_bounds_are_mistakes(void **state)

@@ -356,6 +356,14 @@ static void test_time_spent_paused_does_not_count_as_trying(void **state)
 
 /* ---- undo ---- */
 
+static void pause_all(bool paused)
+{
+    struct reply reply = {0};
+    coordinator_pause_all(w->c, paused, "for a test", "tester", take_reply, &reply);
+    world_settle(w);
+    assert_int_equal(reply.problem, PROBLEM_NONE);
+}
+
 static void test_an_undo_waits_for_those_who_need_the_new_shape(void **state)
 {
     (void)state;
@@ -504,13 +512,52 @@ static void test_nothing_is_expanded_upon_what_is_being_undone(void **state)
     join(w, "old", 0, 0);
     submit(w, 1, EXPAND CONTRACT UNDO);
     join(w, "new", 1, 1);
-    act(w, 1, EVENT_UNDO);
+    pause_all(true);
     submit(w, 2, EXPAND);
+    act(w, 1, EVENT_UNDO);
+    pause_all(false);
     assert_phase(w, 2, PHASE_QUEUED);
     assert_true(has_hold(w, 1, HOLD_LATER_MIGRATION));
     act(w, 2, EVENT_CANCEL);
     leave(w, "new");
     assert_phase(w, 1, PHASE_UNDONE);
+}
+
+/* Else each would wait for the other. */
+static void test_nothing_is_submitted_above_what_is_being_undone(void **state)
+{
+    (void)state;
+    join(w, "old", 0, 0);
+    submit(w, 1, EXPAND CONTRACT UNDO);
+    submit(w, 2, EXPAND);
+    act(w, 2, EVENT_UNDO); /* it has no undo section */
+    submit(w, 3, EXPAND CONTRACT UNDO);
+    join(w, "new", 3, 3);
+    act(w, 3, EVENT_UNDO);
+    struct reply reply = submit(w, 4, EXPAND);
+    assert_int_equal(reply.problem, PROBLEM_UNDO_UNDER_WAY);
+    assert_non_null(strstr(reply.detail, "schemagate cancel 3"));
+    assert_int_equal(submit(w, 3, EXPAND CONTRACT UNDO).problem, PROBLEM_NONE); /* what is there stays */
+    leave(w, "new");
+    assert_phase(w, 3, PHASE_UNDONE);
+    assert_int_equal(submit(w, 4, EXPAND).problem, PROBLEM_NONE);
+}
+
+/* Nor does a corrected text come back above it. */
+static void test_nothing_is_corrected_above_what_is_being_undone(void **state)
+{
+    (void)state;
+    join(w, "old", 0, 0);
+    submit(w, 1, EXPAND CONTRACT UNDO);
+    join(w, "new", 1, 1);
+    pause_all(true);
+    submit(w, 2, EXPAND);
+    act(w, 2, EVENT_CANCEL);
+    act(w, 1, EVENT_UNDO);
+    assert_phase(w, 1, PHASE_UNDOING);
+    assert_int_equal(submit(w, 2, EXPAND CONTRACT).problem, PROBLEM_UNDO_UNDER_WAY);
+    act(w, 1, EVENT_CANCEL);
+    assert_int_equal(submit(w, 2, EXPAND CONTRACT).problem, PROBLEM_NONE);
 }
 
 static void test_an_undo_needs_no_approval(void **state)
@@ -606,6 +653,8 @@ int main(void)
         TEST(test_one_unfencing_leaves_the_marker_of_another),
         TEST(test_an_undo_that_waits_leaves_the_marker_of_another),
         TEST(test_nothing_is_expanded_upon_what_is_being_undone),
+        TEST(test_nothing_is_submitted_above_what_is_being_undone),
+        TEST(test_nothing_is_corrected_above_what_is_being_undone),
         TEST(test_an_undo_needs_no_approval),
         TEST(test_contracts_run_in_version_order),
         TEST(test_a_ready_contract_goes_before_a_queued_expand),

@@ -134,6 +134,77 @@ static void test_what_cannot_be_waived_is_refused(void **state)
     assert_int_equal(count_events(w, "operator.waive"), 0);
 }
 
+static void fail_looks(bool fail)
+{
+    static json_t *sight;
+    if (fail) {
+        sight = w->sight;
+        w->sight = json_null();
+    } else {
+        w->sight = sight;
+    }
+}
+
+/* An operator waives all standbys; the primary is none of them. */
+static void test_the_primary_is_never_waived(void **state)
+{
+    (void)state;
+    begin_contract();
+    struct reply reply = waive(1, HOLD_STANDBY_UNKNOWN, "primary", 600);
+    assert_int_equal(reply.problem, PROBLEM_INVALID);
+    assert_string_equal(reply.pointer, "/subjects");
+    assert_int_equal(waive(1, HOLD_STANDBY_UNKNOWN, NULL, 600).problem, PROBLEM_NONE);
+    waive(1, HOLD_SESSION_STRAY, NULL, 600);
+    fail_looks(true);
+    live_for(10000, "new");
+    waive(1, HOLD_FLEET_MISSING, NULL, 600);
+    live_for(10000, "new");
+    assert_true(has_hold(w, 1, HOLD_STANDBY_UNKNOWN));
+    assert_int_equal(count_events(w, "gate.opened"), 0);
+    fail_looks(false);
+    live_for(10000, "new");
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+/* The gate was open by the look before; the one behind the fence fails, whatever is waived. */
+static void test_a_look_that_fails_behind_the_fence_is_never_waived(void **state)
+{
+    (void)state;
+    begin_contract();
+    waive(1, HOLD_STANDBY_UNKNOWN, NULL, 600);
+    waive(1, HOLD_SESSION_STRAY, NULL, 600);
+    struct reply reply = {0};
+    coordinator_waive(w->c,
+                      &(struct waiver_request){.version = 1, .code = HOLD_FLEET_MISSING,
+                                               .for_seconds = 600, .reason = "known", .actor = "tester"},
+                      take_reply, &reply);
+    up_to(w, CALL_VERIFY);
+    fail_looks(true);
+    world_settle(w);
+    assert_int_equal(count_events(w, "gate.opened"), 1);
+    assert_int_equal(count_events(w, "gate.closed"), 1);
+    assert_int_equal(w->contracts_run, 0);
+    fail_looks(false);
+    live_for(10000, "new");
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_waiving_is_offered_while_it_helps(void **state)
+{
+    (void)state;
+    begin_contract();
+    assert_true(coordinator_may_waive(w->c, the_migration(w, 1)));
+    waive(1, HOLD_SESSION_STRAY, NULL, 600);
+    assert_true(coordinator_may_waive(w->c, the_migration(w, 1)));
+    fail_looks(true);
+    live_for(10000, "new");
+    waive(1, HOLD_FLEET_MISSING, NULL, 600);
+    assert_false(coordinator_may_waive(w->c, the_migration(w, 1))); /* the primary holds */
+    fail_looks(false);
+    live_for(10000, "new");
+    assert_false(coordinator_may_waive(w->c, the_migration(w, 1))); /* it is complete */
+}
+
 static void test_a_corrected_plan_voids_it(void **state)
 {
     (void)state;
@@ -287,6 +358,9 @@ int main(void)
         TEST(test_a_gap_does_not_lengthen_it),
         TEST(test_a_clock_that_is_put_back_does_not_lengthen_it),
         TEST(test_what_cannot_be_waived_is_refused),
+        TEST(test_the_primary_is_never_waived),
+        TEST(test_a_look_that_fails_behind_the_fence_is_never_waived),
+        TEST(test_waiving_is_offered_while_it_helps),
         TEST(test_a_corrected_plan_voids_it),
         TEST(test_a_session_is_terminated),
         TEST(test_what_postgresql_refuses_is_told),

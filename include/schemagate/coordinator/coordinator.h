@@ -43,6 +43,7 @@ enum problem {
     PROBLEM_APP_RETIRED,
     PROBLEM_VERSION_CONFLICT,
     PROBLEM_OUT_OF_ORDER,
+    PROBLEM_UNDO_UNDER_WAY,      /* a version below is being undone: nothing is queued above it */
     PROBLEM_PLAN_REFUSED,        /* with findings */
     PROBLEM_INVALID_TRANSITION,
     PROBLEM_NO_UNDO,
@@ -208,6 +209,8 @@ void coordinator_migration_summary(const struct coordinator *c, const struct mig
 /* What a role may do now: sets allowed[EVENT_APPROVE … EVENT_CANCEL]. */
 void coordinator_actions(const struct coordinator *c, const struct migration *m,
                          bool allowed[MACHINE_EVENTS]);
+/* True while a hold is there that a waiver would let pass. */
+bool coordinator_may_waive(const struct coordinator *c, const struct migration *m);
 /* Fills at most `size` holds, worst first; *total counts all. Empty for migrations without a gate. */
 size_t coordinator_holds(const struct coordinator *c, const struct migration *m, struct hold *holds,
                          size_t size, size_t *total);

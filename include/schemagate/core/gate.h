@@ -85,9 +85,13 @@ struct gate_waiver {
     const char *subject; /* app, standby, or "role/application_name" of a session; "": all */
 };
 
+/* The subject of a standby-unknown hold where the primary itself could not be looked at. */
+#define GATE_PRIMARY "primary"
+
 struct gate_standby {
     const char *name;
     bool reachable; /* its sessions and pins were read, and it has replayed the window's marker */
+    bool primary;   /* the server itself: without a look at it nothing is known, so it is never waived */
 };
 
 enum gate_strays { STRAYS_BLOCK, STRAYS_WARN, STRAYS_IGNORE };
@@ -151,6 +155,8 @@ size_t gate_behind(const struct gate_facts *facts);
 
 /* True for the codes that an operator may waive. */
 bool gate_code_is_waivable(enum gate_code code);
+/* True for a hold that a waiver can let pass as things are. */
+bool gate_hold_is_waivable(const struct gate_facts *facts, const struct gate_hold *hold);
 /* Returns false where no code has this name. */
 bool gate_code_parse(const char *name, enum gate_code *code);
 
