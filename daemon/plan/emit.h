@@ -28,7 +28,14 @@ struct plan_statement *emit_as_written(struct statement *source, enum plan_secti
 struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Numbers and groups. */
+/* A SET that holds for what is added from here on: transactions that need it begin with it. */
+void emit_setting(struct statement *source);
+
+/* From here on neighbours share a transaction only as far as it locks one table against writers: who waits
+ * for a lock holds none that others wait for. (Without it sections are grouped as their authors wrote them.) */
+void emit_one_table_each(struct reader *reader);
+
+/* Numbers and groups, and hands all to the plan. Statements may be added no more. */
 void emit_finish(struct reader *reader);
 
 /* A name in double quotes where it needs them; "schema"."name" where schema is not NULL. Owned by the

@@ -1,5 +1,6 @@
 /* plan_read: the order of the steps, and what every step needs to say what it found. */
 #include "allocate.h"
+#include "emit.h"
 #include "reader.h"
 
 #include <pg_query/pg_query.pb-c.h>
@@ -162,6 +163,24 @@ static int compare_places(const void *left, const void *right)
     return strcmp(a->id, b->id);
 }
 
+/* In the order of the file: so are its statements numbered. */
+static void read_sections(struct reader *reader)
+{
+    size_t behind = 0, next;
+
+    do {
+        next = PLAN_SECTIONS;
+        for (size_t i = 0; i < PLAN_SECTIONS; i++)
+            if (reader->plan->has_section[i] && reader->sections[i].start >= behind
+                && (next == PLAN_SECTIONS || reader->sections[i].start < reader->sections[next].start))
+                next = i;
+        if (next < PLAN_SECTIONS) {
+            behind = reader->sections[next].start + 1;
+            reader_read_section(reader, (enum plan_section)next);
+        }
+    } while (next < PLAN_SECTIONS);
+}
+
 struct plan *plan_read(const char *sql, size_t length)
 {
     struct reader reader = {.plan = allocate(NULL, 1, sizeof(*reader.plan))};
@@ -170,11 +189,10 @@ struct plan *plan_read(const char *sql, size_t length)
     *plan = (struct plan){.soak_seconds = -1, .keep_hours = -1, .requires = -1};
     if (open_text(&reader, sql, length) && reader_scan(&reader)) {
         read_markers(&reader);
-        for (size_t i = 0; i < PLAN_SECTIONS; i++)
-            if (plan->has_section[i])
-                reader_read_section(&reader, (enum plan_section)i);
+        read_sections(&reader);
         report_unused(&reader);
     }
+    emit_finish(&reader);
     if (plan->finding_count > 1)
         qsort(plan->findings, plan->finding_count, sizeof(*plan->findings), compare_places);
     for (size_t i = 0; i < reader.allowance_count; i++)

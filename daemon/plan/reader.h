@@ -42,6 +42,8 @@ struct reader {
     bool migration_seen, marker_seen;
     struct allowance *allowances;           /* in the order of the text */
     size_t allowance_count;
+    unsigned statement_count;   /* read so far */
+    struct emission *emission;  /* emit.c: the statements of the plan to be; NULL: none yet */
 };
 
 /* Records a finding about the text at `offset`, or, with READER_WHOLE_FILE, about all of it. The message

@@ -1,5 +1,6 @@
-/* One section: its statements, as libpg_query's parser tells them apart, and their transactions. */
+/* One section: its statements, as libpg_query's parser tells them apart. */
 #include "allocate.h"
+#include "emit.h"
 #include "statement.h"
 
 #include <pg_query.h>
@@ -99,35 +100,6 @@ static void place_allowances(struct statement *statement, size_t from)
     }
 }
 
-static void add_statement(const struct statement *statement, enum plan_section section)
-{
-    struct plan *plan = statement->reader->plan;
-    struct text_place place = text_locate(&statement->reader->text, statement->start);
-    const struct plan_statement *before =
-        plan->statement_count == 0 ? NULL : &plan->statements[plan->statement_count - 1];
-    struct plan_statement added = {
-        .section = section,
-        .number = 1,
-        .transaction = 1,
-        .transactional = statement_is_transactional(statement->node),
-        .line = place.line,
-        .column = place.column,
-        .sql = allocate_copy(statement->reader->text.bytes + statement->start,
-                             statement->end - statement->start),
-    };
-
-    if (before != NULL && before->section == section) {
-        bool shared = statement->reader->sections[section].atomic && before->transactional
-                      && added.transactional;
-
-        added.number = before->number + 1;
-        added.transaction = before->transaction + (shared ? 0 : 1);
-    }
-    plan->statements =
-        allocate_one_more(plan->statements, plan->statement_count, sizeof(*plan->statements));
-    plan->statements[plan->statement_count++] = added;
-}
-
 static void read_tree(struct reader *reader, enum plan_section section,
                       const PgQueryProtobuf *packed)
 {
@@ -140,7 +112,8 @@ static void read_tree(struct reader *reader, enum plan_section section,
         abort();
     for (size_t i = 0; i < tree->n_stmts; i++) {
         const PgQuery__RawStmt *raw = tree->stmts[i];
-        struct statement statement = {.reader = reader, .node = raw->stmt};
+        struct statement statement = {
+            .reader = reader, .node = raw->stmt, .number = ++reader->statement_count};
 
         statement.start = range->start + (size_t)raw->stmt_location;
         statement.end =
@@ -148,7 +121,8 @@ static void read_tree(struct reader *reader, enum plan_section section,
         trim(reader, &statement.start, &statement.end);
         place_allowances(&statement, from);
         statement_refuse(&statement);
-        add_statement(&statement, section);
+        emit_as_written(&statement, section,
+                        statement_is_transactional(statement.node) ? EMIT_SHARED : EMIT_OUTSIDE);
         from = statement.end;
     }
     pg_query__parse_result__free_unpacked(tree, NULL);

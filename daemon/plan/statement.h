@@ -10,6 +10,7 @@
 struct statement {
     struct reader *reader;
     const PgQuery__Node *node;
+    unsigned number;                        /* 1… in the order of the file */
     size_t start, end;                      /* from its first token, without semicolon */
     size_t first_allowance, last_allowance; /* [first, last) of reader->allowances */
 };
