@@ -201,6 +201,7 @@ static void walk(struct statement *statement, const ProtobufCMessage *message)
             walk_member(statement, message, field);
         return;
     }
+    statement_note_names(statement, message);
     for (size_t i = 0; i < sizeof(visits) / sizeof(visits[0]); i++)
         if (visits[i].kind == message->descriptor && !visits[i].visit(statement, message))
             return;

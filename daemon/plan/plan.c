@@ -44,8 +44,13 @@ void plan_free(struct plan *plan)
         free(plan->findings[i].fix);
         free(plan->findings[i].allow_reason);
     }
+    for (size_t i = 0; i < plan->need_count; i++) {
+        free(plan->needs[i].schema);
+        free(plan->needs[i].name);
+    }
     free(plan->statements);
     free(plan->findings);
+    free(plan->needs);
     free(plan->name);
     free(plan->approval);
     free(plan->checksum);

@@ -181,11 +181,13 @@ static void read_sections(struct reader *reader)
     } while (next < PLAN_SECTIONS);
 }
 
-struct plan *plan_read(const char *sql, size_t length)
+struct plan *plan_read(const char *sql, size_t length, const struct plan_options *options)
 {
     struct reader reader = {.plan = allocate(NULL, 1, sizeof(*reader.plan))};
     struct plan *plan = reader.plan;
 
+    if (options != NULL)
+        reader.options = *options;
     *plan = (struct plan){.soak_seconds = -1, .keep_hours = -1, .requires = -1};
     if (open_text(&reader, sql, length) && reader_scan(&reader)) {
         read_markers(&reader);
@@ -199,6 +201,7 @@ struct plan *plan_read(const char *sql, size_t length)
         free(reader.allowances[i].reason);
     free(reader.allowances);
     free(reader.tokens);
+    reader_forget_needs(&reader);
     text_close(&reader.text);
     return plan;
 }

@@ -32,8 +32,12 @@ struct allowance {
     char *reason; /* owned */
 };
 
+struct need; /* needs.c */
+
 struct reader {
     struct plan *plan;
+    struct plan_options options;
+    struct need *needs; /* those of plan->needs, by name */
     struct text text;
     struct token *tokens;
     size_t token_count;
@@ -69,6 +73,11 @@ bool reader_scan(struct reader *reader);
 /* Reads the line comment at `start` (markers.c); the sections are known when all have been closed. */
 void reader_read_marker(struct reader *reader, size_t start);
 void reader_close_markers(struct reader *reader);
+
+/* Notes that the text names something which the catalog may know (needs.c). schema: NULL or "" where none is
+ * written. */
+void reader_need(struct reader *reader, const char *schema, const char *name);
+void reader_forget_needs(struct reader *reader);
 
 /* Reads the statements of a section (section.c). */
 void reader_read_section(struct reader *reader, enum plan_section section);

@@ -26,8 +26,11 @@ void statement_refuse(struct statement *statement);
 void statement_check_set(struct statement *statement, const PgQuery__VariableSetStmt *set);
 void statement_check_setting(struct statement *statement, const char *name, const char *value);
 
-/* Searches the tree for the daemon's schema and for advisory locks (mention.c). */
+/* Searches the tree for the daemon's schema and for advisory locks, and notes what it names (mention.c). */
 void statement_check_mentions(struct statement *statement);
+
+/* Notes the names that one message of the tree gives (names.c). */
+void statement_note_names(struct statement *statement, const ProtobufCMessage *message);
 
 /* Records a finding about the statement; an `allow` before it may let it pass. */
 void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,

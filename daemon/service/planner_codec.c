@@ -84,6 +84,12 @@ static const struct member finding_members[] = {
     END,
 };
 
+static const struct member need_members[] = {
+    TEXT(plan_need, schema),
+    TEXT(plan_need, name),
+    END,
+};
+
 static void put_number(struct buf *out, int64_t number)
 {
     buf_append(out, &number, sizeof(number));
@@ -140,6 +146,9 @@ void planner_encode(const struct plan *plan, struct buf *out)
     put_number(out, (int64_t)plan->finding_count);
     for (size_t i = 0; i < plan->finding_count; i++)
         put_members(out, &plan->findings[i], finding_members);
+    put_number(out, (int64_t)plan->need_count);
+    for (size_t i = 0; i < plan->need_count; i++)
+        put_members(out, &plan->needs[i], need_members);
 }
 
 struct source {
@@ -243,6 +252,12 @@ static bool take_plan(struct source *in, struct plan *plan)
             return false;
         plan->findings[i].why = plan_rule_find(plan->findings[i].id)->why;
     }
+    plan->needs = take_list(in, sizeof(*plan->needs), &plan->need_count);
+    if (plan->needs == NULL)
+        return false;
+    for (size_t i = 0; i < plan->need_count; i++)
+        if (!take_members(in, &plan->needs[i], need_members))
+            return false;
     return in->left == 0;
 }
 

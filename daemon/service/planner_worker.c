@@ -102,7 +102,7 @@ static char *plan_digest(const struct plan *plan)
 
 static bool answer(const char *sql, size_t length)
 {
-    struct plan *plan = plan_read(sql, length);
+    struct plan *plan = plan_read(sql, length, NULL);
     struct buf body = BUF_INIT(0);
     char checksum[DIGEST_TAGGED_SIZE];
     planner_length size;

@@ -69,7 +69,7 @@ static void check_codec(const struct plan *plan)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    struct plan *plan = plan_read((const char *)bytes, length);
+    struct plan *plan = plan_read((const char *)bytes, length, NULL);
 
     check_statements(plan);
     check_findings(plan);

@@ -505,7 +505,7 @@ static inline void planner_read(void *world, const char *sql, size_t length,
                                 void (*done)(void *context, struct plan *plan), void *context)
 {
     struct call *call = new_call(world, CALL_PLAN, context);
-    call->plan = plan_read(sql, length);
+    call->plan = plan_read(sql, length, NULL);
     call->plan->checksum = memory_new(DIGEST_TAGGED_SIZE);
     call->plan->plan_checksum = memory_new(DIGEST_TAGGED_SIZE);
     digest_migration_text(sql, length, call->plan->checksum);

@@ -23,7 +23,7 @@ static inline void expect_helpful(const struct plan_finding *finding)
 
 static inline void expect_findings_of(const char *sql, size_t length, const char *expected)
 {
-    struct plan *plan = plan_read(sql, length);
+    struct plan *plan = plan_read(sql, length, NULL);
     char found[4096] = "";
     size_t used = 0;
 

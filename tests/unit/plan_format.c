@@ -17,7 +17,7 @@ static void expect_all(const struct expectation *rows, size_t count)
 
 static struct plan *read_text(const char *sql)
 {
-    return plan_read(sql, strlen(sql));
+    return plan_read(sql, strlen(sql), NULL);
 }
 
 static void a_whole_file_is_read(void **state)
@@ -331,13 +331,13 @@ static void foreign_text_is_quoted_in_bounds(void **state)
     memset(sql, 'x', length);
     memcpy(sql, EXPAND "SELECT '", strlen(EXPAND) + 8);
     sql[length] = '\0';
-    plan = plan_read(sql, length);
+    plan = plan_read(sql, length, NULL);
     assert_string_equal(plan->findings[0].id, "unterminated");
     assert_true(strlen(plan->findings[0].message) < 300);
     plan_free(plan);
     for (size_t i = strlen(EXPAND); i + 2 < length; i += 2)
         memcpy(sql + i, "\\\n", 2);
-    plan = plan_read(sql, length);
+    plan = plan_read(sql, length, NULL);
     assert_int_equal(plan->finding_count, 101);
     assert_true(plan_is_refused(plan));
     plan_free(plan);

@@ -81,7 +81,7 @@ static void statements_outside_transactions_are_known(void **state)
             struct plan *plan;
 
             assert_true(asprintf(&sql, "-- schemagate: contract\n%s;\n", lists[list].rows[i]) > 0);
-            plan = plan_read(sql, strlen(sql));
+            plan = plan_read(sql, strlen(sql), NULL);
             if (plan->finding_count > 0 || plan->statement_count != 1
                 || plan->statements[0].transactional != lists[list].transactional)
                 fail_msg("%s", lists[list].rows[i]);
@@ -95,7 +95,7 @@ static void statements_outside_transactions_are_known(void **state)
 /* Numbers of transactions, one statement after the other, sections apart. */
 static void expect_transactions(const char *sql, const char *expected)
 {
-    struct plan *plan = plan_read(sql, strlen(sql));
+    struct plan *plan = plan_read(sql, strlen(sql), NULL);
     char found[256] = "";
     size_t used = 0;
 
@@ -135,7 +135,7 @@ static void statements_are_split_by_the_grammar(void **state)
         "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $body$\nBEGIN\n  NEW.a := ';'; -- ;\n"
         "  RETURN NEW;\nEND $body$;;\n"
         "SELECT ';' /* ; */ AS \";\";";
-    struct plan *plan = plan_read(sql, strlen(sql));
+    struct plan *plan = plan_read(sql, strlen(sql), NULL);
 
     (void)state;
     assert_int_equal(plan->finding_count, 0);

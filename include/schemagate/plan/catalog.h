@@ -17,10 +17,12 @@ struct catalog_column {
     char *default_text; /* NULL: none; of a generated column its expression */
     char *identity;     /* "", "always", "by default" */
     char *comment;      /* NULL: none */
-    char *options;      /* storage, statistics target, attoptions as ALTER COLUMN clauses; "" none */
-    bool not_null, generated, dropped_default_volatile;
+    char *options;      /* storage, compression, statistics target, attoptions as clauses of ALTER TABLE, each
+                           with %s for the column: "ALTER COLUMN %s SET STATISTICS 500, ALTER …"; "" none */
+    bool not_null, generated;
+    bool default_volatile; /* the default calls a volatile function */
     int number; /* attnum */
-    char **grants; /* column privileges as GRANT statements with %s for the column */
+    char **grants; /* column privileges as GRANT statements with the first %s for the column */
     size_t grant_count;
 };
 
@@ -47,7 +49,7 @@ struct catalog_constraint {
 /* Something that hangs on the table or on one of its columns. */
 struct catalog_dependent {
     char *kind;  /* "view", "materialized view", "function", "trigger", "policy", "rule", "generated column",
-                    "publication", "event trigger", "extension" (it owns the table), "statistics" */
+                    "publication", "extension" (it owns the table), "statistics", "column" (of a type) */
     char *name;  /* quoted and qualified as needed */
     char *definition; /* as its pg_get_…def prints it, or "" */
     int column;  /* attnum; 0: the table as a whole */
@@ -56,11 +58,12 @@ struct catalog_dependent {
 
 struct catalog_table {
     char *schema, *name;
+    bool on_path; /* search_path finds it under its name alone */
     char *kind;   /* "table", "partitioned table", "view", "materialized view", "foreign table", "sequence",
                      "index" (name is then an index; `of_table` says of which), "type" */
     char *of_table; /* quoted and qualified; NULL but for indexes and partitions (their parent) */
     char *owner;
-    int64_t rows, bytes; /* pg_class.reltuples (-1: never counted) and the total size */
+    int64_t rows, bytes; /* pg_class.reltuples (-1: never counted) and the total size, partitions included */
     struct catalog_column *columns;
     size_t column_count;
     struct catalog_index *indexes;
@@ -71,7 +74,7 @@ struct catalog_table {
     size_t dependent_count;
     char **partitions; /* quoted and qualified leaves, largest first; empty where it is not partitioned */
     size_t partition_count;
-    char **grants; /* table privileges as GRANT statements with %s for the table */
+    char **grants; /* table privileges as GRANT statements with the first %s for the table; but the owner's */
     size_t grant_count;
     char *comment; /* NULL: none */
     bool published; /* by a publication, FOR ALL TABLES included */

@@ -4,6 +4,7 @@
 #ifndef SCHEMAGATE_PLAN_PLAN_H
 #define SCHEMAGATE_PLAN_PLAN_H
 
+#include <schemagate/plan/options.h>
 #include <schemagate/plan/work.h>
 
 #include <stdbool.h>
@@ -44,6 +45,13 @@ struct plan_finding {
     char *allow_reason;    /* owned or NULL */
 };
 
+/* A table, index, view, sequence or type that the statements name: what the catalog is asked about. As it
+ * was written, without quotes. */
+struct plan_need {
+    char *schema; /* owned; NULL: as search_path finds it */
+    char *name;   /* owned */
+};
+
 struct plan {
     /* From the `migration` directive; what is not said is NULL or -1. */
     char *name, *approval; /* approval: "auto" or "manual" */
@@ -54,14 +62,17 @@ struct plan {
     size_t statement_count;
     struct plan_finding *findings;
     size_t finding_count;
+    struct plan_need *needs; /* each once, in the order of the text */
+    size_t need_count;
 
     /* Filled by the worker, not by plan_read: tagged SHA-256 (base/digest.h) of the submitted text, and
      * of the statements with their phases and transactions as they will run. Owned. */
     char *checksum, *plan_checksum;
 };
 
-/* Reads a file of `length` bytes. Never NULL; every mistake is a finding. The caller frees. */
-struct plan *plan_read(const char *sql, size_t length);
+/* Reads a file of `length` bytes. options NULL: none. Never NULL; every mistake is a finding. The caller
+ * frees. */
+struct plan *plan_read(const char *sql, size_t length, const struct plan_options *options);
 void plan_free(struct plan *plan);
 
 /* True if a finding refuses the file. */
