@@ -76,7 +76,7 @@ static char *copy_text(const json_t *row, const char *column)
 static json_t *sections_value(const struct migration *m)
 {
     json_t *sections = json_array();
-    for (enum plan_section s = 0; s < PLAN_SECTIONS; s++)
+    for (enum plan_section s = 0; s < PLAN_WRITTEN_SECTIONS; s++)
         if (m->has_section[s])
             json_array_append_new(sections, json_string(plan_section_name(s)));
     return sections;
@@ -173,7 +173,7 @@ struct migration *record_read_migration(const json_t *row)
     json_array_foreach(json_object_get(row, "sections"), i, section)
     {
         enum plan_section s;
-        if (read_section(json_string_value(section), &s))
+        if (read_section(json_string_value(section), &s) && s < PLAN_WRITTEN_SECTIONS)
             m->has_section[s] = true;
     }
     m->submitted_wall = record_time(row, "submitted_at");

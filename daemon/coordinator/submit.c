@@ -293,5 +293,12 @@ void coordinator_submit(struct coordinator *c, const struct submission *submissi
     if (known || c->role != ROLE_LEADER || s->version <= c->baseline)
         journal_add(c, &s->intent);
     else
-        c->env.planner_ops->read(c->env.planner, s->sql, s->sql_length, planned, s);
+        c->env.planner_ops->read(c->env.planner, s->sql, s->sql_length,
+                                 &(struct plan_options){
+                                     .version = s->version,
+                                     .says_keep = s->keep_hours >= 0,
+                                     .keep_hours = s->keep_hours,
+                                     .default_keep_hours = c->config->gate.keep_hours,
+                                 },
+                                 planned, s);
 }

@@ -10,7 +10,7 @@
 struct submission_body {
     int64_t version, soak_seconds, keep_hours;
     const char *name, *sql;
-    const char *parts[PLAN_SECTIONS];
+    const char *parts[PLAN_WRITTEN_SECTIONS];
     const json_t *labels;
     int approval;
 };
@@ -19,7 +19,7 @@ static const char *const approval_choices[] = {"auto", "manual", NULL};
 
 static bool has_parts(const struct submission_body *body)
 {
-    for (size_t i = 0; i < PLAN_SECTIONS; i++) {
+    for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++) {
         if (body->parts[i] != NULL) {
             return true;
         }

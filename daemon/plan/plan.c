@@ -14,6 +14,8 @@ const char *plan_section_name(enum plan_section section)
         [PLAN_BACKFILL] = "backfill",
         [PLAN_CONTRACT] = "contract",
         [PLAN_UNDO] = "undo",
+        [PLAN_PURGE] = "purge",
+        [PLAN_RESTORE] = "restore",
     };
 
     return names[section];
@@ -66,19 +68,19 @@ bool plan_is_refused(const struct plan *plan)
     return false;
 }
 
-char *plan_join_parts(const char *const parts[PLAN_SECTIONS])
+char *plan_join_parts(const char *const parts[PLAN_WRITTEN_SECTIONS])
 {
     static const char marker[] = "-- schemagate: ";
     size_t size = 1, length = 0;
     char *file;
 
-    for (size_t i = 0; i < PLAN_SECTIONS; i++)
+    for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++)
         if (parts[i] != NULL)
             size += sizeof(marker) + strlen(plan_section_name((enum plan_section)i)) + strlen(parts[i])
                     + sizeof("\n\n");
     file = allocate(NULL, size, 1);
     file[0] = '\0';
-    for (size_t i = 0; i < PLAN_SECTIONS; i++) {
+    for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++) {
         if (parts[i] == NULL)
             continue;
         length += (size_t)snprintf(file + length, size - length, "%s%s\n%s", marker,

@@ -169,16 +169,27 @@ static void read_sections(struct reader *reader)
     size_t behind = 0, next;
 
     do {
-        next = PLAN_SECTIONS;
-        for (size_t i = 0; i < PLAN_SECTIONS; i++)
+        next = PLAN_WRITTEN_SECTIONS;
+        for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++)
             if (reader->plan->has_section[i] && reader->sections[i].start >= behind
-                && (next == PLAN_SECTIONS || reader->sections[i].start < reader->sections[next].start))
+                && (next == PLAN_WRITTEN_SECTIONS || reader->sections[i].start < reader->sections[next].start))
                 next = i;
-        if (next < PLAN_SECTIONS) {
+        if (next < PLAN_WRITTEN_SECTIONS) {
             behind = reader->sections[next].start + 1;
             reader_read_section(reader, (enum plan_section)next);
         }
-    } while (next < PLAN_SECTIONS);
+    } while (next < PLAN_WRITTEN_SECTIONS);
+}
+
+/* The request goes before the file, and the file before the configuration. */
+static void settle_keep(struct reader *reader)
+{
+    struct plan *plan = reader->plan;
+
+    if (reader->options.says_keep)
+        plan->keep_hours = reader->options.keep_hours;
+    else if (plan->keep_hours < 0)
+        plan->keep_hours = reader->options.default_keep_hours;
 }
 
 struct plan *plan_read(const char *sql, size_t length, const struct plan_options *options)
@@ -191,6 +202,7 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
     *plan = (struct plan){.soak_seconds = -1, .keep_hours = -1, .requires = -1};
     if (open_text(&reader, sql, length) && reader_scan(&reader)) {
         read_markers(&reader);
+        settle_keep(&reader);
         read_sections(&reader);
         report_unused(&reader);
     }

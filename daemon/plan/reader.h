@@ -41,7 +41,7 @@ struct reader {
     struct text text;
     struct token *tokens;
     size_t token_count;
-    struct section sections[PLAN_SECTIONS]; /* those that plan->has_section has */
+    struct section sections[PLAN_WRITTEN_SECTIONS]; /* those that plan->has_section has */
     struct section *open;                   /* while markers are read: the latest one, or NULL */
     bool migration_seen, marker_seen;
     struct allowance *allowances;           /* in the order of the text */

@@ -31,6 +31,7 @@ enum {
 struct request {
     char *sql;
     planner_length length;
+    struct plan_options options;
     unsigned tries;
     planner_done *done;
     void *context;
@@ -235,6 +236,7 @@ static void pump(struct planner *planner)
         planner->start_error = worker_start(planner);
     if (planner->channel != NULL) {
         bufferevent_write(planner->channel, &request->length, sizeof(request->length));
+        bufferevent_write(planner->channel, &request->options, sizeof(request->options));
         bufferevent_write(planner->channel, request->sql, request->length);
     }
     event_add(planner->deadline, planner->channel != NULL ? &patience : &at_once);
@@ -251,14 +253,16 @@ struct planner *planner_open(struct event_base *base)
     return planner;
 }
 
-void planner_read(struct planner *planner, const char *sql, size_t length, planner_done *done,
-                  void *context)
+void planner_read(struct planner *planner, const char *sql, size_t length,
+                  const struct plan_options *options, planner_done *done, void *context)
 {
     struct request *request = memory_new(sizeof(*request));
 
     assert(length <= UINT32_MAX);
     request->sql = memory_copy_n(sql, length);
     request->length = (planner_length)length;
+    request->options = *options;
+    request->options.catalog = NULL; /* lies in this process */
     request->done = done;
     request->context = context;
     DL_APPEND(planner->queue, request);

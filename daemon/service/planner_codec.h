@@ -1,6 +1,6 @@
 /* How a plan crosses the socket between the daemon and its planner's worker. Both ends are the same
- * binary on the same machine: numbers are as the machine has them. A message is its length and its body;
- * a request's body is the SQL text, an answer's body is a plan. */
+ * binary on the same machine: numbers are as the machine has them. A message is its length and its body:
+ * the SQL text, or a plan. In a request a struct plan_options stands between both. */
 #ifndef SERVICE_PLANNER_CODEC_H
 #define SERVICE_PLANNER_CODEC_H
 

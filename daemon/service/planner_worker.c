@@ -85,7 +85,7 @@ static char *plan_digest(const struct plan *plan)
     struct buf text = BUF_INIT(0);
     char tagged[DIGEST_TAGGED_SIZE];
 
-    for (size_t i = 0; i < PLAN_SECTIONS; i++)
+    for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++)
         if (plan->has_section[i])
             buf_printf(&text, "section %s\n", plan_section_name((enum plan_section)i));
     for (size_t i = 0; i < plan->statement_count; i++) {
@@ -100,9 +100,9 @@ static char *plan_digest(const struct plan *plan)
     return memory_copy(tagged);
 }
 
-static bool answer(const char *sql, size_t length)
+static bool answer(const char *sql, size_t length, const struct plan_options *options)
 {
-    struct plan *plan = plan_read(sql, length, NULL);
+    struct plan *plan = plan_read(sql, length, options);
     struct buf body = BUF_INIT(0);
     char checksum[DIGEST_TAGGED_SIZE];
     planner_length size;
@@ -139,15 +139,16 @@ static void confine(void)
 int planner_worker_main(void)
 {
     static const struct itimerval full = {.it_value = {.tv_sec = CPU_SECONDS}}, off = {0};
+    struct plan_options options;
     planner_length length;
     bool going = true;
 
     confine();
-    while (going && read_all(&length, sizeof(length))) {
+    while (going && read_all(&length, sizeof(length)) && read_all(&options, sizeof(options))) {
         char *sql = memory_new((size_t)length + 1);
 
         setitimer(ITIMER_PROF, &full, NULL); /* SIGPROF ends the process */
-        going = read_all(sql, length) && answer(sql, length);
+        going = read_all(sql, length) && answer(sql, length, &options);
         setitimer(ITIMER_PROF, &off, NULL);
         free(sql);
         if (length > HEAP_KEPT)

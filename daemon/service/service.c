@@ -68,10 +68,10 @@ static void restart_term(void *context, const char *reason)
         database_restart_term(s->database, reason);
 }
 
-static void read_plan(void *planner, const char *sql, size_t length,
+static void read_plan(void *planner, const char *sql, size_t length, const struct plan_options *options,
                       void (*done)(void *context, struct plan *plan), void *context)
 {
-    planner_read(planner, sql, length, done, context);
+    planner_read(planner, sql, length, options, done, context);
 }
 
 static const struct planner_ops planner_ops = {.read = read_plan};

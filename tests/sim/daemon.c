@@ -199,7 +199,7 @@ static struct plan *read_plan(const char *sql)
     plan->checksum = memory_copy(sql);
     plan->plan_checksum = memory_printf("plan of %s", sql);
     plan->statements = memory_new(PLAN_SECTIONS * STATEMENTS * sizeof *plan->statements);
-    for (enum plan_section section = 0; section < PLAN_SECTIONS; section++) {
+    for (enum plan_section section = 0; section < PLAN_WRITTEN_SECTIONS; section++) {
         plan->has_section[section] = b.statements[section] >= 0;
         for (int number = 1; number <= b.statements[section]; number++)
             add_statement(plan, &b, section, number);
@@ -231,12 +231,12 @@ static void give_up_planning(struct daemon *d)
     }
 }
 
-static void read_sql(void *planner, const char *sql, size_t length,
+static void read_sql(void *planner, const char *sql, size_t length, const struct plan_options *options,
                      void (*done)(void *context, struct plan *plan), void *context)
 {
     struct daemon *d = planner;
     struct job *job = memory_new(sizeof *job);
-    (void)length;
+    (void)length, (void)options;
     *job = (struct job){.d = d, .plan = read_plan(sql), .done = done, .context = context};
     DL_APPEND(d->jobs, job);
     queue_add(d->sim, d->sim->now + chance_delay(d->sim, 5), planned, job);

@@ -22,7 +22,7 @@ static void draw_sections(struct sim *s, struct blueprint *b)
     b->statements[PLAN_CONTRACT] = chance_percent(s, 75) ? (int)chance_between(s, 1, 3) : -1;
     b->statements[PLAN_UNDO] = chance_percent(s, 70) ? (int)chance_between(s, 0, 3) : -1;
     b->alone = 0;
-    for (enum plan_section section = 0; section < PLAN_SECTIONS; section++)
+    for (enum plan_section section = 0; section < PLAN_WRITTEN_SECTIONS; section++)
         if (chance_percent(s, s->profile.alone))
             b->alone |= 1u << section;
     b->together = chance_percent(s, 50);

@@ -66,7 +66,7 @@ struct profile {
 struct blueprint {
     int64_t version;
     unsigned revision;           /* of its text: corrected plans */
-    int statements[PLAN_SECTIONS]; /* -1: no such section in the file */
+    int statements[PLAN_WRITTEN_SECTIONS]; /* -1: no such section in the file */
     unsigned alone;              /* bits of sections whose first statement runs outside of transactions */
     bool together;               /* the statements of a section share a transaction */
     bool manual;

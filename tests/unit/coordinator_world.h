@@ -502,10 +502,11 @@ static inline void witness_ops_terminate(void *world, const char *standby, int p
 }
 
 static inline void planner_read(void *world, const char *sql, size_t length,
+                                const struct plan_options *options,
                                 void (*done)(void *context, struct plan *plan), void *context)
 {
     struct call *call = new_call(world, CALL_PLAN, context);
-    call->plan = plan_read(sql, length, NULL);
+    call->plan = plan_read(sql, length, options);
     call->plan->checksum = memory_new(DIGEST_TAGGED_SIZE);
     call->plan->plan_checksum = memory_new(DIGEST_TAGGED_SIZE);
     digest_migration_text(sql, length, call->plan->checksum);

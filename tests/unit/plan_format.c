@@ -46,7 +46,7 @@ static void a_whole_file_is_read(void **state)
     assert_int_equal(plan->soak_seconds, 60);
     assert_int_equal(plan->keep_hours, 0);
     assert_int_equal(plan->requires, 41);
-    for (size_t i = 0; i < PLAN_SECTIONS; i++)
+    for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++)
         assert_true(plan->has_section[i]);
     assert_int_equal(plan->statement_count, 3);
     assert_int_equal(plan->statements[0].section, PLAN_EXPAND);
@@ -69,7 +69,7 @@ static void what_is_not_said_is_not_set(void **state)
     assert_null(plan->name);
     assert_null(plan->approval);
     assert_int_equal(plan->soak_seconds, -1);
-    assert_int_equal(plan->keep_hours, -1);
+    assert_int_equal(plan->keep_hours, 0);
     assert_int_equal(plan->requires, -1);
     assert_true(plan->has_section[PLAN_EXPAND]);
     assert_false(plan->has_section[PLAN_UNDO]);
@@ -359,12 +359,12 @@ static void what_the_grammar_gives_up_on_is_unreadable(void **state)
 
 static void parts_are_joined_under_their_markers(void **state)
 {
-    static const char *const parts[PLAN_SECTIONS] = {
+    static const char *const parts[PLAN_WRITTEN_SECTIONS] = {
         [PLAN_EXPAND] = "ALTER TABLE a ADD b int",
         [PLAN_CONTRACT] = "",
         [PLAN_UNDO] = "SELECT 1;\n",
     };
-    static const char *const none[PLAN_SECTIONS] = {NULL};
+    static const char *const none[PLAN_WRITTEN_SECTIONS] = {NULL};
     char *file = plan_join_parts(parts);
     struct plan *plan;
 

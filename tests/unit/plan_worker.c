@@ -64,7 +64,7 @@ static struct plan *ask_bytes(struct fixture *fixture, const char *sql, size_t l
 {
     struct answer answer = {0};
 
-    planner_read(fixture->planner, sql, length, on_done, &answer);
+    planner_read(fixture->planner, sql, length, &(struct plan_options){0}, on_done, &answer);
     await(fixture, &answer);
     assert_non_null(answer.plan);
     return answer.plan;
@@ -212,7 +212,7 @@ static void requests_behind_a_killer_are_answered_in_order(void **state)
     for (size_t i = 0; i < 4; i++) {
         const char *sql = i == 1 ? hostile : fine;
 
-        planner_read(fixture->planner, sql, strlen(sql), on_done, &answers[i]);
+        planner_read(fixture->planner, sql, strlen(sql), &(struct plan_options){0}, on_done, &answers[i]);
     }
     await(fixture, &answers[3]);
     for (unsigned i = 0; i < 4; i++) {
@@ -251,7 +251,7 @@ static void a_worker_killed_over_a_harmless_text_is_asked_again(void **state)
     assert_works(fixture);
     worker = worker_pid();
     kill(worker, SIGSTOP); /* so that the text is with it when it dies */
-    planner_read(fixture->planner, "-- schemagate: undo\n", 20, on_done, &answer);
+    planner_read(fixture->planner, "-- schemagate: undo\n", 20, &(struct plan_options){0}, on_done, &answer);
     event_base_loop(fixture->base, EVLOOP_NONBLOCK);
     kill(worker, SIGKILL);
     await(fixture, &answer);
@@ -322,7 +322,7 @@ static void closing_answers_what_is_open(void **state)
     struct answer answers[3] = {0};
 
     for (size_t i = 0; i < 3; i++)
-        planner_read(fixture->planner, "", 0, on_done, &answers[i]);
+        planner_read(fixture->planner, "", 0, &(struct plan_options){0}, on_done, &answers[i]);
     planner_close(fixture->planner);
     fixture->planner = NULL;
     for (size_t i = 0; i < 3; i++) {

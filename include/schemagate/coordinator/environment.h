@@ -146,7 +146,7 @@ struct witness_ops {
 
 struct planner_ops {
     /* As planner_read in service/planner.h. */
-    void (*read)(void *planner, const char *sql, size_t length,
+    void (*read)(void *planner, const char *sql, size_t length, const struct plan_options *options,
                  void (*done)(void *context, struct plan *plan), void *context);
 };
 

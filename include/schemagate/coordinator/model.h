@@ -68,7 +68,7 @@ struct migration {
     char *paused_by, *paused_reason;
     int64_t paused_since_wall;
     bool approved; /* for this plan, system identifier and timeline */
-    bool has_section[PLAN_SECTIONS]; /* stands in the file, empty or not */
+    bool has_section[PLAN_WRITTEN_SECTIONS]; /* stands in the file, empty or not */
     struct step *steps; /* owned; by section, number */
     size_t step_count;
 

@@ -11,10 +11,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The four sections of a migration file, in the order in which they are written. */
-enum plan_section { PLAN_EXPAND, PLAN_BACKFILL, PLAN_CONTRACT, PLAN_UNDO, PLAN_SECTIONS };
+/* The four sections of a migration file, in the order in which they are written, and behind them two that the
+ * planner adds where the contract hides before it drops (DESIGN.md section 6, reversible contracts). */
+enum plan_section {
+    PLAN_EXPAND,
+    PLAN_BACKFILL,
+    PLAN_CONTRACT,
+    PLAN_UNDO,
+    PLAN_WRITTEN_SECTIONS, /* how many a file can have */
+    PLAN_PURGE = PLAN_WRITTEN_SECTIONS,
+    PLAN_RESTORE,
+    PLAN_SECTIONS
+};
 
-/* "expand", "backfill", "contract", "undo" */
+/* "expand", "backfill", "contract", "undo", "purge", "restore" */
 const char *plan_section_name(enum plan_section section);
 
 enum plan_severity { PLAN_NOTE, PLAN_WARNING, PLAN_ERROR };
@@ -55,9 +65,10 @@ struct plan_need {
 struct plan {
     /* From the `migration` directive; what is not said is NULL or -1. */
     char *name, *approval; /* approval: "auto" or "manual" */
-    int64_t soak_seconds, keep_hours, requires;
+    int64_t soak_seconds, requires;
+    int64_t keep_hours; /* what counts of request, file and configuration */
 
-    bool has_section[PLAN_SECTIONS];
+    bool has_section[PLAN_WRITTEN_SECTIONS];
     struct plan_statement *statements;
     size_t statement_count;
     struct plan_finding *findings;
@@ -80,7 +91,7 @@ bool plan_is_refused(const struct plan *plan);
 
 /* The file that submitted parts stand for: each part that is not NULL under its marker (DESIGN.md
  * section 6, idempotence). The caller frees. */
-char *plan_join_parts(const char *const parts[PLAN_SECTIONS]);
+char *plan_join_parts(const char *const parts[PLAN_WRITTEN_SECTIONS]);
 
 #define PLAN_VERSION_MAX ((INT64_C(1) << 48) - 1)
 

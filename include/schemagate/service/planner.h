@@ -16,9 +16,9 @@ typedef void planner_done(void *context, struct plan *plan);
 
 struct planner *planner_open(struct event_base *base);
 
-/* Queues one text (copied; at most max_body_bytes); requests are answered in order. */
-void planner_read(struct planner *planner, const char *sql, size_t length, planner_done *done,
-                  void *context);
+/* Queues one text (copied, as the options are; at most max_body_bytes); requests are answered in order. */
+void planner_read(struct planner *planner, const char *sql, size_t length,
+                  const struct plan_options *options, planner_done *done, void *context);
 
 /* Answers what is open with NULL and ends the child. */
 void planner_close(struct planner *planner);
