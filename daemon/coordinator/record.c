@@ -196,13 +196,18 @@ struct migration *record_read_migration(const json_t *row)
 
 static const char *const step_states[] = {"pending", "done", "failed"};
 
+static json_t *lock_value(const struct plan_relation_lock *lock)
+{
+    return json_pack("{s:s, s:s, s:b}", "relation", lock->relation, "mode", plan_lock_name(lock->mode),
+                     "parents", lock->parents);
+}
+
 static json_t *work_value(const struct plan_work *work)
 {
     json_t *locks = json_array(), *batch = json_null();
 
     for (size_t i = 0; i < work->lock_count; i++)
-        json_array_append_new(locks, json_pack("{s:s, s:s}", "relation", work->locks[i].relation, "mode",
-                                               plan_lock_name(work->locks[i].mode)));
+        json_array_append_new(locks, lock_value(&work->locks[i]));
     if (work->batch.relation)
         batch = json_pack("{s:s, s:s, s:s, s:s}", "relation", work->batch.relation, "alias",
                           work->batch.alias, "head", work->batch.head, "tail", work->batch.tail);
@@ -246,6 +251,7 @@ static bool read_work(const json_t *row, struct plan_work *work)
         if (!plan_lock_parse(record_text(lock, "mode"), &mode))
             return false;
         plan_work_lock(work, record_text(lock, "relation"), mode);
+        work->locks[work->lock_count - 1].parents = record_flag(lock, "parents");
     }
     if (json_is_object(batch))
         work->batch = (struct plan_batch){

@@ -88,7 +88,10 @@ struct plan_statement *emit(struct statement *source, enum plan_section section,
 struct plan_statement *emit_as_written(struct statement *source, enum plan_section section,
                                        enum emit_alone alone)
 {
-    return add(source, section, alone, text_of(source), false);
+    struct plan_statement *added = add(source, section, alone, text_of(source), false);
+
+    statement_work(source->node, &added->work);
+    return added;
 }
 
 struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone, const char *format, ...)

@@ -18,6 +18,11 @@ struct statement {
 /* False for what PostgreSQL refuses inside a transaction block (transaction.c). */
 bool statement_is_transactional(const PgQuery__Node *node);
 
+/* Fills in what is left open of how the statement is run: the kind of work, its object (online.c), and,
+ * where none is named, the table locks that it takes (locks.c). */
+void statement_work(const PgQuery__Node *node, struct plan_work *work);
+void statement_locks(const PgQuery__Node *node, struct plan_work *work);
+
 /* Reports the statement if it is of a kind, or says something, that a migration must not (refuse.c). */
 void statement_refuse(struct statement *statement);
 
@@ -38,6 +43,9 @@ void statement_report(struct statement *statement, enum plan_rule_id rule, const
 
 /* The text of a String or of a string constant; NULL for other nodes. */
 const char *node_string(const PgQuery__Node *node);
+
+/* A qualified name, quoted where it must be (emit.h), or NULL for an empty list. The caller frees. */
+char *name_of_list(PgQuery__Node *const *names, size_t count);
 
 /* The option of that name in a list of DefElem, or NULL. */
 const PgQuery__DefElem *node_option(PgQuery__Node *const *options, size_t count, const char *name);

@@ -11,6 +11,9 @@ static const char *const kinds[WORK_KINDS] = {
     [WORK_BATCHED] = "batched",
     [WORK_INDEX] = "index",
     [WORK_RUNNER] = "runner",
+    [WORK_INDEX_DROP] = "index-drop",
+    [WORK_REINDEX] = "reindex",
+    [WORK_DETACH] = "detach",
 };
 
 static const char *const locks[PLAN_LOCKS] = {

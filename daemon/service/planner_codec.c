@@ -68,6 +68,7 @@ static const struct member statement_members[] = {
 static const struct member lock_members[] = {
     TEXT(plan_relation_lock, relation),
     ENUM(plan_relation_lock, mode, PLAN_LOCKS),
+    BOOL(plan_relation_lock, parents),
     END,
 };
 

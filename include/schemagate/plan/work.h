@@ -9,8 +9,12 @@
 enum plan_kind {
     WORK_STATEMENT, /* sent as it stands */
     WORK_BATCHED,   /* in batches over the keys of batch.relation, each a transaction of its own */
-    WORK_INDEX,     /* builds or drops `object` CONCURRENTLY: one of ours that is left INVALID is repaired */
+    WORK_INDEX,     /* builds the index `object` CONCURRENTLY on the first of its locks: one of ours that was
+                       left INVALID is dropped and built again */
     WORK_RUNNER,    /* a configured command: `object` names it, `sql` has its arguments */
+    WORK_INDEX_DROP, /* drops the index `object` CONCURRENTLY */
+    WORK_REINDEX,    /* rebuilds `object`, an index or a table, CONCURRENTLY */
+    WORK_DETACH,     /* detaches the partition `object` CONCURRENTLY */
     WORK_KINDS
 };
 
@@ -32,6 +36,7 @@ enum plan_lock {
 struct plan_relation_lock {
     char *relation; /* owned; quoted, qualified as it was written: resolved by to_regclass when it runs */
     enum plan_lock mode;
+    bool parents; /* the tables that its foreign keys refer to are locked in the same way */
 };
 
 /* The pieces of a statement that can run in batches: head, a predicate over the key columns of `relation`
@@ -51,7 +56,7 @@ struct plan_work {
     char *note;      /* owned or NULL: why it stands where it does, in one sentence */
 };
 
-const char *plan_kind_name(enum plan_kind kind); /* "statement", "batched", "index", "runner" */
+const char *plan_kind_name(enum plan_kind kind); /* "statement", "batched", "index", … */
 const char *plan_lock_name(enum plan_lock lock); /* "ACCESS EXCLUSIVE"; "" for LOCK_NONE */
 /* False where no kind or lock has that name. */
 bool plan_kind_parse(const char *name, enum plan_kind *kind);
