@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GRACE_LEAST_MS 5000
-
 /* ---- registrations that PostgreSQL has lost ---- */
 
 struct keep_intent {
@@ -140,12 +138,6 @@ static bool is_another(const char *before, const char *now)
     return before && *before && strcmp(before, now) != 0;
 }
 
-static int64_t settling_ms(int64_t longest_lease_seconds)
-{
-    int64_t lease_ms = longest_lease_seconds * 1000, grace = lease_ms / 2;
-    return lease_ms + (grace > GRACE_LEAST_MS ? grace : GRACE_LEAST_MS);
-}
-
 void failover_look(struct coordinator *c, struct registry *loaded, struct settled_on *stored)
 {
     /* What the window row says, else what this process has led on. */
@@ -165,12 +157,12 @@ void failover_look(struct coordinator *c, struct registry *loaded, struct settle
     c->settle_until_boot = 0;
     if (!c->failover.is_new)
         return;
-    c->settle_until_boot = coordinator_now(c).boot_ms + settling_ms(longest);
+    c->settle_until_boot = coordinator_now(c).boot_ms + lease_with_grace_ms(longest);
     for (const struct replica *r = led ? c->registry.replicas : NULL; r; r = r->by_key.next)
         c->failover.written_back += write_back(c, loaded, r);
     log_warn("failover", LOG_TEXT("from", known->timeline), LOG_TEXT("to", c->term.timeline),
              LOG_NUMBER("written_back", c->failover.written_back),
-             LOG_NUMBER("settling_ms", settling_ms(longest)));
+             LOG_NUMBER("settling_ms", lease_with_grace_ms(longest)));
 }
 
 static void write_settled(const struct coordinator *c, struct change_set *changes)

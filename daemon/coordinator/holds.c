@@ -50,11 +50,19 @@ static void add_advice(const struct wording *w)
     const struct replica *r = w->replica;
     const struct sight *sight = witness_sight(w->c);
     size_t used = strlen(w->text);
+    int64_t ends = fencing_ends_boot(w->c, r), left = ends - coordinator_now(w->c).boot_ms;
+    char span[32];
 
     if (!sight || used >= w->size)
         return;
+    span_text(left + 999, span);
     if (witness_sees(w->c, r))
         snprintf(w->text + used, w->size - used, "; a session that may be its own is still there");
+    else if (ends && left > 0)
+        snprintf(w->text + used, w->size - used, "; it ends with its lease, and counts as gone in %s", span);
+    else if (ends && !sight->complete)
+        snprintf(w->text + used, w->size - used,
+                 "; it ends with its lease, but not all sessions and standbys can be looked at");
     else if (r->witnessed && sight->complete)
         snprintf(w->text + used, w->size - used,
                  "; none of its sessions is there any more: if it has ended, schemagate evict %s/%s "

@@ -173,6 +173,7 @@ static void committed(struct coordinator *c, const struct commit_result *result)
     struct intent *intent;
 
     journal_note_generation(c, result->generation);
+    coordinator_prove_lead(c, c->journal.asked_boot);
     c->counts.commits++;
     term_note_events(c, &c->journal.changes, result);
     changes_free(&c->journal.changes);
@@ -252,5 +253,6 @@ void journal_flush(struct coordinator *c)
     }
     c->journal.busy = true;
     c->journal.term = c->rollout.term;
+    c->journal.asked_boot = coordinator_now(c).boot_ms;
     c->env.store_ops->commit(c->env.store, changes_take(&c->journal.changes), c->generation, done, c);
 }

@@ -41,6 +41,7 @@ struct journal {
     bool busy;
     bool exclusive; /* what is in flight is an exclusive intent */
     unsigned term;  /* of what is in flight: struct rollout, term */
+    int64_t asked_boot; /* when what is in flight was sent */
 };
 
 void journal_init(struct journal *journal);

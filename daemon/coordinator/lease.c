@@ -128,13 +128,14 @@ static void start_lease(struct coordinator *c, struct replica *r)
         registry_set_deadline(&c->registry, r, replica_lease_end(r));
 }
 
-/* The first time at which an operator's setting may end it; 0: somebody's word is needed. */
+/* When its own promise or an operator's setting may end it first; 0: somebody's word is needed. */
 static int64_t judgement_at(const struct coordinator *c, const struct replica *r)
 {
     int64_t assume = c->config->gate.assume_gone_after_seconds,
             trust = r->witnessed ? c->config->gate.trust_absence_seconds : 0;
     int64_t seconds = trust > 0 && (assume == 0 || trust < assume) ? trust : assume;
-    return seconds > 0 ? r->lost_boot + seconds * 1000 : 0;
+    int64_t at = seconds > 0 ? r->lost_boot + seconds * 1000 : 0, ends = fencing_ends_boot(c, r);
+    return ends > 0 && (at == 0 || ends < at) ? ends : at;
 }
 
 void replica_begin_loss(const struct coordinator *c, struct registry *registry, struct replica *r)
@@ -163,7 +164,8 @@ static void become_lost(struct coordinator *c, struct replica *r)
 /* Returns whether it is over with it. */
 static bool judge(struct coordinator *c, struct replica *r)
 {
-    static const enum replica_event events[] = {[WITNESS_UNSEEN] = REPLICA_UNSEEN,
+    static const enum replica_event events[] = {[WITNESS_FENCED] = REPLICA_FENCED,
+                                                [WITNESS_UNSEEN] = REPLICA_UNSEEN,
                                                 [WITNESS_ASSUMED] = REPLICA_ASSUMED};
     int64_t again;
     enum witness_verdict verdict = witness_judge(c, r, &again);
@@ -324,6 +326,12 @@ void coordinator_renew(struct coordinator *c, const char *app, const char *insta
         outcome->problem = newest ? PROBLEM_INCARNATION_SUPERSEDED : PROBLEM_UNKNOWN_REPLICA;
         outcome->detail = newest ? "a newer incarnation of this instance has registered"
                                  : "this replica is not registered (any more): register it again";
+        return;
+    }
+    if (r->on_lost_exit && !r->superseded && !fencing_may_extend(c)) {
+        outcome->problem = PROBLEM_DATABASE_UNAVAILABLE;
+        outcome->detail = "a replica that ends with its lease (on_lost exit) is extended only while the "
+                          "database confirms that this daemon leads, and it does not answer now";
         return;
     }
     c->counts.renewals++;

@@ -152,6 +152,9 @@ static bool decide_change(struct coordinator *c, struct register_intent *r,
                              (long long)r->range.min, (long long)r->range.max,
                              (long long)old->cohort->gate.range.min,
                              (long long)old->cohort->gate.range.max);
+    /* By what it was granted before it may still go while the answer to this is under way. */
+    if ((r->on_lost_exit || old->on_lost_exit) && r->lease_seconds < old->lease_seconds)
+        r->lease_seconds = old->lease_seconds;
     r->state = old->state == REPLICA_WAITING && admission == ADMISSION_WAITING ? REPLICA_WAITING
                                                                                : REPLICA_LIVE;
     write_registration(c, r, changes);

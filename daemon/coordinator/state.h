@@ -66,6 +66,8 @@ struct coordinator {
     int64_t hours_minute; /* that it was looked at for */
     const struct config *hours_config;
     struct settled_on settled_on;
+    int64_t proved_boot;      /* when it was asked for what proved last that this daemon leads; 0: never */
+    int64_t fenced_from_boot; /* what a former leader has extended is over */
     struct failover failover;
     int64_t settle_until_boot; /* after a failover; 0: none, or settled */
     struct loading *loading; /* a term that is being read in, or NULL */
@@ -139,6 +141,17 @@ int64_t replica_lease_end(const struct replica *r);
 void replica_begin_loss(const struct coordinator *c, struct registry *registry, struct replica *r);
 void replicas_judge_anew(struct coordinator *c);
 json_t *replica_note(const struct replica *r); /* data of its events */
+
+/* ---- fencing.c ---- */
+
+/* A lease, and the grace that DESIGN.md section 3 adds to it. */
+int64_t lease_with_grace_ms(int64_t lease_seconds);
+/* Leases of replicas that end themselves are extended only by a daemon that has just proved that it leads. */
+bool fencing_may_extend(const struct coordinator *c);
+/* The registry is read in, and compared with the server before. */
+void fencing_begin_term(struct coordinator *c);
+/* When it has ended by its own promise, should it not renew; 0: it has promised nothing. */
+int64_t fencing_ends_boot(const struct coordinator *c, const struct replica *r);
 
 /* ---- waivers.c ---- */
 

@@ -291,6 +291,7 @@ static void done(void *context, bool ok)
     failover_look(c, &l->registry, &l->settled_on);
     swap_in(c, l);
     free_loading(l);
+    fencing_begin_term(c);
     c->role = ROLE_LEADER;
     memory_replace(&c->trouble, "");
     log_info("leading", LOG_NUMBER("epoch", c->term.epoch), LOG_NUMBER("floor", c->view.window.floor),

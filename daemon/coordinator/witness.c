@@ -238,21 +238,25 @@ static void earlier_of(int64_t *at, int64_t candidate)
 enum witness_verdict witness_judge(struct coordinator *c, const struct replica *r, int64_t *again_boot)
 {
     const struct sight *sight = c->watch.sight;
-    int64_t now = coordinator_now(c).boot_ms, absent = absent_at(c, r), assumed = assumed_at(c, r);
+    int64_t now = coordinator_now(c).boot_ms, fenced = fencing_ends_boot(c, r);
+    int64_t absent = absent_at(c, r), assumed = assumed_at(c, r);
     bool trusts = c->config->gate.trust_absence_seconds > 0 && r->witnessed;
 
     *again_boot = 0;
+    earlier_of(again_boot, fenced);
     earlier_of(again_boot, absent);
     earlier_of(again_boot, assumed);
     if (trusts && absent == 0)
         earlier_of(again_boot, now + interval_ms(c)); /* until the witness sees all there is */
     if (*again_boot == 0 || *again_boot > now)
         return WITNESS_WAIT;
-    if (!sight || now - sight->at_boot > FRESH_MS) {
+    if (!sight || now - sight->at_boot > FRESH_MS || (fenced <= now && sight->at_boot < fenced)) {
         c->watch.wanted = true;
         *again_boot = now + (c->role == ROLE_LEADER ? FRESH_MS / 2 : interval_ms(c));
         return WITNESS_WAIT;
     }
+    if (!witness_sees(c, r) && fenced && fenced <= now && sight->complete)
+        return WITNESS_FENCED;
     if (!witness_sees(c, r) && absent && absent <= sight->at_boot)
         return WITNESS_UNSEEN;
     if (!witness_sees(c, r) && assumed && assumed <= now)

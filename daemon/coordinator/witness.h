@@ -51,6 +51,7 @@ bool witness_sees(const struct coordinator *c, const struct replica *r);
 /* What becomes of a lost replica now. */
 enum witness_verdict {
     WITNESS_WAIT,    /* look at it again at *again_boot; 0: somebody's word is needed */
+    WITNESS_FENCED,  /* it has ended itself, and a look after that shows no session of it */
     WITNESS_UNSEEN,  /* its sessions were absent for trust_absence_seconds */
     WITNESS_ASSUMED  /* lost for assume_gone_after_seconds, and none of its sessions is there */
 };

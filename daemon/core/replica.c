@@ -10,7 +10,8 @@ static const char *const event_names[REPLICA_EVENTS] = {
     [REPLICA_EXPIRED] = "expired",           [REPLICA_SUPERSEDED] = "superseded",
     [REPLICA_DEREGISTERED] = "deregistered", [REPLICA_RESTARTED] = "restarted",
     [REPLICA_ATTESTED] = "attested",         [REPLICA_EVICTED] = "evicted",
-    [REPLICA_UNSEEN] = "no-sessions",        [REPLICA_ASSUMED] = "assumed",
+    [REPLICA_FENCED] = "self-fenced",        [REPLICA_UNSEEN] = "no-sessions",
+    [REPLICA_ASSUMED] = "assumed",
 };
 
 static const struct row {
@@ -43,6 +44,7 @@ static const struct row {
     {REPLICA_LOST, REPLICA_RESTARTED, REPLICA_GONE, "its successor attests that it has ended"},
     {REPLICA_LOST, REPLICA_ATTESTED, REPLICA_GONE, "an agent says that it has ended"},
     {REPLICA_LOST, REPLICA_EVICTED, REPLICA_GONE, "an operator says so"},
+    {REPLICA_LOST, REPLICA_FENCED, REPLICA_GONE, "its lease and grace are over, with which it ends itself"},
     {REPLICA_LOST, REPLICA_UNSEEN, REPLICA_GONE, "its sessions are gone, and the operator trusts that"},
     {REPLICA_LOST, REPLICA_ASSUMED, REPLICA_GONE, "lost for as long as the operator allows"},
 };

@@ -5,6 +5,7 @@
 #include "standby.h"
 #include "sql.h"
 
+#include <schemagate/base/clock.h>
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 #include <schemagate/coordinator/coordinator.h>
@@ -270,29 +271,57 @@ static void enter_leading(struct database *db)
     log_info("the migration lock is taken", LOG_NUMBER("epoch", db->term.epoch),
              LOG_TEXT("host", db->term.host), LOG_TEXT("timeline", db->term.timeline));
     warn_of_old_server(session_connection(db->holder));
-    leadership_set_timer(db, LEADERSHIP_PING_MS);
+    ping(db);
     coordinator_begin_term(db->coordinator, &db->term);
 }
 
+/* A question whether this daemon still leads, on its way. */
+struct ping {
+    struct database *db;
+    int64_t asked_boot;
+    const char *otherwise; /* what follows from a no */
+};
+
 static void on_pinged(void *context, struct session_outcome *outcome)
 {
-    struct database *db = context;
+    struct ping ping = *(struct ping *)context;
 
-    if (!leadership_failed(db, outcome) && !answer_is_true(outcome->results[0], 0)) {
-        leadership_fall(db, "the session does not hold the migration lock any more");
+    free(context);
+    if (leadership_failed(ping.db, outcome)) {
+        return;
+    }
+    if (answer_is_true(outcome->results[0], 0)) {
+        coordinator_prove_lead(ping.db->coordinator, ping.asked_boot);
+    } else {
+        leadership_fall(ping.db, ping.otherwise);
     }
 }
 
-/* A session that is busy needs no ping. */
+static void send_ping(struct database *db, struct session *s,
+                      const struct session_statement *statement, int64_t answer_ms,
+                      const char *otherwise)
+{
+    struct ping *ping = memory_new(sizeof *ping);
+
+    *ping = (struct ping){db, clock_sample().boot_ms, otherwise};
+    session_run(s, &(struct session_batch){.statements = statement, .count = 1,
+                                           .deadline_ms = answer_ms, .done = on_pinged,
+                                           .context = ping});
+}
+
+/* A session that is busy needs no ping; but the lead has to be proved while migration SQL runs for hours.
+ * What the store has under way proves it as well. */
 static void ping(struct database *db)
 {
     leadership_set_timer(db, LEADERSHIP_PING_MS);
     if (session_is_idle(db->holder)) {
-        const struct session_statement statement = {
+        const struct session_statement lock = {
             .sql = sql_ping, .parameters = {db->lock_key}, .parameter_count = 1};
-        session_run(db->holder,
-                    &(struct session_batch){.statements = &statement, .count = 1,
-                                            .deadline_ms = PING_ANSWER_MS, .done = on_pinged,
-                                            .context = db});
+        send_ping(db, db->holder, &lock, PING_ANSWER_MS,
+                  "the session does not hold the migration lock any more");
+    } else if (leadership_is_leading(db) && session_is_idle(db->store)) {
+        const struct session_statement term = {
+            .sql = sql_prove, .parameters = {db->epoch, db->nonce}, .parameter_count = 2};
+        send_ping(db, db->store, &term, ANSWER_MS, "another daemon has taken over");
     }
 }

@@ -11,6 +11,7 @@ EMBED(sql_installed, "daemon/db/sql/installed.sql");
 EMBED(sql_layout, "daemon/db/sql/layout.sql");
 EMBED(sql_take_over, "daemon/db/sql/take_over.sql");
 EMBED(sql_ping, "daemon/db/sql/ping.sql");
+EMBED(sql_prove, "daemon/db/sql/prove.sql");
 EMBED(sql_commit, "daemon/db/sql/commit.sql");
 EMBED(sql_settle, "daemon/db/sql/settle.sql");
 EMBED(sql_load, "daemon/db/sql/load.sql");

@@ -20,7 +20,8 @@ static void pause_daemon(struct sim *s, size_t daemon)
 static void cut_database(struct sim *s, size_t daemon)
 {
     struct daemon *d = &s->daemons[daemon];
-    d->database_cut_until = s->now + chance_between(s, 10, 20000);
+    /* Sometimes for longer than a successor counts leases. */
+    d->database_cut_until = s->now + chance_between(s, 10, chance_one_in(s, 4) ? 60000 : 20000);
     if (d->link)
         link_fall_silent(s, d->link);
     sim_trace(s, "daemon %zu is cut off from the database for %lld ms", daemon,

@@ -178,11 +178,7 @@ static void stop(struct sim *s, size_t process)
 
 static void renew(struct sim *s, size_t process)
 {
-    struct process *p = &s->processes[process];
-    if (p->on_lost_exit && p->state == PROCESS_RUNNING && s->now > p->confirmed_until) {
-        die(s, p);
-        return;
-    }
+    const struct process *p = &s->processes[process];
     ask(s, process, REQUEST_RENEW);
     wait_until(s, process, s->now + p->lease_seconds * 1000 / 3);
 }
@@ -219,12 +215,33 @@ static void go_on(struct sim *s, void *context)
     }
 }
 
+/* ---- on_lost=exit: it ends with its lease, at the last moment that it has promised ---- */
+
+/* What stands still is ended as well: by the guard beside it. */
+static void guard(struct sim *s, void *context)
+{
+    size_t process = (size_t)((uintptr_t)context % PROCESSES);
+    struct process *p = &s->processes[process];
+
+    if (s->over || p->serial != (uint64_t)((uintptr_t)context / PROCESSES) || p->state != PROCESS_RUNNING)
+        return;
+    if (s->now < p->confirmed_until)
+        queue_add(s, p->confirmed_until, guard, context);
+    else
+        die(s, p);
+}
+
 /* ---- answers ---- */
 
 static void start_running(struct sim *s, struct process *p)
 {
     if (p->state == PROCESS_RUNNING || p->state == PROCESS_LEAVING)
         return;
+    if (p->on_lost_exit && s->now >= p->confirmed_until) /* the answer is too old: the next renewal counts */
+        return;
+    if (p->on_lost_exit)
+        queue_add(s, p->confirmed_until, guard,
+                  (void *)(uintptr_t)(p->serial * PROCESSES + (uint64_t)(p - s->processes)));
     sim_trace(s, "%s/i%zu (%s) runs", app_names[p->app], p->instance, p->incarnation);
     p->state = PROCESS_RUNNING;
     s->counts.live++;
@@ -264,7 +281,7 @@ void fleet_answer(struct sim *s, const struct message *m)
         return;
     }
     p->daemon = m->daemon;
-    if (p->confirmed_until < m->sent_at + p->lease_seconds * 1000)
+    if (m->answer == ANSWER_LIVE && p->confirmed_until < m->sent_at + p->lease_seconds * 1000)
         p->confirmed_until = m->sent_at + p->lease_seconds * 1000;
     if (m->answer == ANSWER_LIVE)
         start_running(s, p);

@@ -23,7 +23,7 @@ void call_release(struct call *call)
 static enum session session_of(const struct call *call)
 {
     return call->kind == CALL_COMMIT || call->kind == CALL_LOAD || call->kind == CALL_VERIFY ||
-                   call->kind == CALL_LOOK
+                   call->kind == CALL_LOOK || call->kind == CALL_PROVE
                ? SESSION_STORE
                : SESSION_HOLDER;
 }
@@ -58,7 +58,12 @@ static void deliver_commit(struct call *call, bool lost)
                       });
 }
 
-/* What the lock session has learnt. */
+static bool asks_who_leads(const struct call *call)
+{
+    return call->kind == CALL_PING || call->kind == CALL_PROVE;
+}
+
+/* What the lock session, or the store's in its place, has learnt. */
 static void deliver_lead(struct call *call, bool lost)
 {
     struct daemon *d = call->link->d;
@@ -69,8 +74,10 @@ static void deliver_lead(struct call *call, bool lost)
         d->life = LIFE_TAKING_OVER;
     else if (call->kind == CALL_POLL)
         coordinator_stand_by(d->c, "http://the-other");
-    else if (call->kind == CALL_PING && !call->yes)
-        daemon_fall(d, "the session does not hold the migration lock any more");
+    else if (asks_who_leads(call) && call->yes)
+        coordinator_prove_lead(d->c, call->asked_boot);
+    else if (asks_who_leads(call))
+        daemon_fall(d, "this daemon does not lead any more");
     if (call->kind == CALL_TAKE_OVER) {
         struct term term = {.epoch = call->link->epoch,
                             .system_identifier = "1",
@@ -118,6 +125,7 @@ void link_deliver(struct call *call, bool lost)
     case CALL_POLL:
     case CALL_TAKE_OVER:
     case CALL_PING:
+    case CALL_PROVE:
         deliver_lead(call, lost);
         break;
     }
@@ -430,6 +438,17 @@ const struct store_ops link_store_ops = {
 const struct witness_ops link_witness_ops = {.look = look, .terminate = terminate};
 const struct executor_ops link_executor_ops = {.run = run, .cancel = cancel};
 
+static bool is_busy(const struct link *link, enum session session)
+{
+    const struct call *call;
+    DL_FOREACH(link->pending, call)
+    {
+        if (session_of(call) == session)
+            return true;
+    }
+    return false;
+}
+
 /* Takes the lock, begins a term, or looks whether it is still held: the next thing of its life. */
 void link_poll(struct sim *s, struct link *link)
 {
@@ -437,12 +456,15 @@ void link_poll(struct sim *s, struct link *link)
                                            [LIFE_POLLING] = CALL_POLL,
                                            [LIFE_TAKING_OVER] = CALL_TAKE_OVER,
                                            [LIFE_LEADING] = CALL_PING};
-    struct call *call;
-    DL_FOREACH(link->pending, call)
-    {
-        if (session_of(call) == SESSION_HOLDER)
-            return; /* a session that is busy needs no ping */
-    }
-    call = new_call(link->d, kinds[link->d->life], NULL);
+    enum call_kind kind = kinds[link->d->life];
+
+    if (is_busy(link, SESSION_HOLDER) && kind == CALL_PING)
+        kind = CALL_PROVE;
+    else if (is_busy(link, SESSION_HOLDER))
+        return;
+    if (kind == CALL_PROVE && is_busy(link, SESSION_STORE))
+        return;
+    struct call *call = new_call(link->d, kind, NULL);
+    call->asked_boot = s->now + link->d->boot_offset;
     send(s, call);
 }

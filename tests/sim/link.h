@@ -16,7 +16,8 @@ enum call_kind {
     CALL_RUN,
     CALL_POLL,
     CALL_TAKE_OVER,
-    CALL_PING
+    CALL_PING,
+    CALL_PROVE
 };
 
 /* One request of the client's, from its sending until both ends have done with it. */
@@ -27,7 +28,7 @@ struct call {
     enum call_kind kind;
     bool client_done, server_done;
     json_t *changes;
-    int64_t expected, version;
+    int64_t expected, version, asked_boot;
     enum plan_section section;
     struct statement statements[STATEMENTS];
     size_t statement_count;

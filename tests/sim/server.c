@@ -75,6 +75,16 @@ static void trace_changes(const struct sim *s, const json_t *changes)
     }
 }
 
+static void count_self_fenced(struct sim *s, const json_t *changes)
+{
+    const json_t *event;
+    size_t i;
+    json_array_foreach(json_object_get(changes, "events"), i, event)
+    {
+        s->counts.self_fenced += strcmp(rows_text(event, "reason"), "self-fenced") == 0;
+    }
+}
+
 static bool write(struct sim *s, struct call *call, int64_t expected)
 {
     bool stale = expected && expected != rows_number(s->rows.window, "generation");
@@ -84,6 +94,7 @@ static bool write(struct sim *s, struct call *call, int64_t expected)
         record_check(s, call->changes);
     }
     trace_changes(s, call->changes);
+    count_self_fenced(s, call->changes);
     free(call->result.event_ids);
     rows_commit(&s->rows, call->changes, expected, &call->result);
     s->look = true;
@@ -157,6 +168,12 @@ static void take_over(struct sim *s, struct call *call)
 static void take_ping(struct sim *s, struct call *call)
 {
     call->yes = holds_lock(s, call->link);
+    link_answer(s, call);
+}
+
+static void take_prove(struct sim *s, struct call *call)
+{
+    call->yes = passes_fence(s, call->link);
     link_answer(s, call);
 }
 
@@ -287,7 +304,7 @@ void server_take(struct sim *s, struct call *call)
     static void (*const takers[])(struct sim *, struct call *) = {
         [CALL_COMMIT] = take_commit, [CALL_LOAD] = take_load,       [CALL_VERIFY] = take_verify,
         [CALL_RUN] = take_run,       [CALL_POLL] = take_poll,       [CALL_TAKE_OVER] = take_over,
-        [CALL_PING] = take_ping,     [CALL_LOOK] = take_look,
+        [CALL_PING] = take_ping,     [CALL_PROVE] = take_prove,     [CALL_LOOK] = take_look,
     };
     takers[call->kind](s, call);
 }

@@ -261,6 +261,7 @@ void faults_end(struct sim *s);
 
 struct counts {
     uint64_t steps, contracts, undos, expands, terms, kills, refusals, stale, fenced, unknown, live;
+    uint64_t self_fenced;
 };
 
 struct sim {

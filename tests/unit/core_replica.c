@@ -10,11 +10,11 @@
 #define NO REPLICA_STATES
 
 static const enum replica_state expected[REPLICA_STATES][REPLICA_EVENTS] = {
-    /*    admitted renewed expired superseded deregistered restarted attested evicted unseen assumed */
-    [W] = {L, W, G, G, G, G, G, G, NO, NO},
-    [L] = {NO, L, O, O, G, G, G, G, NO, NO},
-    [O] = {NO, L, O, O, G, G, G, G, G, G},
-    [G] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+    /*    admitted renewed expired superseded deregistered restarted attested evicted fenced unseen assumed */
+    [W] = {L, W, G, G, G, G, G, G, NO, NO, NO},
+    [L] = {NO, L, O, O, G, G, G, G, NO, NO, NO},
+    [O] = {NO, L, O, O, G, G, G, G, G, G, G},
+    [G] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
 };
 
 static void test_every_state_with_every_event(void **state)
@@ -64,7 +64,8 @@ static void test_names(void **state)
 {
     static const char *const states[] = {"waiting", "live", "lost", "gone"};
     static const char *const reasons[] = {"deregistered", "restarted",   "attested",
-                                          "evicted",      "no-sessions", "assumed"};
+                                          "evicted",      "self-fenced", "no-sessions",
+                                          "assumed"};
     (void)state;
     for (enum replica_state s = 0; s < REPLICA_STATES; s++)
         assert_string_equal(replica_state_name(s), states[s]);

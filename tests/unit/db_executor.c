@@ -59,6 +59,17 @@ static void sql_and_changes_commit_together(void **state)
     assert_int_equal(sql_number(sql, "SELECT generation FROM schemagate.window"), e.commit.generation);
 }
 
+/* The session that holds the lock is busy; the store's is asked in its place. */
+static void the_lead_is_proved_while_sql_runs(void **state)
+{
+    (void)state;
+    int64_t before = clock_sample().boot_ms;
+    struct executed e = RUN(true, {"SELECT pg_sleep(4)", 1, 1, 1});
+
+    assert_int_equal(e.status, EXECUTION_DONE);
+    assert_true(part.coordinator.proved_boot > before + 1000);
+}
+
 static void changes_alone_need_no_sql(void **state)
 {
     (void)state;
@@ -321,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TERM(sql_and_changes_commit_together),
+        WITH_TERM(the_lead_is_proved_while_sql_runs),
         WITH_TERM(changes_alone_need_no_sql),
         WITH_TERM(a_failure_rolls_all_back_and_says_where),
         WITH_TERM(a_constraint_that_fails_at_commit_rolls_all_back),

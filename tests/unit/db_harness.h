@@ -8,6 +8,7 @@
 #include <support/sql.h>
 #include <support/test.h>
 
+#include <schemagate/base/clock.h>
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 #include <schemagate/coordinator/coordinator.h>
@@ -23,6 +24,7 @@ struct coordinator {
     unsigned begun, ended, stood_by;
     struct term term;
     char reason[2048], leader_url[128];
+    int64_t proved_boot;
 };
 
 void coordinator_begin_term(struct coordinator *c, const struct term *term)
@@ -41,6 +43,11 @@ void coordinator_stand_by(struct coordinator *c, const char *leader_url)
 {
     c->stood_by++;
     snprintf(c->leader_url, sizeof c->leader_url, "%s", leader_url);
+}
+
+void coordinator_prove_lead(struct coordinator *c, int64_t asked_boot)
+{
+    c->proved_boot = asked_boot;
 }
 
 /* One daemon's database part. */

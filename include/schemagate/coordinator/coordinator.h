@@ -20,6 +20,9 @@ void coordinator_configure(struct coordinator *c, const struct config *config); 
 void coordinator_begin_term(struct coordinator *c, const struct term *term);
 /* The sessions are gone; a leader becomes cut off, renewals are still answered. `reason`: one line. */
 void coordinator_end_term(struct coordinator *c, const char *reason);
+/* PostgreSQL has answered that this daemon leads, to what was sent at asked_boot: leases that somebody ends
+ * by (DESIGN.md section 3, rule 5) may be extended for a few seconds from then on. */
+void coordinator_prove_lead(struct coordinator *c, int64_t asked_boot);
 /* Another daemon holds the lock; its advertised URL or "". */
 void coordinator_stand_by(struct coordinator *c, const char *leader_url);
 /* Begins nothing new. idle: nothing runs and nothing waits to be committed. */

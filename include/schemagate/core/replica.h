@@ -17,6 +17,7 @@ enum replica_event {
     REPLICA_RESTARTED,    /* its successor attests that its whole process tree has ended */
     REPLICA_ATTESTED,     /* an agent says that it has ended */
     REPLICA_EVICTED,      /* an operator says so */
+    REPLICA_FENCED,       /* lost, and by its own promise ended with its lease; no session of it is seen */
     REPLICA_UNSEEN,       /* lost, and none of its sessions seen for trust_absence_seconds */
     REPLICA_ASSUMED,      /* lost for longer than assume_gone_after_seconds */
     REPLICA_EVENTS
