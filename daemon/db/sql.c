@@ -19,6 +19,8 @@ EMBED(sql_verify, "daemon/db/sql/verify.sql");
 EMBED(sql_events, "daemon/db/sql/events.sql");
 EMBED(sql_witness, "daemon/db/sql/witness.sql");
 EMBED(sql_replayed, "daemon/db/sql/replayed.sql");
+EMBED(sql_catalog, "daemon/db/sql/catalog.sql");
+EMBED(sql_catalog_settings, "daemon/db/sql/catalog_settings.sql");
 EMBED(sql_terminate, "daemon/db/sql/terminate.sql");
 EMBED(sql_execution_begin, "daemon/db/sql/execution_begin.sql");
 EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");

@@ -18,9 +18,12 @@
 
 void witness_prepare(struct database *db, session_answered *done)
 {
-    static const struct session_statement statement = {.sql = sql_witness, .prepare = "witness"};
+    static const struct session_statement statements[] = {
+        {.sql = sql_witness, .prepare = "witness"},
+        {.sql = sql_catalog, .prepare = "catalog"},
+    };
 
-    session_run(db->witness, &(struct session_batch){.statements = &statement, .count = 1,
+    session_run(db->witness, &(struct session_batch){.statements = statements, .count = 2,
                                                      .deadline_ms = ANSWER_MS, .done = done,
                                                      .context = db});
 }

@@ -3,6 +3,8 @@
 
 #include "allocate.h"
 
+#include <schemagate/plan/rule.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,22 @@ void plan_free(struct plan *plan)
     free(plan->checksum);
     free(plan->plan_checksum);
     free(plan);
+}
+
+void plan_note_no_facts(struct plan *plan, const char *reason)
+{
+    const struct plan_rule *rule = &plan_rules[RULE_NO_FACTS];
+
+    if (plan->need_count == 0)
+        return;
+    plan->findings = allocate(plan->findings, plan->finding_count + 1, sizeof(*plan->findings));
+    plan->findings[plan->finding_count++] = (struct plan_finding){
+        .id = rule->id,
+        .severity = rule->severity,
+        .message = allocate_text("planned without the facts of the database: %s", reason),
+        .why = rule->why,
+        .fix = allocate_text("%s", rule->fix),
+    };
 }
 
 bool plan_is_refused(const struct plan *plan)

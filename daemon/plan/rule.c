@@ -14,6 +14,12 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
     [RULE_TOO_MANY_FINDINGS] =
         {"too-many-findings", PLAN_ERROR, false, NULL,
          "Mend what is listed and submit again to see the rest."},
+    [RULE_NO_FACTS] =
+        {"no-facts", PLAN_NOTE, false,
+         "Sizes, dependents and what exists already change what is safe: without them the careful form is "
+         "taken, and what only the database knows is not found.",
+         "Plan it where the database can be asked: through a daemon that leads (--url), or with "
+         "--database CONNINFO."},
     [RULE_NUL_BYTE] =
         {"nul-byte", PLAN_ERROR, false, "PostgreSQL's texts cannot hold a zero byte.",
          "Save the file as UTF-8 text; UTF-16 has zero bytes between the letters."},

@@ -1,5 +1,7 @@
 /* The daemon's side of the planner: a queue of texts, one of them at the worker, and a worker that is
- * started again when it is gone. */
+ * started again when it is gone. A text that names something of the database goes to the worker again, with
+ * what the database says of it. */
+#include "planner_catalog.h"
 #include "planner_codec.h"
 
 #include <schemagate/base/log.h>
@@ -24,24 +26,33 @@
 enum {
     TRIES = 2, /* a worker may have been killed by somebody else: the first death proves nothing */
     SECONDS_A_REQUEST = 5,
+    SECONDS_A_LOOK = 3,
     ANSWER_MAX = 256 << 20,
     READ_AT_ONCE = 1 << 20
 };
 
 struct request {
-    char *sql;
-    planner_length length;
-    struct plan_options options;
+    struct planner_head head;
+    char *sql, *facts;  /* facts NULL: the database has not been asked */
+    struct plan *plan;  /* the one without facts, while the database is being asked */
     unsigned tries;
     planner_done *done;
     void *context;
     struct request *prev, *next; /* utlist.h */
 };
 
+/* A question to the database; what it answers may come when nobody waits for it any more. */
+struct look {
+    struct planner *planner; /* NULL: nobody waits */
+};
+
 struct planner {
     struct event_base *base;
+    planner_look *look;
+    void *database;
+    struct look *looking; /* for the head of the queue, which is not at the worker meanwhile */
     struct request *queue;  /* its head is the one at the worker, while `asked` */
-    struct event *deadline; /* of the request at the worker */
+    struct event *deadline; /* of the request at the worker, or of the look */
     struct bufferevent *channel; /* NULL: there is no worker */
     pid_t worker;
     bool asked, late;
@@ -53,6 +64,8 @@ static void pump(struct planner *planner);
 static void request_free(struct request *request)
 {
     free(request->sql);
+    free(request->facts);
+    plan_free(request->plan);
     free(request);
 }
 
@@ -88,6 +101,78 @@ static struct plan *unreadable(char *message)
     };
     return plan;
 }
+
+/* ---- the database's facts ---- */
+
+static void forget_look(struct planner *planner)
+{
+    if (planner->looking != NULL)
+        planner->looking->planner = NULL;
+    planner->looking = NULL;
+}
+
+/* The plan as it is has to do. */
+static void finish_without_facts(struct planner *planner, const char *reason)
+{
+    struct plan *plan = planner->queue->plan;
+
+    planner->queue->plan = NULL;
+    forget_look(planner);
+    plan_note_no_facts(plan, reason);
+    finish(planner, plan);
+}
+
+static void on_look(void *context, const char *document, const char *trouble)
+{
+    struct look *look = context;
+    struct planner *planner = look->planner;
+
+    free(look);
+    if (planner == NULL)
+        return;
+    planner->looking = NULL;
+    event_del(planner->deadline);
+    if (document == NULL) {
+        finish_without_facts(planner, trouble);
+        return;
+    }
+    planner->queue->facts = memory_copy(document);
+    planner->queue->head.catalog_length = (planner_length)strlen(document);
+    planner->queue->tries = 0;
+    plan_free(planner->queue->plan);
+    planner->queue->plan = NULL;
+    pump(planner);
+}
+
+/* Asks about what the plan of the queue's head needs. */
+static void look(struct planner *planner, struct plan *plan)
+{
+    static const struct timeval patience = {.tv_sec = SECONDS_A_LOOK};
+    char *names = planner_catalog_names(plan);
+
+    planner->asked = false;
+    planner->queue->plan = plan;
+    planner->looking = memory_new(sizeof(*planner->looking));
+    planner->looking->planner = planner;
+    event_add(planner->deadline, &patience);
+    planner->look(planner->database, names, on_look, planner->looking);
+    free(names);
+}
+
+/* A plan has come from the worker. */
+static void take_plan(struct planner *planner, struct plan *plan)
+{
+    if (planner->look == NULL || planner->queue->facts != NULL || plan->need_count == 0) {
+        finish(planner, plan);
+    } else if (plan->need_count > PLANNER_NEEDS_MAX) {
+        plan_note_no_facts(plan, "the text names too many tables to ask about");
+        finish(planner, plan);
+    } else {
+        look(planner, plan);
+    }
+}
+
+/* ---- the worker ---- */
 
 /* Ends and reaps the worker; it is dead, or has nothing left to say. Returns its wait status. */
 static int worker_end(struct planner *planner)
@@ -138,6 +223,10 @@ static void on_deadline(evutil_socket_t unused, short what, void *context)
 
     (void)unused;
     (void)what;
+    if (planner->looking != NULL) {
+        finish_without_facts(planner, "the database did not answer in time");
+        return;
+    }
     if (planner->channel == NULL) {
         finish(planner, unreadable(memory_printf("the process that reads SQL cannot be started: %s",
                                                  strerror(planner->start_error))));
@@ -169,7 +258,7 @@ static void on_answer(struct bufferevent *channel, void *context)
         return;
     }
     evbuffer_drain(input, length);
-    finish(planner, plan);
+    take_plan(planner, plan);
 }
 
 /* Runs our own binary with one end of the socket as its standard input and output, default signals and an
@@ -227,7 +316,7 @@ static void pump(struct planner *planner)
     static const struct timeval patience = {.tv_sec = SECONDS_A_REQUEST}, at_once = {0};
     struct request *request = planner->queue;
 
-    if (request == NULL || planner->asked)
+    if (request == NULL || planner->asked || planner->looking != NULL)
         return;
     planner->asked = true;
     planner->late = false;
@@ -235,18 +324,20 @@ static void pump(struct planner *planner)
     if (planner->channel == NULL)
         planner->start_error = worker_start(planner);
     if (planner->channel != NULL) {
-        bufferevent_write(planner->channel, &request->length, sizeof(request->length));
-        bufferevent_write(planner->channel, &request->options, sizeof(request->options));
-        bufferevent_write(planner->channel, request->sql, request->length);
+        bufferevent_write(planner->channel, &request->head, sizeof(request->head));
+        bufferevent_write(planner->channel, request->sql, request->head.length);
+        bufferevent_write(planner->channel, request->facts, request->head.catalog_length);
     }
     event_add(planner->deadline, planner->channel != NULL ? &patience : &at_once);
 }
 
-struct planner *planner_open(struct event_base *base)
+struct planner *planner_open(struct event_base *base, planner_look *look_at, void *database)
 {
     struct planner *planner = memory_new(sizeof(*planner));
 
     planner->base = base;
+    planner->look = look_at;
+    planner->database = database;
     planner->deadline = evtimer_new(base, on_deadline, planner);
     assert(planner->deadline != NULL);
     worker_start(planner); /* so that the first request finds it; a failure is that request's answer */
@@ -260,9 +351,9 @@ void planner_read(struct planner *planner, const char *sql, size_t length,
 
     assert(length <= UINT32_MAX);
     request->sql = memory_copy_n(sql, length);
-    request->length = (planner_length)length;
-    request->options = *options;
-    request->options.catalog = NULL; /* lies in this process */
+    request->head.length = (planner_length)length;
+    request->head.options = *options;
+    request->head.options.catalog = NULL; /* lies in this process */
     request->done = done;
     request->context = context;
     DL_APPEND(planner->queue, request);
@@ -276,6 +367,7 @@ void planner_close(struct planner *planner)
     if (planner == NULL)
         return;
     queue = planner->queue;
+    forget_look(planner);
     if (planner->channel != NULL)
         worker_end(planner);
     event_free(planner->deadline);

@@ -1,5 +1,6 @@
 /* The worker's side: read a text, answer with its plan, until standard input ends. Whatever the text does
  * to this process, it does to this process only. */
+#include "planner_catalog.h"
 #include "planner_codec.h"
 
 #include <schemagate/base/digest.h>
@@ -100,16 +101,37 @@ static char *plan_digest(const struct plan *plan)
     return memory_copy(tagged);
 }
 
-static bool answer(const char *sql, size_t length, const struct plan_options *options)
+/* NULL where the facts are none. */
+static struct plan *read_plan(const struct planner_head *head, const char *sql, const char *facts)
 {
-    struct plan *plan = plan_read(sql, length, options);
-    struct buf body = BUF_INIT(0);
+    struct plan_options options = head->options;
+    struct catalog *catalog = NULL;
     char checksum[DIGEST_TAGGED_SIZE];
+
+    if (head->catalog_length > 0) {
+        catalog = planner_catalog_read(facts, head->catalog_length);
+        if (catalog == NULL)
+            return NULL;
+    }
+    options.catalog = catalog;
+
+    struct plan *plan = plan_read(sql, head->length, &options);
+
+    catalog_free(catalog);
+    plan->checksum = memory_copy(digest_migration_text(sql, head->length, checksum));
+    plan->plan_checksum = plan_digest(plan);
+    return plan;
+}
+
+static bool answer(const struct planner_head *head, const char *sql, const char *facts)
+{
+    struct plan *plan = read_plan(head, sql, facts);
+    struct buf body = BUF_INIT(0);
     planner_length size;
     bool sent;
 
-    plan->checksum = memory_copy(digest_migration_text(sql, length, checksum));
-    plan->plan_checksum = plan_digest(plan);
+    if (plan == NULL)
+        return false;
     planner_encode(plan, &body);
     plan_free(plan);
     size = (planner_length)body.length;
@@ -139,19 +161,21 @@ static void confine(void)
 int planner_worker_main(void)
 {
     static const struct itimerval full = {.it_value = {.tv_sec = CPU_SECONDS}}, off = {0};
-    struct plan_options options;
-    planner_length length;
+    struct planner_head head;
     bool going = true;
 
     confine();
-    while (going && read_all(&length, sizeof(length)) && read_all(&options, sizeof(options))) {
-        char *sql = memory_new((size_t)length + 1);
+    while (going && read_all(&head, sizeof(head))) {
+        char *sql = memory_new((size_t)head.length + 1);
+        char *facts = memory_new((size_t)head.catalog_length + 1);
 
         setitimer(ITIMER_PROF, &full, NULL); /* SIGPROF ends the process */
-        going = read_all(sql, length) && answer(sql, length, &options);
+        going = read_all(sql, head.length) && read_all(facts, head.catalog_length)
+                && answer(&head, sql, facts);
         setitimer(ITIMER_PROF, &off, NULL);
         free(sql);
-        if (length > HEAP_KEPT)
+        free(facts);
+        if (head.length + head.catalog_length > HEAP_KEPT)
             malloc_trim(0);
     }
     return going ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -74,6 +74,11 @@ static void read_plan(void *planner, const char *sql, size_t length, const struc
     planner_read(planner, sql, length, options, done, context);
 }
 
+static void look_at_catalog(void *database, const char *names, planner_look_done *done, void *context)
+{
+    database_read_catalog(database, names, done, context);
+}
+
 static const struct planner_ops planner_ops = {.read = read_plan};
 
 /* ---- the end ---- */
@@ -167,8 +172,8 @@ static bool open_parts(struct service *s)
         log_error("no event loop");
         return false;
     }
-    s->planner = planner_open(s->base);
     s->database = database_new(s->base, s->config, s->config->http.advertise_url);
+    s->planner = planner_open(s->base, look_at_catalog, s->database);
     s->coordinator = coordinator_new(s->config, &(struct environment){
                                                     .store_ops = &database_store_ops,
                                                     .store = s->database,

@@ -341,7 +341,7 @@ static void the_worker_holds_nothing_of_the_daemon(void **state)
 
     assert_int_equal(pipe(pipe_ends), 0);
     planner_close(fixture->planner);
-    fixture->planner = planner_open(fixture->base);
+    fixture->planner = planner_open(fixture->base, NULL, NULL);
     assert_works(fixture);
     close(pipe_ends[1]);
     assert_int_equal(read(pipe_ends[0], path, 1), 0); /* nobody else has the other end */
@@ -364,7 +364,7 @@ static void the_worker_dies_with_the_daemon(void **state)
     if (daemon == 0) {
         struct fixture fixture = {.base = event_base_new()};
 
-        fixture.planner = planner_open(fixture.base);
+        fixture.planner = planner_open(fixture.base, NULL, NULL);
         assert_works(&fixture);
         raise(SIGSTOP);
         _exit(1);
@@ -387,7 +387,7 @@ static int open_planner(void **state)
     assert_non_null(fixture);
     fixture->base = event_base_new();
     assert_non_null(fixture->base);
-    fixture->planner = planner_open(fixture->base);
+    fixture->planner = planner_open(fixture->base, NULL, NULL);
     *state = fixture;
     return 0;
 }

@@ -31,6 +31,12 @@ extern const struct store_ops database_store_ops;       /* store: struct databas
 extern const struct executor_ops database_executor_ops; /* executor: struct database * */
 extern const struct witness_ops database_witness_ops;   /* witness: struct database * */
 
+/* What the catalog says of the names in a JSON array (db/sql/catalog.sql), as a JSON document that is valid
+ * during the call; NULL: `trouble` says why not. Called exactly once, from the loop. */
+typedef void database_catalog_done(void *context, const char *document, const char *trouble);
+void database_read_catalog(struct database *db, const char *names, database_catalog_done *done,
+                           void *context);
+
 /* Drops all sessions, ends the term and begins again (world_ops.restart_term). */
 void database_restart_term(struct database *db, const char *reason);
 

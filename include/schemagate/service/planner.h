@@ -14,9 +14,17 @@ struct planner;
  * planner is being closed. */
 typedef void planner_done(void *context, struct plan *plan);
 
-struct planner *planner_open(struct event_base *base);
+/* Asks the database about names (database_read_catalog): `names` is a JSON array, `done` gets the document of
+ * facts, or NULL and why there is none; exactly once, from the loop. */
+typedef void planner_look_done(void *context, const char *document, const char *trouble);
+typedef void planner_look(void *database, const char *names, planner_look_done *done, void *context);
 
-/* Queues one text (copied, as the options are; at most max_body_bytes); requests are answered in order. */
+/* look NULL: nobody can be asked, and no plan speaks of it. */
+struct planner *planner_open(struct event_base *base, planner_look *look, void *database);
+
+/* Queues one text (copied, as the options are; at most max_body_bytes); requests are answered in order. A
+ * text that names something is read twice: the second time with the catalog's facts, where they can be had
+ * soon; else a note in the plan says so. */
 void planner_read(struct planner *planner, const char *sql, size_t length,
                   const struct plan_options *options, planner_done *done, void *context);
 
