@@ -1,13 +1,13 @@
-/* Searching a parse tree for the daemon's own schema and for advisory locks. The tree is walked by the
- * descriptors of its messages, so that no kind of node can be forgotten. Bodies of functions are not
+/* Searching a parse tree for the daemon's own schema and for advisory locks. Bodies of functions are not
  * looked into: they run later, and an application may well have reasons of its own to call them. */
 #include "statement.h"
+#include "tree.h"
 
 #include <string.h>
 
 static const char own_schema[] = "schemagate";
 
-static void walk(struct statement *statement, const ProtobufCMessage *message);
+static void walk(struct statement *statement, const ProtobufCMessage *tree);
 
 static bool begins_with(const char *text, const char *prefix)
 {
@@ -146,66 +146,27 @@ static const struct {
 /* Members of messages that are plain text and name a schema. */
 static const char *const schema_members[] = {"schemaname", "newschema", "local_schema"};
 
-static void check_text_member(struct statement *statement, const ProtobufCFieldDescriptor *field,
-                              const char *text)
+static void check_text(void *context, const ProtobufCFieldDescriptor *field, const char *text)
 {
-    if (text == NULL || strcmp(text, own_schema) != 0)
+    if (strcmp(text, own_schema) != 0)
         return;
     for (size_t i = 0; i < sizeof(schema_members) / sizeof(schema_members[0]); i++)
         if (strcmp(field->name, schema_members[i]) == 0)
-            report_own_schema(statement);
+            report_own_schema(context);
 }
 
-static void walk_member(struct statement *statement, const ProtobufCMessage *message,
-                        const ProtobufCFieldDescriptor *field)
+static bool check_message(void *context, const ProtobufCMessage *message)
 {
-    const char *at = (const char *)message;
-    const void *member = at + field->offset;
-
-    if (field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED)
-        check_text_member(statement, field, *(char *const *)member);
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-        return;
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t count = *(const size_t *)(const void *)(at + field->quantifier_offset);
-        ProtobufCMessage *const *members = *(ProtobufCMessage *const *const *)member;
-
-        for (size_t i = 0; i < count; i++)
-            walk(statement, members[i]);
-    } else if (*(ProtobufCMessage *const *)member != NULL) {
-        walk(statement, *(ProtobufCMessage *const *)member);
-    }
-}
-
-static void walk_members(struct statement *statement, const ProtobufCMessage *message)
-{
-    const ProtobufCMessageDescriptor *kind = message->descriptor;
-
-    for (unsigned i = 0; i < kind->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &kind->fields[i];
-
-        if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0)
-            walk_member(statement, message, field);
-    }
-}
-
-static void walk(struct statement *statement, const ProtobufCMessage *message)
-{
-    if (message->descriptor == &pg_query__node__descriptor) {
-        /* One of some 240 members: looked up, not searched. A node may be empty. */
-        const PgQuery__Node *node = (const PgQuery__Node *)message;
-        const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
-            message->descriptor, (unsigned)node->node_case);
-
-        if (field != NULL)
-            walk_member(statement, message, field);
-        return;
-    }
-    statement_note_names(statement, message);
+    statement_note_names(context, message);
     for (size_t i = 0; i < sizeof(visits) / sizeof(visits[0]); i++)
-        if (visits[i].kind == message->descriptor && !visits[i].visit(statement, message))
-            return;
-    walk_members(statement, message);
+        if (visits[i].kind == message->descriptor)
+            return visits[i].visit(context, message);
+    return true;
+}
+
+static void walk(struct statement *statement, const ProtobufCMessage *tree)
+{
+    tree_walk(tree, &(struct tree_visitor){check_message, check_text, statement});
 }
 
 void statement_check_mentions(struct statement *statement)

@@ -158,8 +158,15 @@ struct operation {
     const char *object;         /* constraint, index, trigger, new name …; or NULL */
     const struct catalog_table *known; /* what the catalog says about `table`; NULL: not asked, or not there */
 
-    const PgQuery__Node *node;            /* the statement */
+    /* A second table that is locked: what a foreign key refers to, a partition, an inherited table. */
+    const char *other_schema, *other_table;
+    enum plan_lock other_lock;
+
+    const PgQuery__Node *node;             /* the statement */
     const PgQuery__AlterTableCmd *command; /* of ALTER TABLE; else NULL */
+    /* What ADD CONSTRAINT adds, or stands in a column's definition: then `command` is ADD COLUMN, whose own
+     * operation comes before. NULL for all else. */
+    const PgQuery__Constraint *constraint;
     size_t start, end; /* of its own text in the file: the command of ALTER TABLE, else the statement */
 };
 
@@ -168,8 +175,18 @@ struct operations {
     size_t count;
 };
 
-/* Takes the statement apart (classify.c). Frees nothing of the tree. */
+/* Takes the statement apart (classify.c). Frees nothing of the tree. What it creates is remembered in the
+ * reader: statements have to be read in the order in which they run. */
 void operations_read(struct statement *statement, struct operations *operations);
+/* "schema.table.column" or "table.constraint", as far as it is said; "" where nothing is. Owned by the
+ * caller. */
+char *operation_object(const struct operation *operation);
+
+/* Puts them into the plan, to be shown. */
+void operations_note(struct statement *statement, const struct operations *operations);
 void operations_free(struct operations *operations);
+
+/* The most dangerous class among them; CLASS_UNKNOWN where there is none. */
+enum operation_class operations_class(const struct operations *operations);
 
 #endif

@@ -52,6 +52,9 @@ void plan_free(struct plan *plan)
         free(plan->needs[i].schema);
         free(plan->needs[i].name);
     }
+    for (size_t i = 0; i < plan->operation_count; i++)
+        free(plan->operations[i].object);
+    free(plan->operations);
     free(plan->statements);
     free(plan->findings);
     free(plan->needs);

@@ -214,6 +214,8 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
     free(reader.allowances);
     free(reader.tokens);
     reader_forget_needs(&reader);
+    for (size_t i = 0; i < PLAN_SECTIONS; i++)
+        created_clear(&reader.created[i]);
     text_close(&reader.text);
     return plan;
 }

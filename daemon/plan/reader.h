@@ -2,6 +2,7 @@
 #ifndef PLAN_READER_H
 #define PLAN_READER_H
 
+#include "created.h"
 #include "text.h"
 
 #include <schemagate/plan/plan.h>
@@ -47,6 +48,7 @@ struct reader {
     struct allowance *allowances;           /* in the order of the text */
     size_t allowance_count;
     unsigned statement_count;   /* read so far */
+    struct created created[PLAN_SECTIONS]; /* by the section whose locks matter to nobody then (classify.c) */
     struct emission *emission;  /* emit.c: the statements of the plan to be; NULL: none yet */
 };
 
@@ -63,6 +65,9 @@ char *reader_quote(const char *text, size_t length);
 
 /* The first token that starts at or behind `offset`; token_count if there is none. */
 size_t reader_token_at(const struct reader *reader, size_t offset);
+
+/* Narrows [start, end) to what is written there, without comments before and behind it. */
+void reader_trim(const struct reader *reader, size_t *start, size_t *end);
 
 /* True for comments, and for what was blanked. */
 bool reader_is_comment(const struct token *token);

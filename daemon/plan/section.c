@@ -1,6 +1,7 @@
 /* One section: its statements, as libpg_query's parser tells them apart. */
 #include "allocate.h"
 #include "emit.h"
+#include "operation.h"
 #include "statement.h"
 
 #include <pg_query.h>
@@ -66,8 +67,7 @@ static size_t allowance_at(const struct reader *reader, size_t offset)
     return at;
 }
 
-/* Narrows [start, end) to the statement itself, without comments before and behind it. */
-static void trim(const struct reader *reader, size_t *start, size_t *end)
+void reader_trim(const struct reader *reader, size_t *start, size_t *end)
 {
     size_t first = reader_token_at(reader, *start), behind = reader_token_at(reader, *end);
     const char *bytes = reader->text.bytes;
@@ -100,6 +100,16 @@ static void place_allowances(struct statement *statement, size_t from)
     }
 }
 
+/* Takes the statement apart; what it does is part of the plan. */
+static void read_operations(struct statement *statement)
+{
+    struct operations operations;
+
+    operations_read(statement, &operations);
+    operations_note(statement, &operations);
+    operations_free(&operations);
+}
+
 static void read_tree(struct reader *reader, enum plan_section section,
                       const PgQueryProtobuf *packed)
 {
@@ -113,14 +123,20 @@ static void read_tree(struct reader *reader, enum plan_section section,
     for (size_t i = 0; i < tree->n_stmts; i++) {
         const PgQuery__RawStmt *raw = tree->stmts[i];
         struct statement statement = {
-            .reader = reader, .node = raw->stmt, .number = ++reader->statement_count};
+            .reader = reader,
+            .node = raw->stmt,
+            .number = ++reader->statement_count,
+            .section = section,
+            .base = range->start,
+        };
 
         statement.start = range->start + (size_t)raw->stmt_location;
         statement.end =
             raw->stmt_len > 0 ? statement.start + (size_t)raw->stmt_len : range->end;
-        trim(reader, &statement.start, &statement.end);
+        reader_trim(reader, &statement.start, &statement.end);
         place_allowances(&statement, from);
         statement_refuse(&statement);
+        read_operations(&statement);
         emit_as_written(&statement, section,
                         statement_is_transactional(statement.node) ? EMIT_SHARED : EMIT_OUTSIDE);
         from = statement.end;

@@ -11,6 +11,8 @@ struct statement {
     struct reader *reader;
     const PgQuery__Node *node;
     unsigned number;                        /* 1… in the order of the file */
+    enum plan_section section;              /* of the file; PLAN_EXPAND where it has no sections */
+    size_t base;                            /* what the locations in the tree count from */
     size_t start, end;                      /* from its first token, without semicolon */
     size_t first_allowance, last_allowance; /* [first, last) of reader->allowances */
 };

@@ -40,6 +40,20 @@ static int is_continuation(char byte)
     return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
+static void add_line(struct text *text, size_t start)
+{
+    text->lines = allocate_one_more(text->lines, text->line_count, sizeof(*text->lines));
+    text->lines[text->line_count++] = start;
+}
+
+static void index_lines(struct text *text)
+{
+    add_line(text, 0);
+    for (size_t at = 0; at < text->length; at++)
+        if (text->bytes[at] == '\n')
+            add_line(text, at + 1);
+}
+
 enum text_fault text_open(struct text *text, const char *bytes, size_t length)
 {
     const size_t mark = sizeof(byte_order_mark) - 1;
@@ -63,28 +77,47 @@ enum text_fault text_open(struct text *text, const char *bytes, size_t length)
         }
     }
     text->bytes[text->length] = '\0';
+    index_lines(text);
     return fault;
 }
 
 void text_close(struct text *text)
 {
     free(text->bytes);
+    free(text->lines);
     *text = (struct text){0};
+}
+
+/* The line that `offset` is on, from 0. */
+static size_t find_line(const struct text *text, size_t offset)
+{
+    size_t low = 0, high = text->line_count;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (text->lines[middle] <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 struct text_place text_locate(struct text *text, size_t offset)
 {
-    if (offset < text->last.offset)
-        text->last = (struct text_place){0, 1, 1};
-    for (; text->last.offset < offset; text->last.offset++) {
-        if (text->bytes[text->last.offset] == '\n') {
-            text->last.line++;
-            text->last.column = 1;
-        } else if (!is_continuation(text->bytes[text->last.offset + 1])) {
-            text->last.column++;
-        }
-    }
-    return text->last;
+    struct text_place *place = &text->last;
+    size_t line = find_line(text, offset);
+
+    if (place->line != line + 1)
+        *place = (struct text_place){text->lines[line], (unsigned)line + 1, 1};
+    while (place->offset < offset)
+        if (!is_continuation(text->bytes[++place->offset]))
+            place->column++;
+    while (place->offset > offset)
+        if (!is_continuation(text->bytes[place->offset--]))
+            place->column--;
+    return *place;
 }
 
 size_t text_advance(const struct text *text, size_t offset, size_t characters, size_t end)

@@ -13,7 +13,9 @@ struct text_place {
 struct text {
     char *bytes; /* owned; NUL-terminated */
     size_t length;
-    struct text_place last; /* where the latest search ended: places are asked for in rising order */
+    size_t *lines; /* owned; where each line starts */
+    size_t line_count;
+    struct text_place last; /* where the latest search ended: the next one is seldom far from it */
 };
 
 enum text_fault { TEXT_FINE, TEXT_HAS_NUL, TEXT_NOT_UTF8 };

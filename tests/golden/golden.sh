@@ -25,6 +25,10 @@ docs/architecture.md       architecture_page
 docs/configuration.md      $schemagate check-config --reference
 config/schemagate.ini      $schemagate check-config --sample
 "
+# Each migration in plan/ beside what the planner makes of it.
+for case in tests/golden/plan/*.sql; do
+    table+="${case%.sql}.txt $print plan $case"$'\n'
+done
 
 passed=0
 failed=0

@@ -1,9 +1,12 @@
-/* Prints one of the program's tables for the golden files (golden.sh): print NAME */
+/* Prints one of the program's tables for the golden files (golden.sh): print NAME
+ * or what the planner makes of a migration: print plan FILE */
 #include <schemagate/core/machine.h>
 #include <schemagate/core/replica.h>
 #include <schemagate/http/server.h>
+#include <schemagate/plan/plan.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void print_diagram(FILE *out)
@@ -23,14 +26,92 @@ static const struct {
     {"diagram", print_diagram},
 };
 
+static char *read_file(const char *name, size_t *length)
+{
+    enum { SIZE_MAX_BYTES = 1 << 20 };
+    FILE *file = fopen(name, "r");
+    char *text = malloc(SIZE_MAX_BYTES);
+
+    if (file == NULL || text == NULL) {
+        perror(name);
+        exit(1);
+    }
+    *length = fread(text, 1, SIZE_MAX_BYTES, file);
+    fclose(file);
+    return text;
+}
+
+/* The findings as the command line shows them, but for the reasons that the rules give (docs/findings.md). */
+static void print_findings(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->finding_count; i++) {
+        const struct plan_finding *finding = &plan->findings[i];
+
+        printf("%u:%u %s %s", finding->line, finding->column, plan_severity_name(finding->severity),
+               finding->id);
+        printf("%s%s\n", finding->object == NULL ? "" : " ", finding->object == NULL ? "" : finding->object);
+        if (finding->allowed)
+            printf("    allowed: %s\n", finding->allow_reason);
+        printf("    %s\n    fix: %s\n", finding->message, finding->fix);
+    }
+}
+
+static void print_operations(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->operation_count; i++) {
+        const struct plan_operation *operation = &plan->operations[i];
+
+        printf("%u:%u %s: %s %s", operation->line, operation->column, operation->class, operation->kind,
+               operation->object);
+        if (operation->lock != LOCK_NONE)
+            printf(", %s", plan_lock_name(operation->lock));
+        printf("%s%s%s\n", operation->rewrites ? ", rewrites" : "", operation->scans ? ", scans" : "",
+               operation->on_new ? ", new" : "");
+    }
+}
+
+static void print_statement(const struct plan_statement *statement)
+{
+    printf("%u %s%u %s", statement->number, statement->transactional ? "transaction " : "alone ",
+           statement->transaction, plan_kind_name(statement->work.kind));
+    for (size_t i = 0; i < statement->work.lock_count; i++)
+        printf("%s %s %s", i == 0 ? ":" : ",", statement->work.locks[i].relation,
+               plan_lock_name(statement->work.locks[i].mode));
+    printf("\n%s;\n", statement->sql);
+    if (statement->work.note != NULL)
+        printf("-- %s\n", statement->work.note);
+}
+
+static int print_plan(const char *name)
+{
+    size_t length = 0;
+    char *text = read_file(name, &length);
+    struct plan *plan = plan_read(text, length, NULL);
+
+    printf("%s\n", plan_is_refused(plan) ? "refused" : "accepted");
+    print_findings(plan);
+    printf("\n== operations\n");
+    print_operations(plan);
+    for (size_t i = 0; i < plan->statement_count; i++) {
+        if (i == 0 || plan->statements[i].section != plan->statements[i - 1].section)
+            printf("\n== %s\n", plan_section_name(plan->statements[i].section));
+        print_statement(&plan->statements[i]);
+    }
+    plan_free(plan);
+    free(text);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "plan") == 0)
+        return print_plan(argv[2]);
     for (size_t i = 0; argc == 2 && i < sizeof(tables) / sizeof(tables[0]); i++) {
         if (strcmp(tables[i].name, argv[1]) == 0) {
             tables[i].print(stdout);
             return 0;
         }
     }
-    fprintf(stderr, "usage: %s machine|replica|routes|diagram\n", argv[0]);
+    fprintf(stderr, "usage: %s machine|replica|routes|diagram\n       %s plan FILE\n", argv[0], argv[0]);
     return 2;
 }

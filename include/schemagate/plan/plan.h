@@ -62,6 +62,17 @@ struct plan_need {
     char *name;   /* owned */
 };
 
+/* What a submitted statement does: one of these, or several, for each (docs/findings.md has the words). */
+struct plan_operation {
+    const char *kind, *class; /* static: "add-column", "additive" */
+    enum plan_section section;
+    unsigned line, column; /* from 1 */
+    enum plan_lock lock;   /* on the object, while the statement runs as it was written */
+    bool rewrites, scans;  /* the table, under that lock */
+    bool on_new;           /* nobody can have used the object before */
+    char *object;          /* owned; "schema.table.column" as far as they were written; "" none */
+};
+
 struct plan {
     /* From the `migration` directive; what is not said is NULL or -1. */
     char *name, *approval; /* approval: "auto" or "manual" */
@@ -73,6 +84,8 @@ struct plan {
     size_t statement_count;
     struct plan_finding *findings;
     size_t finding_count;
+    struct plan_operation *operations; /* in the order of the file */
+    size_t operation_count;
     struct plan_need *needs; /* each once, in the order of the text */
     size_t need_count;
 

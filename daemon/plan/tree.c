@@ -1,0 +1,45 @@
+/* The walk through a parse tree. */
+#include "tree.h"
+
+static void walk_member(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+                        const struct tree_visitor *visitor)
+{
+    const char *at = (const char *)message;
+    const void *member = at + field->offset;
+
+    if (field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED
+        && visitor->text != NULL && *(char *const *)member != NULL)
+        visitor->text(visitor->context, field, *(char *const *)member);
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+        return;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        size_t count = *(const size_t *)(const void *)(at + field->quantifier_offset);
+        ProtobufCMessage *const *members = *(ProtobufCMessage *const *const *)member;
+
+        for (size_t i = 0; i < count; i++)
+            tree_walk(members[i], visitor);
+    } else if (*(ProtobufCMessage *const *)member != NULL) {
+        tree_walk(*(ProtobufCMessage *const *)member, visitor);
+    }
+}
+
+void tree_walk(const ProtobufCMessage *tree, const struct tree_visitor *visitor)
+{
+    const ProtobufCMessageDescriptor *kind = tree->descriptor;
+
+    if (kind == &pg_query__node__descriptor) {
+        /* One of some 240 members: looked up, not searched. A node may be empty. */
+        const PgQuery__Node *node = (const PgQuery__Node *)tree;
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field(kind, (unsigned)node->node_case);
+
+        if (field != NULL)
+            walk_member(tree, field, visitor);
+        return;
+    }
+    if (!visitor->message(visitor->context, tree))
+        return;
+    for (unsigned i = 0; i < kind->n_fields; i++)
+        if ((kind->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0)
+            walk_member(tree, &kind->fields[i], visitor);
+}

@@ -1,0 +1,5 @@
+-- schemagate: expand
+ALTER TABLE books DROP COLUMN isbn, DROP COLUMN IF EXISTS pages CASCADE;
+ALTER TABLE books RENAME COLUMN title TO name;
+ALTER TABLE books ALTER COLUMN price TYPE bigint;
+ALTER TABLE books ALTER COLUMN total DROP EXPRESSION;

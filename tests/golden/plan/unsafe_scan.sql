@@ -1,0 +1,4 @@
+-- schemagate: expand
+ALTER TABLE books ADD COLUMN pages int CHECK (pages > 0), ADD COLUMN isbn text UNIQUE;
+LOCK TABLE books IN EXCLUSIVE MODE;
+ALTER TABLE measures ATTACH PARTITION measures_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
