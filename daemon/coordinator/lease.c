@@ -13,6 +13,7 @@ struct state_intent {
     struct intent intent;
     char *incarnation;
     enum replica_event event;
+    const char *because; /* gone: what the conclusion rests on, or NULL */
 };
 
 static struct replica *find(const struct coordinator *c, const struct intent *intent)
@@ -28,8 +29,8 @@ static void release(struct intent *intent)
     free(((struct state_intent *)intent)->incarnation);
 }
 
-static void add(struct coordinator *c, const struct replica *r, enum replica_event event,
-                const struct intent_kind *kind)
+static struct state_intent *add(struct coordinator *c, const struct replica *r,
+                                enum replica_event event, const struct intent_kind *kind)
 {
     struct state_intent *change = memory_new(sizeof *change);
     change->intent.kind = kind;
@@ -37,6 +38,7 @@ static void add(struct coordinator *c, const struct replica *r, enum replica_eve
     change->incarnation = memory_copy(r->incarnation);
     change->event = event;
     journal_add(c, &change->intent);
+    return change;
 }
 
 json_t *replica_note(const struct replica *r)
@@ -47,17 +49,19 @@ json_t *replica_note(const struct replica *r)
 }
 
 static void write_state(const struct coordinator *c, const struct replica *r,
-                        enum replica_state state, const char *kind, const char *reason,
+                        enum replica_state state, const char *kind, const char *reason, json_t *data,
                         struct change_set *changes)
 {
-    changes_row(changes, "replicas",
-                record_replica(r, state, r->superseded, coordinator_now(c).wall_ms,
-                               state == REPLICA_GONE ? reason : NULL));
+    json_t *row = record_replica(r, state, r->superseded, coordinator_now(c).wall_ms,
+                                 state == REPLICA_GONE ? reason : NULL);
+
+    roles_note(&c->registry, r, row);
+    changes_row(changes, "replicas", row);
     changes_event(changes, &(struct change_event){.kind = kind,
                                                   .app = r->cohort->app->gate.name,
                                                   .instance = r->instance,
                                                   .reason = reason,
-                                                  .data = replica_note(r)});
+                                                  .data = data});
 }
 
 /* ---- lost, and back: memory knows it at once, the database follows ---- */
@@ -69,7 +73,7 @@ static bool follow_decide(struct coordinator *c, struct intent *intent, struct c
         [REPLICA_LIVE] = "replica.renewed", [REPLICA_LOST] = "replica.lost"};
     if (!r || !kinds[r->state])
         return false;
-    write_state(c, r, r->state, kinds[r->state], NULL, changes);
+    write_state(c, r, r->state, kinds[r->state], NULL, replica_note(r), changes);
     return true;
 }
 
@@ -87,13 +91,17 @@ static const struct intent_kind follow_kind = {
 static bool gone_decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
 {
     const struct replica *r = find(c, intent);
-    enum replica_event event = ((struct state_intent *)intent)->event;
+    const struct state_intent *change = (const struct state_intent *)intent;
     enum replica_state next;
+    json_t *data;
 
     if (!r || r->held_open || r->deadline_boot ||
-        !replica_next(r->state, event, &next) || next != REPLICA_GONE)
+        !replica_next(r->state, change->event, &next) || next != REPLICA_GONE)
         return false;
-    write_state(c, r, REPLICA_GONE, "replica.gone", replica_event_name(event), changes);
+    data = replica_note(r);
+    if (change->because)
+        json_object_set_new(data, "because", json_string(change->because));
+    write_state(c, r, REPLICA_GONE, "replica.gone", replica_event_name(change->event), data, changes);
     return true;
 }
 
@@ -128,13 +136,15 @@ static void start_lease(struct coordinator *c, struct replica *r)
         registry_set_deadline(&c->registry, r, replica_lease_end(r));
 }
 
-/* When its own promise or an operator's setting may end it first; 0: somebody's word is needed. */
+/* The first time at which its fate is looked at: at once where absence may be evidence; 0: somebody's word is
+ * needed. */
 static int64_t judgement_at(const struct coordinator *c, const struct replica *r)
 {
-    int64_t assume = c->config->gate.assume_gone_after_seconds,
-            trust = r->witnessed ? c->config->gate.trust_absence_seconds : 0;
-    int64_t seconds = trust > 0 && (assume == 0 || trust < assume) ? trust : assume;
-    int64_t at = seconds > 0 ? r->lost_boot + seconds * 1000 : 0, ends = fencing_ends_boot(c, r);
+    int64_t assume = c->config->gate.assume_gone_after_seconds, ends = fencing_ends_boot(c, r);
+    int64_t at = assume > 0 ? r->lost_boot + assume * 1000 : 0;
+
+    if (r->witnessed)
+        return r->lost_boot + 1;
     return ends > 0 && (at == 0 || ends < at) ? ends : at;
 }
 
@@ -167,14 +177,13 @@ static bool judge(struct coordinator *c, struct replica *r)
     static const enum replica_event events[] = {[WITNESS_FENCED] = REPLICA_FENCED,
                                                 [WITNESS_UNSEEN] = REPLICA_UNSEEN,
                                                 [WITNESS_ASSUMED] = REPLICA_ASSUMED};
-    int64_t again;
-    enum witness_verdict verdict = witness_judge(c, r, &again);
+    struct judgement judgement = witness_judge(c, r);
 
-    if (verdict == WITNESS_WAIT)
-        registry_set_deadline(&c->registry, r, again);
+    if (judgement.verdict == WITNESS_WAIT)
+        registry_set_deadline(&c->registry, r, judgement.again_boot);
     else
-        add(c, r, events[verdict], &gone_kind);
-    return verdict != WITNESS_WAIT;
+        add(c, r, events[judgement.verdict], &gone_kind)->because = judgement.because;
+    return judgement.verdict != WITNESS_WAIT;
 }
 
 /* Returns whether anything has come of it. */
@@ -220,7 +229,7 @@ static bool admit_decide(struct coordinator *c, struct intent *intent, struct ch
     if (!r || r->state != REPLICA_WAITING ||
         admission_of(c, &r->cohort->gate) != ADMISSION_LIVE)
         return false;
-    write_state(c, r, REPLICA_LIVE, "replica.admitted", NULL, changes);
+    write_state(c, r, REPLICA_LIVE, "replica.admitted", NULL, replica_note(r), changes);
     return true;
 }
 

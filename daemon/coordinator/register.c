@@ -19,7 +19,7 @@ struct register_intent {
     json_t *knows;
     struct gate_knows *knows_list; /* strings inside `knows` */
     size_t knows_count;
-    bool created, refused;
+    bool created, refused, renamed;
     enum replica_state state; /* decided */
 };
 
@@ -83,6 +83,8 @@ static void write_registration(struct coordinator *c, const struct register_inte
         json_object_del(row, "registered_at");
         json_object_del(row, "address");
     }
+    if (r->renamed)
+        json_object_update_new(row, json_pack("{s:b, s:b, s:[]}", "witnessed", 0, "pins", 0, "roles"));
     if (r->lease_seconds > c->settled_on.longest_lease_seconds) {
         /* Noted before it is committed: a shorter one of the same group must not take its place. */
         c->settled_on.longest_lease_seconds = r->lease_seconds;
@@ -112,8 +114,9 @@ static void write_predecessor(const struct coordinator *c, const struct register
     if (!replica_next(old->state, event, &next) || (old->superseded && next != REPLICA_GONE))
         return;
     const char *reason = next == REPLICA_GONE ? replica_event_name(event) : NULL;
-    changes_row(changes, "replicas",
-                record_replica(old, next, true, coordinator_now(c).wall_ms, reason));
+    json_t *row = record_replica(old, next, true, coordinator_now(c).wall_ms, reason);
+    roles_note(&c->registry, old, row);
+    changes_row(changes, "replicas", row);
     changes_event(changes,
                   &(struct change_event){
                       .kind = next == REPLICA_GONE ? "replica.gone" : "replica.superseded",
@@ -140,6 +143,7 @@ static bool decide_change(struct coordinator *c, struct register_intent *r,
     const struct cohort_key key = key_of(r);
     enum admission admission = admission_of(c, &wanted);
 
+    r->renamed = strcmp(old->application_name, r->application_name) != 0;
     if (old->superseded)
         return intent_refuse(&r->intent, PROBLEM_INCARNATION_SUPERSEDED,
                              "a newer incarnation of %s has registered", r->instance);
@@ -170,7 +174,7 @@ static bool register_decide(struct coordinator *c, struct intent *intent, struct
     const struct gate_cohort wanted = cohort_of(c, r);
     enum admission admission = admission_of(c, &wanted);
 
-    r->refused = r->created = false;
+    r->refused = r->created = r->renamed = false;
     if (app && app->retired)
         return intent_refuse(intent, PROBLEM_APP_RETIRED,
                              "the app %s was retired for good: register under another name", r->app);
@@ -277,6 +281,7 @@ static void register_apply(struct coordinator *c, struct intent *intent)
     if (known) {
         struct cohort_key key = key_of(r);
         registry_set_cohort(known, &key);
+        registry_rename(&c->registry, known, r->application_name);
         registry_set_state(&c->registry, known, r->state);
         registry_set_settled(&c->registry, known, true);
     } else {

@@ -352,6 +352,21 @@ void registry_set_witnessed(struct replica *r)
     count(r, 1);
 }
 
+void registry_rename(struct registry *registry, struct replica *r, const char *application_name)
+{
+    if (strcmp(r->application_name, application_name) == 0)
+        return;
+    count(r, -1);
+    r->witnessed = r->pins = false;
+    r->roles = 0;
+    count(r, 1);
+    forget(&registry->names, r->application_name, r);
+    memory_replace(&r->renamed, application_name);
+    r->application_name = r->renamed;
+    identify(&registry->names, r->application_name, r);
+    registry->changes++;
+}
+
 static uint32_t add_saturating(uint32_t *to, uint32_t number)
 {
     uint32_t before = *to;
@@ -403,6 +418,7 @@ void registry_remove(struct registry *registry, struct replica *r)
     forget(&registry->addresses, r->address, r);
     registry->changes++;
     leave(r);
+    free(r->renamed);
     free(r);
 }
 
@@ -416,6 +432,7 @@ void registry_free(struct registry *registry)
         HASH_DELETE(by_name, registry->apps, app);
         free_app(app);
     }
+    roles_free(registry);
     free((void *)registry->gate_apps);
     free(registry->heap);
     *registry = (struct registry){0};

@@ -3,6 +3,8 @@
 #ifndef COORDINATOR_REGISTRY_H
 #define COORDINATOR_REGISTRY_H
 
+#include "roles.h"
+
 #include <schemagate/coordinator/model.h>
 
 /* Replicas that name the same application_name, or that registered from the same address: what sessions
@@ -17,6 +19,7 @@ struct identity {
 
 struct registry {
     struct identity *names, *addresses;
+    struct role *roles; /* in the order in which they were seen first */
     uint64_t changes; /* rises whenever sessions may have to be matched anew */
     struct application *apps;          /* uthash by_name */
     struct replica *replicas;          /* uthash by_key: the newest incarnations */
@@ -65,6 +68,9 @@ void registry_set_cohort(struct replica *replica, const struct cohort_key *key);
 void registry_set_settled(struct registry *registry, struct replica *replica, bool settled);
 
 void registry_set_witnessed(struct replica *replica);
+/* It names another application_name from now on: what was seen of its sessions under the old one says nothing
+ * about those that it has now. */
+void registry_rename(struct registry *registry, struct replica *replica, const char *application_name);
 
 /* NULL where no replica has it; text "" is nobody's. */
 struct identity *registry_find_identity(struct identity *identities, const char *text);

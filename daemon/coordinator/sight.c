@@ -155,19 +155,17 @@ static bool is_ignored(const struct config *config, const char *application_name
     return false;
 }
 
-static bool is_of_application(const struct config *config, const struct seen_role *roles,
+static bool is_of_application(const struct config *config, const struct registry *registry,
                               const struct witnessed_session *session)
 {
     const struct config_list *configured = &config->gate.app_roles;
-    const struct seen_role *seen;
 
     if (is_ignored(config, session->application_name))
         return false;
     for (size_t i = 0; i < configured->count; i++)
         if (strcmp(configured->items[i], session->role) == 0)
             return true;
-    HASH_FIND_STR(roles, session->role, seen);
-    return configured->count == 0 && seen;
+    return configured->count == 0 && roles_find(registry, session->role);
 }
 
 /* ---- grouping ---- */
@@ -243,32 +241,57 @@ static void group(struct sight *sight)
     }
 }
 
-void sight_match(struct sight *sight, const struct config *config, const struct registry *registry,
-                 const struct seen_role *roles)
+/* Where every session of a role has a pin, connecting with that role goes through a hook that pins. */
+static uint64_t unpinned_role(const struct config *config, const struct registry *registry,
+                              const struct witnessed_session *session)
 {
+    const struct role *role = roles_find(registry, session->role);
+    bool counts = role && !session->pinned && !is_ignored(config, session->application_name);
+    return counts ? role_bit(role) : 0;
+}
+
+void sight_match(struct sight *sight, const struct config *config, const struct registry *registry)
+{
+    sight->unpinned_roles = 0;
     for (size_t i = 0; i < sight->session_count; i++) {
         struct witnessed_session *session = &sight->sessions[i];
         session->known = is_known(registry, session);
         session->replica = identity_owner(identity_of(registry, session));
-        session->application = is_of_application(config, roles, session);
+        session->application = is_of_application(config, registry, session);
+        sight->unpinned_roles |= unpinned_role(config, registry, session);
     }
     group(sight);
     sight->registry_changes = registry->changes;
 }
 
-static void remember_role(struct seen_role **roles, const char *name)
+/* ---- what is remembered ---- */
+
+static void note_owner(struct replica *owner, const struct role *role)
 {
-    struct seen_role *role;
-    HASH_FIND_STR(*roles, name, role);
-    if (role)
-        return;
-    role = memory_new(sizeof *role + strlen(name) + 1);
-    strcpy(role->name, name);
-    HASH_ADD_STR(*roles, name, role);
+    if (owner->state == REPLICA_LIVE && !owner->witnessed)
+        registry_set_witnessed(owner);
+    owner->roles |= role_bit(role);
+    owner->pins = true; /* unless one without is found below */
+}
+
+static void note_bars(const struct sight *sight, const struct registry *registry)
+{
+    const json_t *name;
+    size_t i;
+
+    for (struct role *role = registry->roles; role; role = role->hh.next) {
+        bool barred = false;
+        json_array_foreach(json_object_get(sight->rows, "barred_roles"), i, name)
+        {
+            barred |= strcmp(role->name, json_string_value(name)) == 0;
+        }
+        if (!barred || role->barred_since_boot == 0)
+            role->barred_since_boot = barred ? sight->at_boot : 0;
+    }
 }
 
 /* Whoever may be seen here counts as seen: that only ever keeps a gate closed. */
-void sight_witness(const struct sight *sight, const struct registry *registry, struct seen_role **roles)
+void sight_witness(const struct sight *sight, struct registry *registry)
 {
     for (size_t i = 0; i < sight->session_count; i++) {
         const struct witnessed_session *session = &sight->sessions[i];
@@ -277,19 +300,16 @@ void sight_witness(const struct sight *sight, const struct registry *registry, s
 
         if (identity)
             identity->seen_boot = sight->at_boot;
-        if (owner && owner->state == REPLICA_LIVE && !owner->witnessed)
-            registry_set_witnessed(owner);
-        if (is_known(registry, session))
-            remember_role(roles, session->role);
+        if (!is_known(registry, session))
+            continue;
+        const struct role *role = roles_add(registry, session->role);
+        if (owner)
+            note_owner(owner, role);
     }
-}
-
-void seen_roles_free(struct seen_role **roles)
-{
-    struct seen_role *role, *next;
-    HASH_ITER(hh, *roles, role, next)
-    {
-        HASH_DEL(*roles, role);
-        free(role);
+    for (size_t i = 0; i < sight->session_count; i++) {
+        struct replica *owner = identity_owner(identity_of(registry, &sight->sessions[i]));
+        if (owner && !sight->sessions[i].pinned)
+            owner->pins = false;
     }
+    note_bars(sight, registry);
 }

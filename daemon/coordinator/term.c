@@ -134,6 +134,11 @@ static void read_app(struct loading *l, const json_t *row)
         registry_retire(&l->registry, app);
 }
 
+static void read_role(struct loading *l, const json_t *row)
+{
+    roles_add(&l->registry, record_text(row, "role"))->stored = true;
+}
+
 static void read_compatible(struct loading *l, const json_t *row)
 {
     registry_set_compatible(registry_app(&l->registry, record_text(row, "app")),
@@ -167,6 +172,7 @@ static void read_replica(struct loading *l, const json_t *row)
     free(knows);
     if (record_flag(row, "witnessed"))
         registry_set_witnessed(r);
+    roles_read(&l->registry, r, row);
     r->lease_seconds = (uint32_t)record_number(row, "lease_seconds");
     r->on_lost_exit = strcmp(record_text(row, "on_lost"), "exit") == 0;
     r->superseded = record_flag(row, "superseded");
@@ -189,7 +195,7 @@ static void row(void *context, const char *table, const json_t *row)
     } readers[] = {
         {"window", read_window},         {"migrations", read_migration}, {"steps", read_step},
         {"approvals", read_approval},    {"apps", read_app},             {"compatible", read_compatible},
-        {"replicas", read_replica},      {"waivers", read_waiver},
+        {"replicas", read_replica},      {"waivers", read_waiver},       {"roles", read_role},
     };
     struct loading *l = context;
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
@@ -289,6 +295,7 @@ static void done(void *context, bool ok)
         return;
     }
     failover_look(c, &l->registry, &l->settled_on);
+    roles_carry(&l->registry, &c->registry);
     swap_in(c, l);
     free_loading(l);
     fencing_begin_term(c);
@@ -301,6 +308,7 @@ static void done(void *context, bool ok)
     struct intent *leader = memory_new(sizeof *leader);
     leader->kind = &leader_kind;
     journal_add(c, leader);
+    roles_store(c);
     recover(c);
     coordinator_changed(c);
     coordinator_wake(c);

@@ -44,7 +44,6 @@ static void forget_sight(struct watch *watch)
 void witness_free(struct watch *watch)
 {
     forget_sight(watch);
-    seen_roles_free(&watch->roles);
 }
 
 void witness_reset(struct coordinator *c)
@@ -79,8 +78,9 @@ static void take_in(struct coordinator *c, const json_t *rows, struct instant as
     struct sight *sight = sight_read(rows, asked);
 
     note_completeness(watch, sight);
-    sight_witness(sight, &c->registry, &watch->roles);
-    sight_match(sight, c->config, &c->registry, watch->roles);
+    sight_witness(sight, &c->registry);
+    sight_match(sight, c->config, &c->registry);
+    roles_store(c);
     sight_free(watch->sight);
     watch->sight = sight;
     watch->blind = false;
@@ -190,7 +190,7 @@ const struct sight *witness_sight(const struct coordinator *c)
 {
     struct sight *sight = c->watch.sight;
     if (sight && sight->registry_changes != c->registry.changes)
-        sight_match(sight, c->config, &c->registry, c->watch.roles);
+        sight_match(sight, c->config, &c->registry);
     return sight;
 }
 
@@ -211,16 +211,46 @@ static int64_t later_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* When its sessions will have been absent for long enough; 0: absence is no evidence. Where none was ever
- * seen there may be a pooler in between. */
-static int64_t absent_at(const struct coordinator *c, const struct replica *r)
-{
-    int64_t trust_ms = c->config->gate.trust_absence_seconds * 1000;
-    int64_t since = later_of(r->lost_boot, registry_seen_boot(&c->registry, r));
+/* So long absence must last where its roles may not log in: a login that was let through just before is not
+ * shown until it is complete, and PostgreSQL waits for nobody between the two. */
+#define BARRED_MS 10000
 
-    if (trust_ms <= 0 || !r->witnessed || c->watch.complete_since_boot == 0)
-        return 0;
-    return later_of(since, c->watch.complete_since_boot) + trust_ms;
+/* When its sessions will have been absent for long enough, and why that is evidence; 0: it is none. */
+struct absence {
+    int64_t at_boot;
+    const char *because;
+};
+
+static void weigh(struct absence *absence, int64_t at_boot, const char *because)
+{
+    if (absence->at_boot == 0 || at_boot < absence->at_boot)
+        *absence = (struct absence){at_boot, because};
+}
+
+/* It could not come back unnoticed: its own sessions had pins, and whoever connects with its roles has one. */
+static bool is_pinned(const struct coordinator *c, const struct replica *r)
+{
+    return r->pins && r->roles && c->watch.sight && !(r->roles & c->watch.sight->unpinned_roles);
+}
+
+/* DESIGN.md section 3, rules 5 and 6. Where no session of it was ever seen, there may be a pooler between. */
+static struct absence absence_of(const struct coordinator *c, const struct replica *r)
+{
+    int64_t trust_ms = c->config->gate.trust_absence_seconds * 1000,
+            barred = roles_barred_since(&c->registry, r);
+    int64_t since = later_of(r->lost_boot, registry_seen_boot(&c->registry, r));
+    struct absence absence = {0};
+
+    if (!r->witnessed || c->watch.complete_since_boot == 0)
+        return absence;
+    since = later_of(since, c->watch.complete_since_boot);
+    if (trust_ms > 0)
+        weigh(&absence, since + trust_ms, "absence is trusted");
+    if (barred)
+        weigh(&absence, later_of(since, barred) + BARRED_MS, "its role may not log in");
+    if (is_pinned(c, r))
+        weigh(&absence, since, "its role's sessions are pinned");
+    return absence;
 }
 
 static int64_t assumed_at(const struct coordinator *c, const struct replica *r)
@@ -235,32 +265,33 @@ static void earlier_of(int64_t *at, int64_t candidate)
         *at = candidate;
 }
 
-enum witness_verdict witness_judge(struct coordinator *c, const struct replica *r, int64_t *again_boot)
+struct judgement witness_judge(struct coordinator *c, const struct replica *r)
 {
     const struct sight *sight = c->watch.sight;
-    int64_t now = coordinator_now(c).boot_ms, fenced = fencing_ends_boot(c, r);
-    int64_t absent = absent_at(c, r), assumed = assumed_at(c, r);
-    bool trusts = c->config->gate.trust_absence_seconds > 0 && r->witnessed;
+    const struct absence absence = absence_of(c, r);
+    int64_t now = coordinator_now(c).boot_ms, fenced = fencing_ends_boot(c, r), assumed = assumed_at(c, r);
+    struct judgement judgement = {.verdict = WITNESS_WAIT};
 
-    *again_boot = 0;
-    earlier_of(again_boot, fenced);
-    earlier_of(again_boot, absent);
-    earlier_of(again_boot, assumed);
-    if (trusts && absent == 0)
-        earlier_of(again_boot, now + interval_ms(c)); /* until the witness sees all there is */
-    if (*again_boot == 0 || *again_boot > now)
-        return WITNESS_WAIT;
+    earlier_of(&judgement.again_boot, fenced);
+    earlier_of(&judgement.again_boot, absence.at_boot);
+    earlier_of(&judgement.again_boot, assumed);
+    if (r->witnessed && absence.at_boot == 0)
+        earlier_of(&judgement.again_boot, now + interval_ms(c)); /* what is seen next may be evidence */
+    if (judgement.again_boot == 0 || judgement.again_boot > now)
+        return judgement;
     if (!sight || now - sight->at_boot > FRESH_MS || (fenced <= now && sight->at_boot < fenced)) {
         c->watch.wanted = true;
-        *again_boot = now + (c->role == ROLE_LEADER ? FRESH_MS / 2 : interval_ms(c));
-        return WITNESS_WAIT;
+        judgement.again_boot = now + (c->role == ROLE_LEADER ? FRESH_MS / 2 : interval_ms(c));
+        return judgement;
     }
-    if (!witness_sees(c, r) && fenced && fenced <= now && sight->complete)
-        return WITNESS_FENCED;
-    if (!witness_sees(c, r) && absent && absent <= sight->at_boot)
-        return WITNESS_UNSEEN;
-    if (!witness_sees(c, r) && assumed && assumed <= now)
-        return WITNESS_ASSUMED;
-    *again_boot = now + interval_ms(c); /* a visible session vetoes */
-    return WITNESS_WAIT;
+    judgement.again_boot = now + interval_ms(c);
+    if (witness_sees(c, r)) /* a veto */
+        return judgement;
+    if (fenced && fenced <= now && sight->complete)
+        return (struct judgement){.verdict = WITNESS_FENCED};
+    if (absence.at_boot && absence.at_boot <= sight->at_boot)
+        return (struct judgement){.verdict = WITNESS_UNSEEN, .because = absence.because};
+    if (assumed && assumed <= now)
+        return (struct judgement){.verdict = WITNESS_ASSUMED};
+    return judgement;
 }

@@ -18,7 +18,6 @@ STAILQ_HEAD(look_waiters, look_waiter);
 
 struct watch {
     struct sight *sight;     /* the last look; NULL: none in this term */
-    struct seen_role *roles; /* in the life of this process */
     struct look_waiters waiters;
     bool looking;
     bool wanted; /* as soon as may be */
@@ -50,11 +49,16 @@ bool witness_sees(const struct coordinator *c, const struct replica *r);
 
 /* What becomes of a lost replica now. */
 enum witness_verdict {
-    WITNESS_WAIT,    /* look at it again at *again_boot; 0: somebody's word is needed */
-    WITNESS_FENCED,  /* it has ended itself, and a look after that shows no session of it */
-    WITNESS_UNSEEN,  /* its sessions were absent for trust_absence_seconds */
-    WITNESS_ASSUMED  /* lost for assume_gone_after_seconds, and none of its sessions is there */
+    WITNESS_WAIT,   /* look at it again at again_boot; 0: somebody's word is needed */
+    WITNESS_FENCED, /* it has ended itself, and a look after that shows no session of it */
+    WITNESS_UNSEEN, /* its sessions are absent, and `because` says why that is evidence */
+    WITNESS_ASSUMED /* lost for assume_gone_after_seconds, and none of its sessions is there */
 };
-enum witness_verdict witness_judge(struct coordinator *c, const struct replica *r, int64_t *again_boot);
+struct judgement {
+    enum witness_verdict verdict;
+    int64_t again_boot;
+    const char *because; /* for the event */
+};
+struct judgement witness_judge(struct coordinator *c, const struct replica *r);
 
 #endif

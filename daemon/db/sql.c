@@ -18,6 +18,7 @@ EMBED(sql_load, "daemon/db/sql/load.sql");
 EMBED(sql_verify, "daemon/db/sql/verify.sql");
 EMBED(sql_events, "daemon/db/sql/events.sql");
 EMBED(sql_witness, "daemon/db/sql/witness.sql");
+EMBED(sql_barred_roles, "daemon/db/sql/barred_roles.sql");
 EMBED(sql_replayed, "daemon/db/sql/replayed.sql");
 EMBED(sql_catalog, "daemon/db/sql/catalog.sql");
 EMBED(sql_catalog_settings, "daemon/db/sql/catalog_settings.sql");

@@ -21,9 +21,10 @@ void witness_prepare(struct database *db, session_answered *done)
     static const struct session_statement statements[] = {
         {.sql = sql_witness, .prepare = "witness"},
         {.sql = sql_catalog, .prepare = "catalog"},
+        {.sql = sql_barred_roles, .prepare = "barred_roles"},
     };
 
-    session_run(db->witness, &(struct session_batch){.statements = statements, .count = 2,
+    session_run(db->witness, &(struct session_batch){.statements = statements, .count = 3,
                                                      .deadline_ms = ANSWER_MS, .done = done,
                                                      .context = db});
 }
@@ -47,8 +48,8 @@ static void on_unsent(evutil_socket_t fd, short what, void *context)
 
 /* s NULL: there is none. */
 static void witness_send(struct database *db, struct session *s,
-                         const struct session_statement *statement, session_answered *done,
-                         void *context)
+                         const struct session_statement *statements, size_t count,
+                         session_answered *done, void *context)
 {
     if (s == NULL || !leadership_is_leading(db)) {
         const struct timeval now = {0, 0};
@@ -58,7 +59,7 @@ static void witness_send(struct database *db, struct session *s,
         event_base_once(db->base, -1, EV_TIMEOUT, on_unsent, unsent, &now);
         return;
     }
-    session_run(s, &(struct session_batch){.statements = statement, .count = 1,
+    session_run(s, &(struct session_batch){.statements = statements, .count = count,
                                            .deadline_ms = ANSWER_MS, .done = done,
                                            .context = context});
 }
@@ -122,6 +123,8 @@ static void look_on_primary(void *context, struct session_outcome *outcome)
         look->sight = json_loads(PQgetvalue(outcome->results[0], 0, 0), 0, NULL);
     }
     if (look->sight != NULL) {
+        json_object_set_new(look->sight, "barred_roles",
+                            json_loads(PQgetvalue(outcome->results[1], 0, 0), 0, NULL));
         look->standbys = json_array();
         json_object_set_new(look->sight, "standbys", look->standbys);
         const char *lsn = json_string_value(json_object_get(look->sight, "lsn"));
@@ -150,9 +153,11 @@ static void witness_look(void *witness, void (*done)(void *context, const json_t
     *look = (struct look){.db = db, .done = done, .context = context};
     snprintf(own, sizeof own, "{%d,%d,%d}", pid_of(db->holder), pid_of(db->store),
              pid_of(db->witness));
-    const struct session_statement statement = {
-        .prepared = "witness", .parameters = {own}, .parameter_count = 1};
-    witness_send(db, db->witness, &statement, look_on_primary, look);
+    const struct session_statement statements[] = {
+        {.prepared = "witness", .parameters = {own}, .parameter_count = 1},
+        {.prepared = "barred_roles"},
+    };
+    witness_send(db, db->witness, statements, 2, look_on_primary, look);
 }
 
 /* ---- terminate ---- */
@@ -197,7 +202,7 @@ static void witness_terminate(void *witness, const char *standby, int pid,
     snprintf(number, sizeof number, "%d", pid);
     const struct session_statement statement = {
         .sql = sql_terminate, .parameters = {number, backend_start}, .parameter_count = 2};
-    witness_send(db, s, &statement, on_terminated, t);
+    witness_send(db, s, &statement, 1, on_terminated, t);
 }
 
 const struct witness_ops database_witness_ops = {

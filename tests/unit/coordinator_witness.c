@@ -1,84 +1,6 @@
-/* What the witness sees, in the coordinator: when it looks, whom sessions belong to, what their absence
- * means, and that no contract starts without a look. */
-#include "coordinator_requests.h"
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    w->config.gate.witness_interval_seconds = 5;
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
-
-/* ---- what there is to see ---- */
-
-static void connect_session(int pid, const char *role, const char *name, const char *address)
-{
-    json_array_append_new(json_object_get(w->sight, "sessions"),
-                          json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "pid", pid, "backend_start",
-                                    "2026-11-20T09:30:00.000000+00:00", "role", role,
-                                    "application_name", name, "address", address, "state", "idle"));
-}
-
-static void disconnect(int pid)
-{
-    json_t *sessions = json_object_get(w->sight, "sessions");
-    for (size_t i = json_array_size(sessions); i-- > 0;)
-        if (world_number(json_array_get(sessions, i), "pid") == pid)
-            json_array_remove(sessions, i);
-}
-
-static void pin(int pid, int64_t min, int64_t max)
-{
-    json_array_append_new(json_object_get(w->sight, "pins"),
-                          json_pack("{s:i, s:I, s:I}", "pid", pid, "min", (json_int_t)min, "max",
-                                    (json_int_t)max));
-}
-
-static void live_for(int64_t ms, const char *instance)
-{
-    for (; ms > 0; ms -= 5000) {
-        renew(w, instance, "i1");
-        world_pass(w, 5000);
-    }
-}
-
-static void look_again(void)
-{
-    live_for(65000, "a");
-}
-
-static const struct hold *find_hold(int64_t version, enum gate_code code)
-{
-    static struct hold holds[20];
-    size_t total, count = coordinator_holds(w->c, the_migration(w, version), holds, 20, &total);
-    for (size_t i = 0; i < count; i++)
-        if (holds[i].code == code)
-            return &holds[i];
-    return NULL;
-}
-
-/* A contract 1 that waits for a/i1 alone; `new` is at it already, and its session shows the role. */
-static void begin_contract(void)
-{
-    connect_session(10, "app", "new", "");
-    connect_session(11, "app", "a", "");
-    join(w, "a", 0, 0);
-    join(w, "new", 0, 1);
-    submit(w, 1, EXPAND CONTRACT);
-    assert_phase(w, 1, PHASE_EXPANDED);
-    live_for(5000, "a");
-}
+/* What the witness sees, in the coordinator: when it looks, whom sessions belong to, and that no contract
+ * starts without a look. */
+#include "witness_scene.h"
 
 /* ---- when it looks ---- */
 
@@ -175,6 +97,26 @@ static void test_a_name_that_two_share_identifies_neither(void **state)
     assert_null(session_of(1)->replica);
     assert_true(session_of(1)->known);
     assert_false(coordinator_find_replica(w->c, "web", "a")->witnessed);
+}
+
+/* The same incarnation registers again: its pool names itself otherwise from now on. */
+static void test_a_new_name_is_matched_at_once(void **state)
+{
+    (void)state;
+    register_from("a", "before", "");
+    connect_session(1, "app", "before", "");
+    connect_session(2, "app", "behind", "");
+    look_again();
+    assert_true(coordinator_find_replica(w->c, "web", "a")->witnessed);
+    assert_null(session_of(2)->replica);
+    register_from("a", "behind", "");
+    assert_ptr_equal(session_of(2)->replica, coordinator_find_replica(w->c, "web", "a")); /* without a look */
+    assert_false(session_of(1)->known);
+    assert_false(coordinator_find_replica(w->c, "web", "a")->witnessed); /* not under this name */
+    look_again();
+    world_restart_term(w);
+    assert_string_equal(coordinator_find_replica(w->c, "web", "a")->application_name, "behind");
+    leave(w, "a");
 }
 
 /* ---- holds ---- */
@@ -312,86 +254,6 @@ static void test_without_a_look_no_contract_starts(void **state)
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
-/* ---- absence ---- */
-
-static void lose_a(void)
-{
-    live_for(35000, "new"); /* a says nothing */
-    assert_int_equal(coordinator_find_replica(w->c, "web", "a")->state, REPLICA_LOST);
-}
-
-static void test_absence_is_advice(void **state)
-{
-    (void)state;
-    begin_contract();
-    lose_a();
-    assert_non_null(strstr(find_hold(1, HOLD_REPLICA_LOST)->message, "still there"));
-    disconnect(11);
-    live_for(3600000, "new");
-    assert_non_null(strstr(find_hold(1, HOLD_REPLICA_LOST)->message, "schemagate evict web/a"));
-    assert_int_equal(w->contracts_run, 0);
-}
-
-static void test_absence_that_is_trusted(void **state)
-{
-    (void)state;
-    w->config.gate.trust_absence_seconds = 60;
-    begin_contract();
-    lose_a();
-    live_for(120000, "new"); /* its session is there: a veto */
-    assert_int_equal(w->contracts_run, 0);
-    disconnect(11);
-    live_for(50000, "new");
-    assert_int_equal(w->contracts_run, 0);
-    live_for(20000, "new");
-    assert_phase(w, 1, PHASE_COMPLETE);
-    assert_string_equal(stored_state(w, "a", "i1"), "gone");
-}
-
-static void test_a_session_never_witnessed_proves_nothing_by_its_absence(void **state)
-{
-    (void)state;
-    w->config.gate.trust_absence_seconds = 60;
-    begin_contract();
-    join(w, "pooled", 0, 0);
-    disconnect(11);
-    leave(w, "a");
-    live_for(600000, "new");
-    assert_int_equal(coordinator_find_replica(w->c, "web", "pooled")->state, REPLICA_LOST);
-    assert_int_equal(w->contracts_run, 0);
-}
-
-static void test_absence_counts_only_where_all_is_seen(void **state)
-{
-    (void)state;
-    w->config.gate.trust_absence_seconds = 60;
-    begin_contract();
-    lose_a();
-    disconnect(11);
-    json_object_set_new(w->sight, "sees_all", json_false());
-    live_for(600000, "new");
-    assert_int_equal(w->contracts_run, 0);
-    json_object_set_new(w->sight, "sees_all", json_true());
-    live_for(50000, "new");
-    assert_int_equal(w->contracts_run, 0);
-    live_for(30000, "new");
-    assert_phase(w, 1, PHASE_COMPLETE);
-}
-
-static void test_a_visible_session_vetoes_what_is_assumed(void **state)
-{
-    (void)state;
-    w->config.gate.assume_gone_after_seconds = 60;
-    begin_contract();
-    lose_a();
-    live_for(300000, "new");
-    assert_int_equal(w->contracts_run, 0);
-    disconnect(11);
-    live_for(20000, "new");
-    assert_phase(w, 1, PHASE_COMPLETE);
-    assert_string_equal(stored_state(w, "a", "i1"), "gone");
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -403,6 +265,7 @@ int main(void)
         TEST(test_an_address_identifies_while_one_replica_has_it),
         TEST(test_loopback_identifies_nobody),
         TEST(test_a_name_that_two_share_identifies_neither),
+        TEST(test_a_new_name_is_matched_at_once),
         TEST(test_a_stray_holds_until_it_is_gone),
         TEST(test_ignored_names_and_other_roles_are_no_strays),
         TEST(test_the_last_goodbye_is_followed_at_once),
@@ -411,11 +274,6 @@ int main(void)
         TEST(test_a_standby_that_does_not_answer_holds),
         TEST(test_a_contract_takes_a_fresh_look),
         TEST(test_without_a_look_no_contract_starts),
-        TEST(test_absence_is_advice),
-        TEST(test_absence_that_is_trusted),
-        TEST(test_a_session_never_witnessed_proves_nothing_by_its_absence),
-        TEST(test_absence_counts_only_where_all_is_seen),
-        TEST(test_a_visible_session_vetoes_what_is_assumed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,7 @@ static const struct table {
     {"waivers", {"version", "code", "subject"}},
     {"apps", {"app"}},
     {"compatible", {"app", "release"}},
+    {"roles", {"role"}},
     {"replicas", {"app", "instance", "incarnation"}},
 };
 
@@ -333,7 +334,7 @@ static inline void world_carry_out(struct world *w, struct call *call)
 static inline void answer_load(struct world *w, struct call *call)
 {
     const char *const order[] = {"migrations", "steps",      "approvals", "waivers",
-                                 "apps",       "compatible", "replicas"};
+                                 "apps",       "compatible", "roles",     "replicas"};
     const json_t *row;
     size_t i;
 
@@ -345,7 +346,7 @@ static inline void answer_load(struct world *w, struct call *call)
         for (int pass = 0; pass < 2; pass++) { /* superseded replicas come first */
             json_array_foreach(world_table(w, order[t]), i, row)
             {
-                bool first = t < 6 || json_is_true(json_object_get(row, "superseded"));
+                bool first = strcmp(order[t], "replicas") != 0 || json_is_true(json_object_get(row, "superseded"));
                 if (first == (pass == 0) && strcmp(world_text(row, "state"), "gone") != 0)
                     call->row(call->context, order[t], row);
             }
@@ -570,12 +571,12 @@ static inline struct world *world_new(void)
     w->config.migration.retry_first_ms = 500;
     w->config.migration.retry_max_ms = 8000;
     w->config.migration.retry_for_seconds = 3600;
-    w->tables = json_pack("{s:{s:i, s:i, s:i, s:i}, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[]}",
+    w->tables = json_pack("{s:{s:i, s:i, s:i, s:i}, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[]}",
                           "window", "generation", 1, "floor", 0, "ceiling", 0, "baseline", 0,
                           "migrations", "steps", "approvals", "waivers", "apps", "compatible",
-                          "replicas", "events");
-    w->sight = json_pack("{s:b, s:[], s:[], s:[], s:f}", "sees_all", 1, "sessions", "pins", "standbys",
-                         "lag_seconds", 0.0);
+                          "roles", "replicas", "events");
+    w->sight = json_pack("{s:b, s:[], s:[], s:[], s:[], s:f}", "sees_all", 1, "sessions", "pins",
+                         "barred_roles", "standbys", "lag_seconds", 0.0);
     const struct environment environment = {&store, w, &executor, w,      &witness,
                                             w,      &planner, w,  &world, w};
     w->c = coordinator_new(&w->config, &environment);

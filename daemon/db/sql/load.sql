@@ -21,8 +21,11 @@ SELECT kind, content FROM (
     UNION ALL
     SELECT 7, 0, 0, 'compatible', to_jsonb(c) FROM schemagate.compatible AS c
     UNION ALL
+    SELECT 8, (extract(epoch FROM seen_at) * 1000000)::bigint, 0, 'roles', to_jsonb(p)
+    FROM schemagate.application_role AS p
+    UNION ALL
     -- An instance's newest incarnation comes last.
-    SELECT 8, CASE WHEN superseded THEN 0 ELSE 1 END,
+    SELECT 9, CASE WHEN superseded THEN 0 ELSE 1 END,
            (extract(epoch FROM registered_at) * 1000000)::bigint, 'replicas', to_jsonb(r)
     FROM schemagate.replica AS r WHERE state <> 'gone'
 ) AS known

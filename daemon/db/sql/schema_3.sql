@@ -1,4 +1,4 @@
--- Version 3 of the schema: how each step is run, and how far it has come.
+-- Version 3 of the schema: how each step is run, and how far it has come; what the witness has seen of roles.
 
 ALTER TABLE schemagate.step
     ADD COLUMN kind text NOT NULL DEFAULT 'statement',
@@ -9,5 +9,16 @@ ALTER TABLE schemagate.step
     ADD COLUMN generated bool NOT NULL DEFAULT false,
     ADD COLUMN note text,        -- why it stands where it does
     ADD COLUMN progress jsonb;   -- what a batched step goes on from
+
+-- Roles with which sessions of replicas were seen: a session of one that belongs to no replica is a stray.
+CREATE TABLE schemagate.application_role (
+    role text PRIMARY KEY,
+    seen_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What was seen of a replica's sessions until it was lost.
+ALTER TABLE schemagate.replica
+    ADD COLUMN roles jsonb,                       -- ["app"]
+    ADD COLUMN pins bool NOT NULL DEFAULT false;  -- all that were seen last had pins
 
 INSERT INTO schemagate.schema_version (version) VALUES (3);

@@ -39,7 +39,7 @@ typedef void commit_done(void *context, const struct commit_result *result);
 
 /* A set of changes that is committed in one transaction:
  *   {"window": {row}, "replicas": [rows], "migrations": [rows], "steps": [rows], "apps": [rows],
- *    "compatible": [rows], "approvals": [rows], "waivers": [rows], "events": [rows]}
+ *    "compatible": [rows], "approvals": [rows], "waivers": [rows], "roles": [rows], "events": [rows]}
  * every member optional. A row names its key columns and the columns to set; absent columns keep their
  * value (an insert takes defaults); a step that is there names all of its progress. Migrations may carry
  * "replaced": true: their steps, approvals and waivers are deleted first. */
@@ -51,7 +51,7 @@ struct store_ops {
                    void *context);
 
     /* Reads all rows at the start of a term, in this order: window, migrations (ascending version),
-     * steps, approvals, waivers, apps, compatible, replicas that are not gone. `row` (borrowed) is called for
+     * steps, approvals, waivers, apps, compatible, roles, replicas that are not gone. `row` (borrowed) is called for
      * each, then `done`; ok=false: the connection went away. */
     void (*load)(void *store, void (*row)(void *context, const char *table, const json_t *row),
                  void (*done)(void *context, bool ok), void *context);
@@ -133,6 +133,8 @@ struct witness_ops {
      *                                          "address": "" for unix sockets
      *    "pins": [{"pid", "min", "max"}],      its session may not be listed; while it is being replaced
      *                                          min may exceed max: the strictest of both pins
+     *    "barred_roles": [names],              of the table of roles: those that may not log in to this
+     *                                          database
      *    "standbys": [{"name", "reachable", "error", "lag_seconds", "sees_all", "sessions", "pins"}],
      *    "lag_seconds": number}                the largest of pg_stat_replication; 0: no standby */
     void (*look)(void *witness, void (*done)(void *context, const json_t *sight), void *context);

@@ -105,6 +105,7 @@ struct replica {
     struct replica *cohort_prev, *cohort_next;
     struct replica *older; /* superseded incarnations of the same instance, newest first */
     const char *instance, *incarnation, *application_name, *address; /* inside the same allocation */
+    char *renamed;         /* owned: application_name, where it has registered again under another; or NULL */
     int64_t registered_wall, state_since_wall;
     int64_t renewed_boot;  /* last registration or renewal */
     int64_t deadline_boot; /* when its lease runs out, or when its fate is looked at again; 0: never */
@@ -116,6 +117,8 @@ struct replica {
     uint16_t held_open;    /* answers that are held back for it: its lease does not run */
     bool on_lost_exit, superseded, settled;
     bool witnessed; /* a session that can only be its own was seen while it was live */
+    bool pins;      /* all sessions of it that were seen last had pins */
+    uint64_t roles; /* that its sessions were seen with (coordinator/roles.h) */
 };
 
 struct compatible {
@@ -165,6 +168,7 @@ struct sight {
     const char **standby_errors; /* "" where it was reached */
     size_t standby_count;
     double lag_seconds; /* the largest */
+    uint64_t unpinned_roles; /* of which some session has no pin and is not to be ignored */
     uint64_t registry_changes;  /* of the registry that the sessions are matched with */
     json_t *rows;       /* owns the strings */
 };

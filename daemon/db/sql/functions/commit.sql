@@ -45,6 +45,9 @@ BEGIN
     IF changes ? 'replicas' THEN
         PERFORM schemagate.write_replicas(changes->'replicas');
     END IF;
+    IF changes ? 'roles' THEN
+        PERFORM schemagate.write_roles(changes->'roles');
+    END IF;
     IF changes ? 'waivers' THEN
         PERFORM schemagate.write_waivers(changes->'waivers');
     END IF;

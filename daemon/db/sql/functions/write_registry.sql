@@ -7,7 +7,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     fresh schemagate.replica := jsonb_populate_record(NULL::schemagate.replica, jsonb_build_object(
         'release', '', 'application_name', '', 'on_lost', 'keep', 'superseded', false, 'witnessed', false,
-        'address', '',
+        'address', '', 'pins', false,
         'registered_at', now(), 'state_since', now()));
 BEGIN
     INSERT INTO schemagate.replica
@@ -24,8 +24,15 @@ BEGIN
         knows = excluded.knows, superseded = excluded.superseded,
         registered_at = excluded.registered_at, state_since = excluded.state_since,
         gone_reason = excluded.gone_reason, witnessed = excluded.witnessed,
-        address = excluded.address;
+        address = excluded.address, roles = excluded.roles, pins = excluded.pins;
 END $$;
+
+CREATE OR REPLACE FUNCTION schemagate.write_roles(changes jsonb) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO schemagate.application_role (role)
+    SELECT change->>'role' FROM jsonb_array_elements(changes) AS change
+    ON CONFLICT (role) DO NOTHING;
+$$;
 
 CREATE OR REPLACE FUNCTION schemagate.write_apps(changes jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
