@@ -65,6 +65,7 @@ static void a_promotion_that_lost_a_registration_opens_no_gate_too_early(void **
     world->sql = sql_open(there);
     sql_wait(world->sql, "SELECT EXISTS (SELECT FROM schemagate.replica "
                          "WHERE instance = 'late' AND state = 'live')");
+    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM schemagate.event WHERE kind = 'daemon.timeline')");
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event "
                                             "WHERE kind = 'daemon.timeline'"),
                      1);

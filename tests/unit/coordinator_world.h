@@ -346,7 +346,8 @@ static inline void answer_load(struct world *w, struct call *call)
         for (int pass = 0; pass < 2; pass++) { /* superseded replicas come first */
             json_array_foreach(world_table(w, order[t]), i, row)
             {
-                bool first = strcmp(order[t], "replicas") != 0 || json_is_true(json_object_get(row, "superseded"));
+                bool first = strcmp(order[t], "replicas") != 0 ||
+                             json_is_true(json_object_get(row, "superseded"));
                 if (first == (pass == 0) && strcmp(world_text(row, "state"), "gone") != 0)
                     call->row(call->context, order[t], row);
             }
