@@ -95,8 +95,9 @@ static const struct config_key gate_keys[] = {
     NUMBER("soak_seconds", IN(gate.soak_seconds), "0", 0, YEAR,
            .meaning = "How long a contract whose migration does not say waits after the last replica "
                       "below its version went: the window in which the release can be rolled back."),
-    NUMBER("keep_hours", IN(gate.keep_hours), "0", 0, 8760, .change = CONFIG_PLANNED,
-           .meaning = "How long what a contract drops is kept hidden, where the migration does not say."),
+    NUMBER("keep_hours", IN(gate.keep_hours), "0", 0, 87600,
+           .meaning = "How long what a contract drops is only hidden, and can be restored, where the "
+                      "migration does not say. 0: it is dropped at once."),
     LIST("contract_hours", IN(gate.contract_hours), "", .check = config_check_hours,
          .meaning = "When contracts may run: Mon-Fri 09:00-17:00 Europe/Berlin. Empty: always."),
     NUMBER("max_error_percent", IN(gate.max_error_percent), "0", 0, 100,

@@ -27,6 +27,7 @@ static const struct {
 } reached[] = {
     {"expanded", "expanded"}, {"expanded", "contracting"}, {"expanded", "complete"},
     {"expanded", "hidden"},   {"expanded", "purging"},     {"expanded", "restoring"},
+    {"hidden", "hidden"},     {"hidden", "purging"},       {"hidden", "complete"},
     {"complete", "complete"},
 };
 

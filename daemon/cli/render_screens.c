@@ -105,6 +105,29 @@ static void append_error(struct buf *out, const json_t *error)
     }
 }
 
+static void append_hidden(struct buf *out, const json_t *migration)
+{
+    const json_t *reported = json_object_get(migration, "reported");
+    size_t n;
+    json_t *hidden;
+
+    json_array_foreach(json_object_get(migration, "hidden"), n, hidden) {
+        bool column = *render_text(hidden, "column") != '\0';
+        buf_puts(out, "hidden    ");
+        text_clean(out, render_text(hidden, "relation"));
+        buf_puts(out, column ? "." : "");
+        text_clean(out, render_text(hidden, "column"));
+        if (*render_text(hidden, "note")) {
+            buf_puts(out, ": restored, but ");
+            text_clean(out, render_text(hidden, "note"));
+        }
+        buf_puts(out, "\n");
+    }
+    if (json_is_object(reported))
+        buf_printf(out, "reported  %" PRId64 " errors in %" PRId64 " requests since it is hidden\n",
+                   render_number(reported, "errors"), render_number(reported, "requests"));
+}
+
 static void append_actions(struct buf *out, const json_t *actions, int64_t version)
 {
     size_t n;
@@ -139,6 +162,7 @@ void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms,
     buf_puts(out, "\n");
     append_backfill(out, json_object_get(migration, "backfill"));
     append_blockers(out, json_object_get(migration, "lock"));
+    append_hidden(out, migration);
     append_error(out, json_object_get(migration, "error"));
     append_actions(out, json_object_get(migration, "actions"), version);
     buf_puts(out, "\n");

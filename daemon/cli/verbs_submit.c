@@ -20,7 +20,7 @@ struct submit {
 };
 
 const struct cli_option verb_submit_options[] = {
-    {"wait", 'w', OPTION_CHOICE, "expanded|complete", "wait until all have got there",
+    {"wait", 'w', OPTION_CHOICE, "expanded|hidden|complete", "wait until all have got there",
      offsetof(struct submit, wait), NULL},
     {"timeout", 't', OPTION_SECONDS, "S", "how long to wait (default: until it is done)",
      offsetof(struct submit, timeout_ms), NULL},

@@ -38,7 +38,7 @@ struct wait {
 };
 
 const struct cli_option verb_wait_options[] = {
-    {"for", 'f', OPTION_CHOICE, "expanded|complete", "the phase to wait for (required)",
+    {"for", 'f', OPTION_CHOICE, "expanded|hidden|complete", "the phase to wait for (required)",
      offsetof(struct wait, phase), NULL},
     {"timeout", 't', OPTION_SECONDS, "S", "how long to wait (default: until it is done)",
      offsetof(struct wait, timeout_ms), NULL},
@@ -193,7 +193,7 @@ int verb_wait(int argc, char **argv)
     if (!verb_read_version(argv[0], rest.items[0], &version))
         return CLI_USAGE;
     if (!options.phase)
-        return options_complain(argv[0], "say what to wait for: --for expanded or --for complete");
+        return options_complain(argv[0], "say what to wait for: --for expanded, hidden or complete");
     struct client *client = client_open(&options.connection);
     if (!client)
         return CLI_USAGE;

@@ -23,7 +23,8 @@ int64_t admission_unlisted(const struct coordinator *c, const struct gate_cohort
     for (const struct migration *m = c->migrations; m; m = m->by_version.next) {
         const struct gate_facts contract = {
             .kind = GATE_CONTRACT, .version = m->version, .checksum = m->checksum};
-        bool done = m->phase == PHASE_COMPLETE && migration_has_steps(m, PLAN_CONTRACT);
+        bool over = phase_is_contracted(m->phase) || m->phase == PHASE_RESTORING;
+        bool done = over && migration_has_steps(m, PLAN_CONTRACT);
         /* One that is under way shuts out all that would hold its gate. */
         if (m->version <= cohort->compatible_max)
             continue;

@@ -53,6 +53,11 @@ void changes_window(struct change_set *changes, json_t *columns)
     json_decref(columns);
 }
 
+void changes_ask_hidden(struct change_set *changes, int64_t version)
+{
+    json_object_set_new(rows_of(changes), "hidden", json_integer(version));
+}
+
 static void set_text(json_t *row, const char *column, const char *text)
 {
     if (text && *text)

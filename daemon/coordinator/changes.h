@@ -31,6 +31,9 @@ struct change_event {
 };
 void changes_event(struct change_set *changes, const struct change_event *event);
 
+/* Asks for the rows of what is hidden of a version (struct commit_result). */
+void changes_ask_hidden(struct change_set *changes, int64_t version);
+
 bool changes_empty(const struct change_set *changes);
 
 /* Hands the rows over, as the store takes them. Never NULL. */

@@ -117,7 +117,9 @@ const char *migration_status_name(enum migration_status status)
 enum migration_status coordinator_migration_status(const struct coordinator *c,
                                                    const struct migration *m)
 {
-    bool waits = m->phase == PHASE_QUEUED || m->phase == PHASE_EXPANDED || m->phase == PHASE_UNDOING;
+    bool waits = m->phase == PHASE_QUEUED || m->phase == PHASE_EXPANDED || m->phase == PHASE_HIDDEN ||
+                 m->phase == PHASE_UNDOING;
+    bool paused = m->paused && m->phase != PHASE_RESTORING; /* it ends paused, and runs before */
 
     if (phase_is_final(m->phase))
         return STATUS_DONE;
@@ -125,11 +127,17 @@ enum migration_status coordinator_migration_status(const struct coordinator *c,
         return STATUS_FAILED;
     if (m->running)
         return STATUS_RUNNING;
-    if (m->paused || c->pause.paused)
+    if (paused || c->pause.paused)
         return STATUS_PAUSED;
     if (m->next_try_boot)
         return STATUS_RETRYING;
     return waits ? STATUS_WAITING : STATUS_RUNNING;
+}
+
+struct reported coordinator_reported(const struct coordinator *c, const struct migration *m)
+{
+    return (struct reported){c->reported.requests - m->requests_before,
+                             c->reported.errors - m->errors_before};
 }
 
 const struct application *coordinator_first_app(const struct coordinator *c)
@@ -173,8 +181,8 @@ enum admission coordinator_admission(const struct coordinator *c, struct version
 {
     *count = 0;
     for (const struct migration *m = c->migrations; m; m = m->by_version.next) {
-        bool shuts_out = !phase_is_final(m->phase) && m->phase != PHASE_UNDOING &&
-                         migration_has_steps(m, PLAN_CONTRACT) && range.max < m->version;
+        bool shuts_out = !phase_is_final(m->phase) && !phase_is_contracted(m->phase) &&
+                         m->phase != PHASE_UNDOING && migration_has_steps(m, PLAN_CONTRACT) && range.max < m->version;
         if (!shuts_out)
             continue;
         if (*count < size)

@@ -10,7 +10,8 @@
 bool migration_gate_kind(const struct migration *m, enum gate_kind *kind)
 {
     *kind = m->phase == PHASE_UNDOING ? GATE_UNDO : GATE_CONTRACT;
-    return m->phase == PHASE_EXPANDED || m->phase == PHASE_CONTRACTING || m->phase == PHASE_UNDOING;
+    return m->phase == PHASE_EXPANDED || m->phase == PHASE_CONTRACTING || m->phase == PHASE_UNDOING ||
+           migration_is_kept(m);
 }
 
 int64_t app_min_replicas(const struct coordinator *c, const struct application *app)
@@ -22,9 +23,12 @@ int64_t app_min_replicas(const struct coordinator *c, const struct application *
                                                        : c->config->gate.min_replicas;
 }
 
-/* The longest soak that the migration, the configuration or an app asks for. */
+/* The longest soak that the migration, the configuration or an app asks for; once it is contracted, the time
+ * in which it can be restored. */
 static int64_t soak_ms(const struct coordinator *c, const struct migration *m)
 {
+    if (migration_is_kept(m))
+        return m->keep_hours * 3600 * 1000;
     int64_t seconds = m->soak_seconds;
     for (size_t i = 0; i < c->registry.gate_app_count; i++) {
         const struct config_app *app = config_app_find(c->config, c->registry.gate_apps[i]->name);
@@ -106,6 +110,7 @@ void facts_of_memory(const struct coordinator *c, const struct migration *m, str
         .paused = m->paused || c->pause.paused,
         .soak_ms = soak_ms(c, m),
         .soak_elapsed_ms = soak_elapsed_ms(c, m),
+        .kept = migration_is_kept(m),
     };
     migration_gate_kind(m, &facts->kind);
     /* Who asks for an undo may approve, and has just done so. */

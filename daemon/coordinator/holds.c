@@ -1,4 +1,5 @@
 /* Holds and summaries in words: for /status, the page and the command line alike. */
+#include "record.h"
 #include "state.h"
 
 #include <schemagate/base/clock.h>
@@ -185,7 +186,10 @@ static void say_soaking(const struct wording *w)
 {
     char left[32];
     span_text(w->facts->soak_ms - w->facts->soak_elapsed_ms + 999, left);
-    snprintf(w->text, w->size, "soaks for another %s, so that the code can be rolled back", left);
+    if (w->facts->kept)
+        snprintf(w->text, w->size, "hidden; purged in %s", left);
+    else
+        snprintf(w->text, w->size, "soaks for another %s, so that the code can be rolled back", left);
 }
 
 static void say_hours(const struct wording *w)
@@ -380,7 +384,10 @@ static bool summarize_gate(const struct coordinator *c, const struct migration *
     else if (coordinator_holds(c, m, &first, 1, &total) > 0)
         snprintf(text, size, "%s", first.message);
     else
-        snprintf(text, size, "%s", m->phase == PHASE_UNDOING ? "is being undone" : "contracts now");
+        snprintf(text, size, "%s",
+                 m->phase == PHASE_UNDOING ? "is being undone"
+                 : facts.kept              ? "is purged now"
+                                           : "contracts now");
     return true;
 }
 
@@ -403,12 +410,28 @@ static void summarize_phase(const struct coordinator *c, const struct migration 
                  clock_rfc3339(m->phase_since_wall, since_text));
 }
 
+/* What a restore could not put back is said wherever the migration is. */
+static void add_losses(const struct migration *m, char *text, size_t size)
+{
+    size_t used = strlen(text), i;
+    const json_t *row;
+
+    json_array_foreach(m->hidden, i, row)
+    {
+        if (*record_text(row, "note") && used < size)
+            used += (size_t)snprintf(text + used, size - used, "; restored, but %s.%s: %s",
+                                     record_text(row, "relation"), record_text(row, "column"),
+                                     record_text(row, "note"));
+    }
+}
+
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size)
 {
     if (!summarize_failure(m, text, size) && !summarize_try(m, text, size) &&
         !summarize_gate(c, m, text, size))
         summarize_phase(c, m, text, size);
+    add_losses(m, text, size);
 }
 
 static void summarize_open(const struct coordinator *c, const struct migration *m, char *text,

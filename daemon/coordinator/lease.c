@@ -345,6 +345,8 @@ void coordinator_renew(struct coordinator *c, const char *app, const char *insta
     }
     c->counts.renewals++;
     registry_add_health(r, requests, errors);
+    c->reported.requests += requests;
+    c->reported.errors += errors;
     if (r->superseded) {
         replica_begin_loss(c, &c->registry, r);
         outcome->problem = PROBLEM_INCARNATION_SUPERSEDED;

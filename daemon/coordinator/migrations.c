@@ -49,6 +49,7 @@ void migration_free(struct migration *m)
         json_decref(m->steps[i].progress);
     }
     free(m->steps);
+    json_decref(m->hidden);
     waivers_free(m);
     json_decref(m->labels);
     migration_error_free(m->error);
@@ -72,11 +73,25 @@ static const struct migration *below(const struct migration *m)
     return m->by_version.prev;
 }
 
+/* Purges come in any order, but never beside another contract: the window has one marker for both. */
+static int64_t other_under_way(const struct migration *m)
+{
+    for (int up = 0; up < 2; up++)
+        for (const struct migration *other = up ? above(m) : below(m); other;
+             other = up ? above(other) : below(other))
+            if (other->phase == PHASE_CONTRACTING || other->phase == PHASE_PURGING)
+                return other->version;
+    return 0;
+}
+
 int64_t migration_earlier(const struct migration *m)
 {
     int64_t earliest = 0;
+
+    if (migration_is_kept(m))
+        return other_under_way(m);
     for (const struct migration *other = below(m); other; other = below(other))
-        if (!phase_is_final(other->phase))
+        if (!phase_is_final(other->phase) && other->phase != PHASE_HIDDEN)
             earliest = other->version;
     return earliest;
 }
@@ -135,11 +150,36 @@ bool migration_has_steps(const struct migration *m, enum plan_section section)
     return false;
 }
 
+bool migration_is_kept(const struct migration *m)
+{
+    return m->phase == PHASE_HIDDEN || m->phase == PHASE_PURGING;
+}
+
+void migration_take_hidden(struct migration *m, const json_t *rows)
+{
+    json_decref(m->hidden);
+    m->hidden = json_array_size(rows) > 0 ? json_deep_copy(rows) : NULL;
+}
+
+int64_t migration_floor_below(const struct coordinator *c, const struct migration *m)
+{
+    int64_t *contracted = memory_new((HASH_CNT(by_version, c->migrations) + 1) * sizeof *contracted);
+    size_t count = 0;
+
+    for (const struct migration *other = c->migrations; other; other = above(other))
+        if (phase_is_contracted(other->phase) && migration_has_steps(other, PLAN_CONTRACT))
+            contracted[count++] = other->version;
+    int64_t floor = window_floor_below(contracted, count, c->baseline, m->version);
+    free(contracted);
+    return floor;
+}
+
 /* A statement outside of transactions that breaks something has its effects before anybody can write them
  * down: what was announced (run.c) counts as committed, because nobody can tell. */
 static bool may_be_done(const struct step *step)
 {
-    bool breaks = step->section == PLAN_CONTRACT || step->section == PLAN_UNDO;
+    bool breaks = step->section == PLAN_CONTRACT || step->section == PLAN_UNDO ||
+                  step->section == PLAN_PURGE;
     bool announced = breaks && !step->transactional && step->started_wall != 0;
     return step->state == STEP_DONE || announced;
 }
@@ -165,7 +205,9 @@ enum plan_section migration_section(const struct migration *m)
     static const enum plan_section sections[PHASES] = {
         [PHASE_QUEUED] = PLAN_SECTIONS,      [PHASE_EXPANDING] = PLAN_EXPAND,
         [PHASE_BACKFILLING] = PLAN_BACKFILL, [PHASE_EXPANDED] = PLAN_SECTIONS,
-        [PHASE_CONTRACTING] = PLAN_CONTRACT, [PHASE_COMPLETE] = PLAN_SECTIONS,
+        [PHASE_CONTRACTING] = PLAN_CONTRACT, [PHASE_HIDDEN] = PLAN_SECTIONS,
+        [PHASE_PURGING] = PLAN_PURGE,        [PHASE_RESTORING] = PLAN_RESTORE,
+        [PHASE_COMPLETE] = PLAN_SECTIONS,
         [PHASE_UNDOING] = PLAN_UNDO,         [PHASE_UNDONE] = PLAN_SECTIONS,
         [PHASE_CANCELLED] = PLAN_SECTIONS,
     };
@@ -189,6 +231,9 @@ unsigned migration_facts(const struct coordinator *c, const struct migration *m)
         {migration_later(m) == 0, FACT_NEWEST},
         {window->contracting == m->version || window->undoing == m->version, FACT_FENCED},
         {window_serves(&c->view, m->version), FACT_SERVED},
+        {migration_has_steps(m, PLAN_PURGE), FACT_HIDES},
+        {window->floor == m->version && (!window->contracting || window->contracting == m->version),
+         FACT_FLOOR},
     };
     unsigned bits = 0;
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)

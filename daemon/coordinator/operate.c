@@ -70,20 +70,30 @@ static bool is_not_paused(const struct migration *m)
     return !m->paused;
 }
 
+static bool pauses(const struct act_intent *a)
+{
+    return a->action == EVENT_PAUSE || a->action == EVENT_RESTORE;
+}
+
 static void write_pause(const struct coordinator *c, const struct act_intent *a,
                         const struct migration *m, struct change_set *changes)
 {
     changes_row(changes, "migrations",
-                record_migration_pause(m->version, a->action == EVENT_PAUSE, a->actor, a->reason,
+                record_migration_pause(m->version, pauses(a), a->actor, a->reason,
                                        coordinator_now(c).wall_ms));
 }
 
 static void apply_pause(struct coordinator *c, struct act_intent *a, struct migration *m)
 {
-    m->paused = a->action == EVENT_PAUSE;
+    m->paused = pauses(a);
     memory_replace(&m->paused_by, m->paused ? a->actor : NULL);
     memory_replace(&m->paused_reason, m->paused ? a->reason : NULL);
     m->paused_since_wall = m->paused ? coordinator_now(c).wall_ms : 0;
+}
+
+static bool is_restoring(const struct migration *m)
+{
+    return m->phase == PHASE_RESTORING && !m->failed;
 }
 
 static void write_phase(const struct coordinator *c, const struct act_intent *a,
@@ -114,6 +124,20 @@ static void apply_phase(struct coordinator *c, struct act_intent *a, struct migr
     transition_apply(c, m, &a->transition);
 }
 
+/* From the beginning on it is paused: what is restored, or stays hidden after all, must not go by itself. */
+static void write_restore(const struct coordinator *c, const struct act_intent *a,
+                          const struct migration *m, struct change_set *changes)
+{
+    write_phase(c, a, m, changes);
+    write_pause(c, a, m, changes);
+}
+
+static void apply_restore(struct coordinator *c, struct act_intent *a, struct migration *m)
+{
+    apply_phase(c, a, m);
+    apply_pause(c, a, m);
+}
+
 /* `is_done` (may be NULL): asking again changes nothing and is answered as the first time, also where the
  * migration has ended since. */
 static const struct {
@@ -127,6 +151,7 @@ static const struct {
     [EVENT_RESUME] = {is_not_paused, write_pause, apply_pause},
     [EVENT_RETRY] = {NULL, write_phase, apply_phase},
     [EVENT_UNDO] = {NULL, write_phase, apply_phase},
+    [EVENT_RESTORE] = {is_restoring, write_restore, apply_restore},
     [EVENT_CANCEL] = {NULL, write_phase, apply_phase},
 };
 
@@ -134,7 +159,7 @@ static bool refuse_action(const struct coordinator *c, const struct act_intent *
                           const struct migration *m, const char *refusal)
 {
     bool allowed[MACHINE_EVENTS];
-    char names[128] = "";
+    char names[160] = "";
     size_t used = 0;
 
     coordinator_actions(c, m, allowed);
@@ -142,7 +167,7 @@ static bool refuse_action(const struct coordinator *c, const struct act_intent *
         if (allowed[e])
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
                                      machine_event_name(e));
-    char detail[384];
+    char detail[448];
     snprintf(detail, sizeof detail, "migration %lld is %s: %s; possible now: %s",
              (long long)m->version, phase_name(m->phase), refusal, used ? names : "nothing");
     intent_answer(&a->intent, &(struct outcome){.problem = PROBLEM_INVALID_TRANSITION,

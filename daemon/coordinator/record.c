@@ -361,6 +361,12 @@ json_t *record_replica_whole(const struct replica *r)
     return row;
 }
 
+json_t *record_soak(int64_t version, int64_t elapsed_ms)
+{
+    return json_pack("{s:I, s:I}", "version", (json_int_t)version, "soak_elapsed_ms",
+                     (json_int_t)elapsed_ms);
+}
+
 json_t *record_window(const struct window *window)
 {
     return json_pack("{s:I, s:I, s:o, s:o}", "floor", (json_int_t)window->floor, "ceiling",

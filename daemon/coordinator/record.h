@@ -16,6 +16,9 @@ json_t *record_step(int64_t version, const struct step *step, enum step_state st
 json_t *record_replica(const struct replica *r, enum replica_state state, bool superseded,
                        int64_t since_wall, const char *gone_reason);
 json_t *record_replica_whole(const struct replica *r); /* all columns */
+/* The elapsed time of its soak. */
+json_t *record_soak(int64_t version, int64_t elapsed_ms);
+
 json_t *record_window(const struct window *window);
 
 struct migration *record_read_migration(const json_t *row);

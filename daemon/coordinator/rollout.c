@@ -8,6 +8,7 @@
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A verification that the witness could not take part in is tried again after so long. */
@@ -110,9 +111,17 @@ struct verification {
     bool seen;     /* the witness has looked */
 };
 
+/* Of the places where a crash is tried out. */
+static void gate_failpoint(const struct migration *m, const char *place)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s-%s", plan_section_name(migration_section(m)), place);
+    failpoint(name);
+}
+
 static void conclude(struct coordinator *c, struct migration *m, const struct verification *v)
 {
-    failpoint(m->phase == PHASE_CONTRACTING ? "contract-verified" : "undo-verified");
+    gate_failpoint(m, "verified");
     if (!v->seen || !gate_is_open(c, m)) {
         rollout_transition(c, m, EVENT_HOLD_FOUND, NULL);
         m->next_try_boot = v->seen ? 0 : coordinator_now(c).boot_ms + BLIND_MS;
@@ -167,7 +176,7 @@ static void verify(struct coordinator *c, struct migration *m)
     *v = (struct verification){
         .c = c, .version = m->version, .term = c->rollout.term, .awaited = 2};
     c->rollout.busy = true;
-    failpoint(m->phase == PHASE_CONTRACTING ? "contract-fenced" : "undo-fenced");
+    gate_failpoint(m, "fenced");
     c->env.store_ops->verify(c->env.store, fleet_came, v);
     witness_look(c, sight_came, v);
 }
@@ -214,7 +223,8 @@ static bool pass_gate(struct coordinator *c, struct migration *m)
 {
     enum gate_kind kind;
 
-    if (is_fenced(c, m) || m->phase == PHASE_CONTRACTING || !migration_gate_kind(m, &kind))
+    if (is_fenced(c, m) || !migration_gate_kind(m, &kind) || m->phase == PHASE_CONTRACTING ||
+        m->phase == PHASE_PURGING)
         return false;
     if (!may_pass(c, m))
         return false;
@@ -274,9 +284,24 @@ static struct migration *next_to_expand(const struct coordinator *c)
     return candidate;
 }
 
+/* Nobody's way of working ends with it, so it asks no gate; it is asked for by hand, and that the migration
+ * is paused is what it ends with. */
+static bool restore(struct coordinator *c, struct migration *m)
+{
+    if (m->phase != PHASE_RESTORING || m->failed)
+        return false;
+    if (c->pause.paused)
+        forget_tries(m);
+    if (c->pause.paused || m->running || m->next_try_boot > coordinator_now(c).boot_ms)
+        return false;
+    run_start(c, m);
+    return true;
+}
+
 static bool begin_something(struct coordinator *c)
 {
-    static bool (*const duties[])(struct coordinator *, struct migration *) = {go_on_fenced, pass_gate};
+    static bool (*const duties[])(struct coordinator *, struct migration *) = {restore, go_on_fenced,
+                                                                               pass_gate};
 
     for (size_t i = 0; i < sizeof duties / sizeof *duties; i++)
         for (struct migration *m = c->migrations; m; m = m->by_version.next)
@@ -292,7 +317,7 @@ static bool begin_something(struct coordinator *c)
  * restart passes its gate once more. */
 static bool awaits_contract(const struct migration *m)
 {
-    return m->phase == PHASE_EXPANDED || m->phase == PHASE_CONTRACTING ||
+    return m->phase == PHASE_EXPANDED || m->phase == PHASE_CONTRACTING || migration_is_kept(m) ||
            (m->phase == PHASE_UNDOING && m->origin == PHASE_EXPANDED);
 }
 

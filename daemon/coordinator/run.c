@@ -41,8 +41,20 @@ static bool is_last(const struct migration *m, const struct run *run)
     return run->step_count == 0 || next == m->steps + m->step_count || next->section != run->section;
 }
 
+/* What was hidden, or has come back, is told by the server's own functions: the event says it, and memory
+ * takes it. */
+static bool tells_hidden(const struct migration *m, const struct transition *t)
+{
+    bool touches = m->phase == PHASE_CONTRACTING || m->phase == PHASE_PURGING ||
+                   m->phase == PHASE_RESTORING;
+    return touches && t->event == EVENT_PHASE_DONE && migration_has_steps(m, PLAN_PURGE);
+}
+
 static void collect_statements(const struct coordinator *c, struct migration *m, struct run *run)
 {
+    /* The end of a restore makes its own steps pending again. */
+    bool takes_back = m->phase == PHASE_RESTORING && run->transition->event == EVENT_PHASE_DONE;
+
     run->statements = memory_new((run->step_count + 1) * sizeof *run->statements);
     for (size_t i = 0; i < run->step_count; i++) {
         struct step *step = &run->steps[i];
@@ -50,7 +62,8 @@ static void collect_statements(const struct coordinator *c, struct migration *m,
         step->started_wall = coordinator_now(c).wall_ms;
         run->statements[i] =
             (struct execution_statement){step->sql, step->line, step->column, step->number};
-        changes_row(&run->changes, "steps", record_step(m->version, step, STEP_DONE));
+        if (!takes_back)
+            changes_row(&run->changes, "steps", record_step(m->version, step, STEP_DONE));
     }
 }
 
@@ -74,6 +87,8 @@ static struct run *prepare(const struct coordinator *c, struct migration *m)
     run->transition->quiet = run->transition->event == EVENT_STEP_DONE;
     collect_statements(c, m, run);
     transition_write(c, m, run->transition, &run->changes);
+    if (tells_hidden(m, run->transition))
+        changes_ask_hidden(&run->changes, m->version);
     return run;
 }
 
@@ -112,8 +127,10 @@ static void succeeded(struct coordinator *c, struct migration *m, struct run *ru
     journal_note_generation(c, result->commit.generation);
     term_note_events(c, &run->changes, &result->commit);
     enum phase before = m->phase;
+    if (tells_hidden(m, run->transition))
+        migration_take_hidden(m, result->commit.hidden);
     transition_apply(c, m, run->transition);
-    if (before == PHASE_CONTRACTING && m->phase == PHASE_COMPLETE)
+    if (before == PHASE_CONTRACTING && phase_is_contracted(m->phase))
         c->counts.contracts++;
     if (!phase_is_expanded(before) && phase_is_expanded(m->phase))
         c->counts.expands++;
@@ -254,7 +271,8 @@ static const struct intent_kind announce_kind = {
 bool run_is_announced(const struct coordinator *c, struct migration *m)
 {
     const struct step *next = migration_next_step(m, migration_section(m));
-    bool breaks = m->phase == PHASE_CONTRACTING || m->phase == PHASE_UNDOING;
+    bool breaks = m->phase == PHASE_CONTRACTING || m->phase == PHASE_PURGING ||
+                  m->phase == PHASE_UNDOING;
     return !breaks || !next || next->transactional || (migration_facts(c, m) & FACT_COMMITTED);
 }
 

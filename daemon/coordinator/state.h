@@ -72,6 +72,7 @@ struct coordinator {
     int64_t settle_until_boot; /* after a failover; 0: none, or settled */
     struct loading *loading; /* a term that is being read in, or NULL */
     struct coordinator_counts counts;
+    struct reported reported; /* by replicas, since the process started */
 };
 
 static inline struct instant coordinator_now(const struct coordinator *c)
@@ -106,7 +107,13 @@ enum plan_section migration_section(const struct migration *m);
 /* The first step of a section that is not done, or NULL. */
 struct step *migration_next_step(struct migration *m, enum plan_section section);
 bool migration_has_steps(const struct migration *m, enum plan_section section);
-/* The lowest open version below m; the lowest above m that is not undone or cancelled; 0: none. */
+/* True while what its contract drops is hidden, and waits for its purge. */
+bool migration_is_kept(const struct migration *m);
+/* Takes a copy of the rows; NULL: none. */
+void migration_take_hidden(struct migration *m, const json_t *rows);
+/* What the floor is once m's contract has been taken back. */
+int64_t migration_floor_below(const struct coordinator *c, const struct migration *m);
+/* The lowest version whose contract has to be done, or is being tried, before m's; the lowest above m that is not undone or cancelled; 0: none. */
 int64_t migration_earlier(const struct migration *m);
 int64_t migration_later(const struct migration *m);
 

@@ -90,6 +90,7 @@ static void take_settings(const struct coordinator *c, const struct submit_inten
     m->name = memory_copy(name ? name : "");
     m->approval = memory_copy(approval ? approval : c->config->gate.approval);
     m->soak_seconds = soak >= 0 ? soak : c->config->gate.soak_seconds;
+    m->keep_hours = plan->keep_hours;
     m->requires = plan->requires > 0 ? plan->requires : 0;
 }
 
@@ -255,15 +256,6 @@ static void planned(void *context, struct plan *plan)
     }
     if (!plan) {
         intent_refuse(&s->intent, PROBLEM_STOPPING, "the daemon is stopping: nothing was recorded");
-        discard(s);
-        return;
-    }
-    if (s->keep_hours > 0 || (s->keep_hours < 0 && s->c->config->gate.keep_hours > 0)) {
-        intent_answer(&s->intent, &(struct outcome){
-                                      .problem = PROBLEM_INVALID,
-                                      .pointer = "/keep_hours",
-                                      .detail = "reversible contracts are not available in this "
-                                                "version: keep_hours must be 0"});
         discard(s);
         return;
     }

@@ -69,6 +69,9 @@ static void read_migration(struct loading *l, const json_t *row)
 {
     struct migration *m = record_read_migration(row);
     m->soak_written_ms = m->soak_stored_ms;
+    /* What replicas reported before this term is not known any more: it counts from here. */
+    m->requests_before = l->c->reported.requests;
+    m->errors_before = l->c->reported.errors;
     HASH_ADD(by_version, l->migrations, version, sizeof m->version, m);
 }
 
@@ -115,6 +118,17 @@ static void read_waiver(struct loading *l, const json_t *row)
     struct migration *m = find(l, record_number(row, "version"));
     if (m)
         waivers_read(m, row, coordinator_now(l->c));
+}
+
+static void read_hidden(struct loading *l, const json_t *row)
+{
+    struct migration *m = find(l, record_number(row, "version"));
+
+    if (!m)
+        return;
+    if (!m->hidden)
+        m->hidden = json_array();
+    json_array_append_new(m->hidden, json_deep_copy(row));
 }
 
 static void read_app(struct loading *l, const json_t *row)
@@ -196,6 +210,7 @@ static void row(void *context, const char *table, const json_t *row)
         {"window", read_window},         {"migrations", read_migration}, {"steps", read_step},
         {"approvals", read_approval},    {"apps", read_app},             {"compatible", read_compatible},
         {"replicas", read_replica},      {"waivers", read_waiver},       {"roles", read_role},
+        {"hidden", read_hidden},
     };
     struct loading *l = context;
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)

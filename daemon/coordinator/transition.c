@@ -13,7 +13,8 @@ static struct window window_after(const struct coordinator *c, const struct migr
 {
     struct window window = c->view.window;
 
-    if (step->action == ACTION_FENCE && step->next == PHASE_CONTRACTING)
+    if (step->action == ACTION_FENCE &&
+        (step->next == PHASE_CONTRACTING || step->next == PHASE_PURGING))
         window.contracting = m->version;
     if (step->action == ACTION_FENCE && step->next == PHASE_UNDOING)
         window.undoing = m->version;
@@ -25,10 +26,14 @@ static struct window window_after(const struct coordinator *c, const struct migr
         return window;
     if (phase_is_expanded(step->next) && m->version > window.ceiling)
         window.ceiling = m->version;
-    if (m->phase == PHASE_CONTRACTING && step->next == PHASE_COMPLETE) {
+    if (m->phase == PHASE_CONTRACTING && phase_is_contracted(step->next)) {
         window.floor = m->version;
         window.contracting = 0;
     }
+    if (m->phase == PHASE_PURGING && step->next == PHASE_COMPLETE)
+        window.contracting = 0;
+    if (m->phase == PHASE_RESTORING && step->next == PHASE_EXPANDED)
+        window.floor = migration_floor_below(c, m);
     if (step->next == PHASE_UNDONE) {
         int64_t previous = window_previous(&c->view, m->version);
         if (window.ceiling == m->version && previous >= 0)
@@ -85,6 +90,45 @@ static void write_event(const struct migration *m, const struct transition *t,
                                                   .data = data});
 }
 
+/* The time that it soaks, or that a restore is possible, counts anew. */
+static bool begins_to_soak(const struct migration *m, const struct machine_step *step)
+{
+    return (m->phase == PHASE_CONTRACTING && step->next == PHASE_HIDDEN) ||
+           (m->phase == PHASE_RESTORING && step->next == PHASE_EXPANDED);
+}
+
+/* A restore takes the contract back: both may run again. */
+static bool is_taken_back(const struct migration *m, const struct machine_step *step,
+                          const struct step *of)
+{
+    return m->phase == PHASE_RESTORING && step->next == PHASE_EXPANDED &&
+           (of->section == PLAN_CONTRACT || of->section == PLAN_RESTORE);
+}
+
+static void write_taken_back(const struct migration *m, const struct transition *t,
+                             struct change_set *changes)
+{
+    for (size_t i = 0; i < m->step_count; i++) {
+        const struct step *step = &m->steps[i];
+        const struct step again = {.section = step->section, .number = step->number};
+        if (is_taken_back(m, &t->step, step))
+            changes_row(changes, "steps", record_step(m->version, &again, STEP_PENDING));
+    }
+}
+
+static void apply_taken_back(struct migration *m, const struct transition *t)
+{
+    for (size_t i = 0; i < m->step_count; i++) {
+        struct step *step = &m->steps[i];
+        if (!is_taken_back(m, &t->step, step))
+            continue;
+        step->state = STEP_PENDING;
+        step->attempts = 0;
+        step->started_wall = 0;
+        step->seconds = 0;
+    }
+}
+
 static int64_t since_after(const struct coordinator *c, const struct migration *m,
                            const struct machine_step *step)
 {
@@ -100,6 +144,9 @@ void transition_write(const struct coordinator *c, const struct migration *m,
                 record_migration_phase(m, t->step.next, origin_after(m, &t->step),
                                        since_after(c, m, &t->step), failed_after(m, &t->step),
                                        t->error ? t->error : m->error));
+    if (begins_to_soak(m, &t->step))
+        changes_row(changes, "migrations", record_soak(m->version, 0));
+    write_taken_back(m, t, changes);
     if (m->begun)
         changes_event(changes, &(struct change_event){.kind = "migration.expanding",
                                                       .version = m->version});
@@ -125,6 +172,12 @@ void transition_apply(struct coordinator *c, struct migration *m, struct transit
         m->error = t->error;
         t->error = NULL;
     }
+    if (begins_to_soak(m, &t->step)) {
+        m->soak_from_boot = m->soak_stored_ms = m->soak_written_ms = 0;
+        m->requests_before = c->reported.requests;
+        m->errors_before = c->reported.errors;
+    }
+    apply_taken_back(m, t);
     m->origin = origin;
     m->phase = t->step.next;
     m->begun = false;

@@ -180,6 +180,8 @@ static bool waive_decide(struct coordinator *c, struct intent *intent, struct ch
                       ": a replica can be evicted, a session terminated, the rest settles itself");
     if (a->code == HOLD_SETTLING && c->settle_until_boot)
         return refuse(a, "/code", " after a failover: registrations may have been lost with it");
+    if (a->code == HOLD_SOAKING && migration_is_kept(m))
+        return refuse(a, "/code", " while it can be restored: the purge waits until that time is over");
     if (a->code == HOLD_STANDBY_UNKNOWN && names_primary(a))
         return refuse(a, "/subjects", " for the primary: while it cannot be looked at, nothing is known; "
                                       "the hold goes by itself once the daemon sees its sessions again");

@@ -111,6 +111,8 @@ bool gate_hold_is_waivable(const struct gate_facts *facts, const struct gate_hol
         return false;
     if (hold->standby && hold->standby->primary)
         return false;
+    if (hold->code == HOLD_SOAKING && facts->kept)
+        return false;
     return codes[hold->code].waivable;
 }
 

@@ -30,6 +30,8 @@ struct row {
 #define NEWEST FACT_NEWEST
 #define FENCED FACT_FENCED
 #define SERVED FACT_SERVED
+#define HIDES FACT_HIDES
+#define FLOOR FACT_FLOOR
 
 static const struct row rows[] = {
     {PHASE_QUEUED, EVENT_TURN, 0, FAILED, PHASE_EXPANDING, KEEPS, ACTION_RUN,
@@ -127,6 +129,8 @@ static const struct row rows[] = {
      "part of the contract is committed: admission stays closed while it waits"},
     {PHASE_CONTRACTING, EVENT_STEP_DONE, 0, 0, PHASE_CONTRACTING, KEEPS, ACTION_RUN,
      "a transaction is committed, the next one follows"},
+    {PHASE_CONTRACTING, EVENT_PHASE_DONE, HIDES, 0, PHASE_HIDDEN, KEEPS, ACTION_NONE,
+     "the floor is raised; what it drops is hidden, and can be restored"},
     {PHASE_CONTRACTING, EVENT_PHASE_DONE, 0, 0, PHASE_COMPLETE, KEEPS, ACTION_NONE,
      "the floor is raised"},
     {PHASE_CONTRACTING, EVENT_TRY_FAILED, 0, COMMITTED, PHASE_EXPANDED, KEEPS, ACTION_UNFENCE,
@@ -153,6 +157,94 @@ static const struct row rows[] = {
      "the running statement is cancelled"},
     {PHASE_CONTRACTING, EVENT_CANCEL, 0, 0, PHASE_CONTRACTING, KEEPS, REFUSE,
      "nothing of it runs at this moment: pause it instead"},
+
+    {PHASE_HIDDEN, EVENT_GATE_OPEN, 0, FAILED | FENCED, PHASE_PURGING, KEEPS, ACTION_FENCE,
+     "its time is over and no hold is left: PostgreSQL is asked again, then the purge runs"},
+    {PHASE_HIDDEN, EVENT_RECOVERED, 0, 0, PHASE_HIDDEN, KEEPS, ACTION_NONE, "it waits on"},
+    {PHASE_HIDDEN, EVENT_APPROVE, 0, 0, PHASE_HIDDEN, KEEPS, ACTION_NONE, "approved"},
+    {PHASE_HIDDEN, EVENT_PAUSE, 0, 0, PHASE_HIDDEN, KEEPS, ACTION_NONE, "paused"},
+    {PHASE_HIDDEN, EVENT_RESUME, 0, 0, PHASE_HIDDEN, KEEPS, ACTION_NONE, "resumed"},
+    {PHASE_HIDDEN, EVENT_RETRY, FAILED, 0, PHASE_HIDDEN, CLEARS, ACTION_NONE,
+     "its purge may be tried again"},
+    {PHASE_HIDDEN, EVENT_RESTORE, FLOOR, FENCED, PHASE_RESTORING, CLEARS, ACTION_RUN,
+     "what was hidden comes back; the floor falls once all of it is there"},
+    {PHASE_HIDDEN, EVENT_RESTORE, 0, FLOOR, PHASE_HIDDEN, KEEPS, REFUSE,
+     "a later contract has begun or is done: the floor cannot fall below it any more"},
+    {PHASE_HIDDEN, EVENT_UNDO, 0, 0, PHASE_HIDDEN, KEEPS, REFUSE,
+     "its contract is done: restore it first"},
+    {PHASE_HIDDEN, EVENT_CANCEL, 0, 0, PHASE_HIDDEN, KEEPS, REFUSE,
+     "nothing of it runs: pause it to put the purge off, or restore it"},
+
+    {PHASE_PURGING, EVENT_VERIFIED, 0, 0, PHASE_PURGING, KEEPS, ACTION_RUN,
+     "PostgreSQL agrees behind the fence"},
+    {PHASE_PURGING, EVENT_HOLD_FOUND, 0, COMMITTED, PHASE_HIDDEN, KEEPS, ACTION_UNFENCE,
+     "somebody may need the old shape after all: it stays hidden"},
+    {PHASE_PURGING, EVENT_HOLD_FOUND, COMMITTED, 0, PHASE_PURGING, KEEPS, ACTION_BACK_OFF,
+     "part of the purge is committed: the rest waits"},
+    {PHASE_PURGING, EVENT_STEP_DONE, 0, 0, PHASE_PURGING, KEEPS, ACTION_RUN,
+     "a transaction is committed, the next one follows"},
+    {PHASE_PURGING, EVENT_PHASE_DONE, 0, 0, PHASE_COMPLETE, KEEPS, ACTION_NONE,
+     "what was hidden is gone"},
+    {PHASE_PURGING, EVENT_TRY_FAILED, 0, COMMITTED, PHASE_HIDDEN, KEEPS, ACTION_UNFENCE,
+     "the lock was not to be had: it stays hidden until the next try"},
+    {PHASE_PURGING, EVENT_TRY_FAILED, COMMITTED, 0, PHASE_PURGING, KEEPS, ACTION_BACK_OFF,
+     "the lock was not to be had; part of the purge is committed"},
+    {PHASE_PURGING, EVENT_STEP_FAILED, 0, COMMITTED, PHASE_HIDDEN, FAILS, ACTION_UNFENCE,
+     "nothing is committed: it stays hidden"},
+    {PHASE_PURGING, EVENT_STEP_FAILED, COMMITTED, 0, PHASE_PURGING, FAILS, ACTION_NONE,
+     "part of the purge is committed: it stays where it is"},
+    {PHASE_PURGING, EVENT_RECOVERED, 0, COMMITTED, PHASE_HIDDEN, KEEPS, ACTION_UNFENCE,
+     "nothing is committed: the gate is asked again"},
+    {PHASE_PURGING, EVENT_RECOVERED, COMMITTED, 0, PHASE_PURGING, KEEPS, ACTION_VERIFY,
+     "part of the purge is committed: it goes on after verification"},
+    {PHASE_PURGING, EVENT_APPROVE, 0, 0, PHASE_PURGING, KEEPS, ACTION_NONE, "approved"},
+    {PHASE_PURGING, EVENT_PAUSE, 0, 0, PHASE_PURGING, KEEPS, ACTION_NONE,
+     "paused after the running transaction"},
+    {PHASE_PURGING, EVENT_RESUME, 0, 0, PHASE_PURGING, KEEPS, ACTION_NONE, "resumed"},
+    {PHASE_PURGING, EVENT_RETRY, FAILED, 0, PHASE_PURGING, CLEARS, ACTION_VERIFY,
+     "it goes on at the failed step, after verification"},
+    {PHASE_PURGING, EVENT_RESTORE, COMMITTED, 0, PHASE_PURGING, KEEPS, REFUSE,
+     "part of what was hidden is gone already"},
+    {PHASE_PURGING, EVENT_RESTORE, 0, 0, PHASE_PURGING, KEEPS, REFUSE,
+     "its purge is being tried at this moment: pause it, then ask again"},
+    {PHASE_PURGING, EVENT_UNDO, 0, 0, PHASE_PURGING, KEEPS, REFUSE,
+     "its contract is done, and its purge has begun"},
+    {PHASE_PURGING, EVENT_CANCEL, RUNNING, 0, PHASE_PURGING, KEEPS, ACTION_CANCEL_TRY,
+     "the running statement is cancelled"},
+    {PHASE_PURGING, EVENT_CANCEL, 0, 0, PHASE_PURGING, KEEPS, REFUSE,
+     "nothing of it runs at this moment: pause it instead"},
+
+    {PHASE_RESTORING, EVENT_STEP_DONE, 0, 0, PHASE_RESTORING, KEEPS, ACTION_RUN,
+     "a transaction is committed, the next one follows"},
+    {PHASE_RESTORING, EVENT_PHASE_DONE, 0, 0, PHASE_EXPANDED, KEEPS, ACTION_NONE,
+     "all of it is back: the floor falls, and older code may start again"},
+    {PHASE_RESTORING, EVENT_TRY_FAILED, 0, 0, PHASE_RESTORING, KEEPS, ACTION_BACK_OFF,
+     "the lock was not to be had; nothing is held until the next try"},
+    {PHASE_RESTORING, EVENT_STEP_FAILED, 0, COMMITTED, PHASE_HIDDEN, FAILS, ACTION_NONE,
+     "nothing is committed: it stays hidden"},
+    {PHASE_RESTORING, EVENT_STEP_FAILED, COMMITTED, 0, PHASE_RESTORING, FAILS, ACTION_NONE,
+     "part of it is back: it stays where it is"},
+    {PHASE_RESTORING, EVENT_RECOVERED, 0, 0, PHASE_RESTORING, KEEPS, ACTION_RUN,
+     "it goes on at the first step that is not committed"},
+    {PHASE_RESTORING, EVENT_APPROVE, 0, 0, PHASE_RESTORING, KEEPS, ACTION_NONE, "approved"},
+    {PHASE_RESTORING, EVENT_PAUSE, 0, 0, PHASE_RESTORING, KEEPS, REFUSE,
+     "it is paused once it is restored"},
+    {PHASE_RESTORING, EVENT_RESUME, 0, 0, PHASE_RESTORING, KEEPS, REFUSE,
+     "it is being restored, and stays paused so that the contract does not run at once: resume it then"},
+    {PHASE_RESTORING, EVENT_RETRY, FAILED, 0, PHASE_RESTORING, CLEARS, ACTION_RUN,
+     "it goes on at the failed step"},
+    {PHASE_RESTORING, EVENT_RESTORE, FAILED, 0, PHASE_RESTORING, CLEARS, ACTION_RUN,
+     "it goes on at the failed step"},
+    {PHASE_RESTORING, EVENT_RESTORE, 0, 0, PHASE_RESTORING, KEEPS, ACTION_NONE,
+     "it is being restored already"},
+    {PHASE_RESTORING, EVENT_UNDO, 0, 0, PHASE_RESTORING, KEEPS, REFUSE,
+     "it is being restored: undo it then"},
+    {PHASE_RESTORING, EVENT_CANCEL, RUNNING, 0, PHASE_RESTORING, KEEPS, ACTION_CANCEL_TRY,
+     "the running statement is cancelled"},
+    {PHASE_RESTORING, EVENT_CANCEL, 0, COMMITTED, PHASE_HIDDEN, CLEARS, ACTION_NONE,
+     "the restore is taken back before it began"},
+    {PHASE_RESTORING, EVENT_CANCEL, 0, 0, PHASE_RESTORING, KEEPS, REFUSE,
+     "part of it is back: wait for its end, or retry it"},
 
     {PHASE_COMPLETE, EVENT_RECOVERED, 0, 0, PHASE_COMPLETE, KEEPS, ACTION_NONE, "it is done"},
     {PHASE_COMPLETE, EVENT_UNDO, CONTRACT, 0, PHASE_COMPLETE, KEEPS, REFUSE,
@@ -214,8 +306,9 @@ static const struct row rows[] = {
 #define ROW_COUNT (sizeof rows / sizeof *rows)
 
 static const char *const phase_names[PHASES + 1] = {
-    "queued",   "expanding", "backfilling", "expanded", "contracting",
-    "complete", "undoing",   "undone",      "cancelled", "(before the undo)"};
+    "queued",  "expanding", "backfilling", "expanded", "contracting", "hidden",
+    "purging", "restoring", "complete",    "undoing",  "undone",      "cancelled",
+    "(before the undo)"};
 
 static const char *const action_names[MACHINE_ACTIONS + 1] = {
     "none", "run", "fence", "verify", "unfence", "back-off", "cancel-try", "refuse"};
@@ -224,7 +317,8 @@ static const char *const effect_names[] = {"", "failed", "clears failure"};
 
 static const char *const fact_names[FACT_BITS] = {"backfill", "contract", "undo section",
                                                   "committed", "failed",   "running",
-                                                  "newest",    "fenced",   "served"};
+                                                  "newest",    "fenced",   "served",
+                                                  "hides",     "floor"};
 
 /* The name of each event, and what is said where no row takes it. */
 static const struct {
@@ -247,6 +341,8 @@ static const struct {
     [EVENT_RESUME] = {"resume", "it has ended: there is nothing to resume"},
     [EVENT_RETRY] = {"retry", "it has not failed"},
     [EVENT_UNDO] = {"undo", "there is nothing to undo, or its file has no undo section"},
+    [EVENT_RESTORE] = {"restore", "nothing of it is hidden: only what a contract with keep_hours has hidden "
+                                  "can be restored"},
     [EVENT_CANCEL] = {"cancel", "it has ended: there is nothing to cancel"},
 };
 
@@ -283,7 +379,12 @@ bool phase_is_final(enum phase phase)
 
 bool phase_is_expanded(enum phase phase)
 {
-    return phase == PHASE_EXPANDED || phase == PHASE_CONTRACTING || phase == PHASE_COMPLETE;
+    return phase >= PHASE_EXPANDED && phase <= PHASE_COMPLETE;
+}
+
+bool phase_is_contracted(enum phase phase)
+{
+    return phase == PHASE_HIDDEN || phase == PHASE_PURGING || phase == PHASE_COMPLETE;
 }
 
 static const struct row *find_row(enum phase phase, enum machine_event event, unsigned facts)

@@ -43,6 +43,15 @@ int64_t window_previous(const struct window_view *view, int64_t version)
     return at > 0 ? view->served[at - 1] : -1;
 }
 
+int64_t window_floor_below(const int64_t *contracted, size_t count, int64_t baseline, int64_t version)
+{
+    int64_t floor = baseline;
+    for (size_t i = 0; i < count; i++)
+        if (contracted[i] < version && contracted[i] > floor)
+            floor = contracted[i];
+    return floor;
+}
+
 /* The range without the version whose service is about to end. (What ends with a contract needs no look: the
  * contract's own version is served, and whoever reaches up to it has it.) */
 static struct version_range still_offered(const struct window *window, struct version_range range)

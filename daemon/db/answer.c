@@ -70,6 +70,8 @@ bool commit_answer_read(struct commit_answer *answer, const char *json)
     } else {
         answer->result.status = COMMIT_DONE;
         read_event_ids(answer, json_object_get(root, "events"));
+        answer->hidden = json_incref(json_object_get(root, "hidden"));
+        answer->result.hidden = answer->hidden;
     }
     json_decref(root);
     return valid;
@@ -79,6 +81,8 @@ void commit_answer_release(struct commit_answer *answer)
 {
     free(answer->event_ids);
     answer->event_ids = NULL;
+    json_decref(answer->hidden);
+    answer->hidden = NULL;
 }
 
 /* ---- positions ---- */

@@ -19,6 +19,7 @@ void answer_describe_error(const PGresult *error, struct buf *text);
 struct commit_answer {
     struct commit_result result;
     int64_t *event_ids; /* owned */
+    json_t *hidden;     /* owned */
 };
 
 /* Reads what schemagate.commit returned into answer->result: DONE or STALE. Returns false where it

@@ -35,6 +35,10 @@ EMBED(sql_function_fence, "daemon/db/sql/functions/fence.sql");
 EMBED(sql_function_write_registry, "daemon/db/sql/functions/write_registry.sql");
 EMBED(sql_function_write_migrations, "daemon/db/sql/functions/write_migrations.sql");
 EMBED(sql_function_markers, "daemon/db/sql/functions/markers.sql");
+EMBED(sql_function_hidden, "daemon/db/sql/functions/hidden.sql");
+EMBED(sql_function_hide, "daemon/db/sql/functions/hide.sql");
+EMBED(sql_function_revoke, "daemon/db/sql/functions/revoke.sql");
+EMBED(sql_function_restore, "daemon/db/sql/functions/restore.sql");
 EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
 EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
 EMBED(sql_function_grants, "daemon/db/sql/functions/grants.sql");
@@ -44,8 +48,9 @@ static const char *const layouts[SQL_LAYOUT] = {sql_schema, sql_schema_2, sql_sc
 
 static const char *const functions[] = {
     sql_function_rfc3339,          sql_function_fence,   sql_function_write_registry,
-    sql_function_write_migrations, sql_function_markers, sql_function_commit,
-    sql_function_pin,              sql_function_grants,
+    sql_function_write_migrations, sql_function_markers, sql_function_hidden,
+    sql_function_commit,           sql_function_revoke,  sql_function_hide,
+    sql_function_restore,          sql_function_pin,     sql_function_grants,
 };
 
 void sql_write_install_script(struct buf *script, int layout)

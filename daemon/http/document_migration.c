@@ -164,7 +164,8 @@ void document_actions(struct writer *w, const struct coordinator *c, const struc
         const char *name;
     } actions[] = {
         {EVENT_APPROVE, "approve"}, {EVENT_PAUSE, "pause"}, {EVENT_RESUME, "resume"},
-        {EVENT_RETRY, "retry"},     {EVENT_UNDO, "undo"},   {EVENT_CANCEL, "cancel"},
+        {EVENT_RETRY, "retry"},     {EVENT_UNDO, "undo"},   {EVENT_RESTORE, "restore"},
+        {EVENT_CANCEL, "cancel"},
     };
     bool allowed[MACHINE_EVENTS] = {false};
 
@@ -198,6 +199,26 @@ static void write_plan(struct writer *w, const struct migration *m)
     writer_text(w, "submitted_by", m->submitted_by);
 }
 
+/* What is hidden, what a restore could not put back, and how the fleet has done without it. */
+static void write_hidden(struct writer *w, const struct coordinator *c, const struct migration *m)
+{
+    if (m->hidden != NULL) {
+        writer_json(w, "hidden", m->hidden);
+    } else {
+        writer_open_list(w, "hidden");
+        writer_close_list(w);
+    }
+    if (m->phase != PHASE_HIDDEN && m->phase != PHASE_PURGING) {
+        writer_null(w, "reported");
+        return;
+    }
+    const struct reported reported = coordinator_reported(c, m);
+    writer_open_object(w, "reported");
+    writer_number(w, "requests", (int64_t)reported.requests);
+    writer_number(w, "errors", (int64_t)reported.errors);
+    writer_close_object(w);
+}
+
 void document_migration(struct writer *w, const char *name, const struct coordinator *c,
                         const struct migration *m, enum caller_role role)
 {
@@ -224,6 +245,7 @@ void document_migration(struct writer *w, const char *name, const struct coordin
     } else {
         writer_null(w, "gate");
     }
+    write_hidden(w, c, m);
     write_error(w, m->error);
     if (role == CALLER_OPERATOR) {
         document_actions(w, c, m);

@@ -37,7 +37,8 @@ static bool has_reached(const struct coordinator *c, const struct migration *m, 
     if (phase_is_final(m->phase) || coordinator_migration_status(c, m) == STATUS_FAILED) {
         return true; /* or will never reach it */
     }
-    return until == UNTIL_EXPANDED && phase_is_expanded(m->phase);
+    return (until == UNTIL_EXPANDED && phase_is_expanded(m->phase)) ||
+           (until == UNTIL_HIDDEN && phase_is_contracted(m->phase));
 }
 
 static bool has_news(const struct coordinator *c, const struct migration *m, const struct poll_query *query)

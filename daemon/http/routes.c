@@ -62,6 +62,7 @@ const struct route routes[] = {
     ACTION("resume", EVENT_RESUME, "Let a paused migration go on"),
     ACTION("retry", EVENT_RETRY, "Try a failed migration again"),
     ACTION("undo", EVENT_UNDO, "Take a migration's expand back"),
+    ACTION("restore", EVENT_RESTORE, "Bring back what a contract has hidden"),
     ACTION("cancel", EVENT_CANCEL, "Cancel a queued migration, or what is being tried"),
     {METHOD_POST, MIGRATION "/waive", OPERATOR, migrations_waive, &waive_shape, NULL, 0, ROUTE_JSON,
      "Let a hold pass, for a time"},

@@ -69,15 +69,7 @@ static bool set_soak(struct use *use, const char *value)
 
 static bool set_keep(struct use *use, const char *value)
 {
-    struct plan *plan = use->reader->plan;
-
-    if (!read_number(value, 0, hours_max, &plan->keep_hours))
-        return false;
-    if (plan->keep_hours > 0)
-        reader_report(use->reader, RULE_NOT_AVAILABLE, use->key, "keep_hours",
-                      "keep_hours=%s asks to hide before dropping, which this version cannot do yet",
-                      value);
-    return true;
+    return read_number(value, 0, hours_max, &use->reader->plan->keep_hours);
 }
 
 static bool set_requires(struct use *use, const char *value)
@@ -93,13 +85,7 @@ static bool set_atomic(struct use *use, const char *value)
 
 static bool set_hide(struct use *use, const char *value)
 {
-    bool revoke;
-
-    if (!read_choice(value, (const char *const[]){"rename", "revoke"}, &revoke))
-        return false;
-    reader_report(use->reader, RULE_NOT_AVAILABLE, use->key, "hide",
-                  "hide=%s asks to hide before dropping, which this version cannot do yet", value);
-    return true;
+    return read_choice(value, (const char *const[]){"rename", "revoke"}, &use->reader->revokes);
 }
 
 static bool check_reason(struct use *use, const char *value)

@@ -207,6 +207,7 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
         report_unused(&reader);
     }
     emit_finish(&reader);
+    reader_hide(&reader);
     if (plan->finding_count > 1)
         qsort(plan->findings, plan->finding_count, sizeof(*plan->findings), compare_places);
     for (size_t i = 0; i < reader.allowance_count; i++)

@@ -45,6 +45,7 @@ struct reader {
     struct section sections[PLAN_WRITTEN_SECTIONS]; /* those that plan->has_section has */
     struct section *open;                   /* while markers are read: the latest one, or NULL */
     bool migration_seen, marker_seen;
+    bool revokes; /* a contract that hides takes privileges away, instead of renaming */
     struct allowance *allowances;           /* in the order of the text */
     size_t allowance_count;
     unsigned statement_count;   /* read so far */
@@ -83,6 +84,10 @@ void reader_close_markers(struct reader *reader);
  * written. */
 void reader_need(struct reader *reader, const char *schema, const char *name);
 void reader_forget_needs(struct reader *reader);
+
+/* With hours to keep, lets the contract hide what it drops, and adds the sections purge and restore (hide.c).
+ * Comes last: it looks at the statements as they will run. */
+void reader_hide(struct reader *reader);
 
 /* Reads the statements of a section (section.c). */
 void reader_read_section(struct reader *reader, enum plan_section section);

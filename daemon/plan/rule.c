@@ -67,10 +67,6 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
         {"misplaced-directive", PLAN_ERROR, false, NULL,
          "'migration' stands before all sections; 'allow' stands in a section, between two "
          "statements, just before the one that it is for."},
-    [RULE_NOT_AVAILABLE] =
-        {"not-available", PLAN_ERROR, false,
-         "Running the contract without it would be final where the author meant it not to be.",
-         "Take the setting out: what the contract drops is then gone when it has run."},
     [RULE_NO_SECTIONS] =
         {"no-sections", PLAN_ERROR, false,
          "This version does not find out by itself which statements are safe while the old "
@@ -133,6 +129,17 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "the schema 'schemagate' or advisory locks would break the record of what ran.",
          "Take the mention out, or, if it is harmless, put "
          "'-- schemagate: allow suspect-do-block reason=\"…\"' before the statement."},
+    [RULE_POSTPONED] =
+        {"postponed", PLAN_NOTE, false,
+         "With keep_hours only what can be hidden is done at once, so that a restore finds everything else as "
+         "older code knows it.",
+         "Nothing needs to be done. What has to run with the contract itself belongs into a migration of its "
+         "own, with keep_hours=0."},
+    [RULE_NOTHING_HIDDEN] =
+        {"nothing-hidden", PLAN_WARNING, false,
+         "Only columns and tables that are dropped can be hidden; once this contract has run, there is no "
+         "restore.",
+         "Take keep_hours out of this migration if that is meant."},
 };
 
 const struct plan_rule *plan_rule_find(const char *id)

@@ -239,7 +239,7 @@ static void drop_ins_count_in_the_order_of_their_names(void **state)
     expect_mistakes(folder, "",
                     "main.ini.d/40-d.ini:3: [gate] soak is unknown; this section has lease_seconds, "
                     "min_replicas, stray_sessions, app_roles, ignore_application_names, require_pins, "
-                    "trust_absence_seconds, assume_gone_after_seconds, approval, soak_seconds, "
+                    "trust_absence_seconds, assume_gone_after_seconds, approval, soak_seconds, keep_hours, "
                     "contract_hours, max_error_percent, witness_interval_seconds\n"
                     "main.ini.d/40-d.ini:4: [gate] lease_seconds must be a whole number from 5 to 3600, "
                     "not \"x\"\n");
@@ -323,8 +323,8 @@ static void unknown_sections_and_keys_are_mistakes(void **state)
 
 static void what_no_part_heeds_yet_is_refused(void **state)
 {
-    expect_mistakes(*state, "[gate]\nkeep_hours = 1\n",
-                    "main.ini:2: [gate] keep_hours is not supported by this version\n");
+    expect_mistakes(*state, "[migration]\nbackfill_batch_ms = 1\n",
+                    "main.ini:2: [migration] backfill_batch_ms is not supported by this version\n");
 }
 
 static void names_of_apps_are_checked(void **state)

@@ -68,7 +68,7 @@ struct world {
     int64_t epoch;
     bool database_away; /* calls are answered as if the connection had gone */
     bool cancelled;     /* the executor was asked to cancel */
-    unsigned commits, runs, contracts_run;
+    unsigned commits, runs, contracts_run, purges_run;
     /* Asked about each commit and each execution before it is carried out; NULL: all is well. */
     enum commit_status (*on_commit)(struct world *w, const struct call *call);
     enum execution_status (*on_run)(struct world *w, const struct call *call);
@@ -215,7 +215,7 @@ static inline void check_contract(struct world *w, const struct call *call)
     }
     if (w->before_contract)
         w->before_contract(w, call);
-    w->contracts_run++;
+    *(strcmp(call->phase, "purge") == 0 ? &w->purges_run : &w->contracts_run) += 1;
 }
 
 static inline void check_undo(struct world *w, const struct call *call)
@@ -294,7 +294,7 @@ static inline void carry_out_run(struct world *w, struct call *call)
     w->cancelled = false;
     if (call->run_status != EXECUTION_DONE)
         return;
-    if (strcmp(call->phase, "contract") == 0)
+    if (strcmp(call->phase, "contract") == 0 || strcmp(call->phase, "purge") == 0)
         check_contract(w, call);
     if (strcmp(call->phase, "undo") == 0)
         check_undo(w, call);

@@ -31,6 +31,10 @@ static const unsigned plain[PHASES] = {
     [PHASE_BACKFILLING] = F(BACKFILL) | F(CONTRACT) | F(UNDO) | F(NEWEST),
     [PHASE_EXPANDED] = F(BACKFILL) | F(CONTRACT) | F(UNDO) | F(NEWEST) | F(SERVED),
     [PHASE_CONTRACTING] = F(BACKFILL) | F(CONTRACT) | F(UNDO) | F(NEWEST) | F(SERVED) | F(FENCED),
+    [PHASE_HIDDEN] = F(BACKFILL) | F(CONTRACT) | F(UNDO) | F(NEWEST) | F(SERVED) | F(HIDES) | F(FLOOR),
+    [PHASE_PURGING] = F(BACKFILL) | F(CONTRACT) | F(UNDO) | F(NEWEST) | F(SERVED) | F(FENCED) | F(HIDES) |
+                      F(FLOOR),
+    [PHASE_RESTORING] = F(BACKFILL) | F(CONTRACT) | F(UNDO) | F(NEWEST) | F(SERVED) | F(HIDES) | F(FLOOR),
     [PHASE_COMPLETE] = F(BACKFILL) | F(UNDO) | F(NEWEST) | F(SERVED),
     [PHASE_UNDOING] = F(BACKFILL) | F(CONTRACT) | F(UNDO) | F(NEWEST) | F(SERVED),
     [PHASE_UNDONE] = F(UNDO) | F(NEWEST),
@@ -42,6 +46,9 @@ static const unsigned plain[PHASES] = {
 #define B PHASE_BACKFILLING
 #define X PHASE_EXPANDED
 #define C PHASE_CONTRACTING
+#define H PHASE_HIDDEN
+#define P PHASE_PURGING
+#define R PHASE_RESTORING
 #define D PHASE_COMPLETE
 #define U PHASE_UNDOING
 #define Z PHASE_UNDONE
@@ -49,16 +56,19 @@ static const unsigned plain[PHASES] = {
 
 /* Rows: phases; columns: events in the order of enum machine_event. */
 static const enum phase expected[PHASES][MACHINE_EVENTS] = {
-    /*            turn gate hold verf step phas try  fail reco corr appr paus resu retr undo canc */
-    [Q] = {E, NO, NO, NO, NO, NO, NO, NO, NO, NO, Q, Q, Q, NO, NO, K},
-    [E] = {NO, NO, NO, NO, E, B, E, Q, E, NO, E, E, E, NO, NO, Q},
-    [B] = {NO, NO, NO, NO, B, X, B, B, B, NO, B, B, B, NO, NO, B},
-    [X] = {NO, C, NO, NO, NO, NO, NO, NO, X, NO, X, X, X, NO, U, NO},
-    [C] = {NO, NO, X, C, C, D, X, X, X, NO, C, C, C, NO, NO, NO},
-    [D] = {NO, NO, NO, NO, NO, NO, NO, NO, D, NO, NO, NO, NO, NO, U, NO},
-    [U] = {NO, U, U, U, U, Z, U, ORIGIN, U, NO, U, U, U, NO, U, ORIGIN},
-    [Z] = {NO, NO, NO, NO, NO, NO, NO, NO, Z, NO, NO, NO, NO, NO, NO, NO},
-    [K] = {NO, NO, NO, NO, NO, NO, NO, NO, K, Q, NO, NO, NO, NO, NO, K},
+    /*            turn gate hold verf step phas try  fail reco corr appr paus resu retr undo rest canc */
+    [Q] = {E, NO, NO, NO, NO, NO, NO, NO, NO, NO, Q, Q, Q, NO, NO, NO, K},
+    [E] = {NO, NO, NO, NO, E, B, E, Q, E, NO, E, E, E, NO, NO, NO, Q},
+    [B] = {NO, NO, NO, NO, B, X, B, B, B, NO, B, B, B, NO, NO, NO, B},
+    [X] = {NO, C, NO, NO, NO, NO, NO, NO, X, NO, X, X, X, NO, U, NO, NO},
+    [C] = {NO, NO, X, C, C, D, X, X, X, NO, C, C, C, NO, NO, NO, NO},
+    [H] = {NO, P, NO, NO, NO, NO, NO, NO, H, NO, H, H, H, NO, NO, R, NO},
+    [P] = {NO, NO, H, P, P, D, H, H, H, NO, P, P, P, NO, NO, NO, NO},
+    [R] = {NO, NO, NO, NO, R, X, R, H, R, NO, R, NO, NO, NO, NO, R, H},
+    [D] = {NO, NO, NO, NO, NO, NO, NO, NO, D, NO, NO, NO, NO, NO, U, NO, NO},
+    [U] = {NO, U, U, U, U, Z, U, ORIGIN, U, NO, U, U, U, NO, U, NO, ORIGIN},
+    [Z] = {NO, NO, NO, NO, NO, NO, NO, NO, Z, NO, NO, NO, NO, NO, NO, NO, NO},
+    [K] = {NO, NO, NO, NO, NO, NO, NO, NO, K, Q, NO, NO, NO, NO, NO, NO, K},
 };
 
 static void test_every_phase_with_every_event(void **state)
@@ -175,6 +185,40 @@ static const struct guard {
     {U, EVENT_CANCEL, F(FENCED), 0, REFUSED},
     {U, EVENT_CANCEL, F(COMMITTED), 0, REFUSED},
     {K, EVENT_CORRECTED, 0, 0, Q, false, true, ACTION_NONE},
+
+    /* Reversible contracts: hidden first, then purged through the same gate, or restored without one. */
+    {C, EVENT_PHASE_DONE, 0, 0, D, false, false, ACTION_NONE},
+    {C, EVENT_PHASE_DONE, F(HIDES), 0, H, false, false, ACTION_NONE},
+    {H, EVENT_GATE_OPEN, 0, 0, P, false, false, ACTION_FENCE},
+    {H, EVENT_GATE_OPEN, F(FAILED), 0, REFUSED},
+    {H, EVENT_GATE_OPEN, F(FENCED), 0, REFUSED},
+    {H, EVENT_RETRY, F(FAILED), 0, H, false, true, ACTION_NONE},
+    {H, EVENT_UNDO, 0, 0, REFUSED},
+    {H, EVENT_RESTORE, 0, 0, R, false, true, ACTION_RUN},
+    {H, EVENT_RESTORE, F(FAILED), 0, R, false, true, ACTION_RUN},
+    {H, EVENT_RESTORE, 0, F(FLOOR), REFUSED},
+    {H, EVENT_RESTORE, F(FENCED), 0, REFUSED},
+    {P, EVENT_VERIFIED, 0, 0, P, false, false, ACTION_RUN},
+    {P, EVENT_HOLD_FOUND, 0, 0, H, false, false, ACTION_UNFENCE},
+    {P, EVENT_HOLD_FOUND, F(COMMITTED), 0, P, false, false, ACTION_BACK_OFF},
+    {P, EVENT_TRY_FAILED, 0, 0, H, false, false, ACTION_UNFENCE},
+    {P, EVENT_TRY_FAILED, F(COMMITTED), 0, P, false, false, ACTION_BACK_OFF},
+    {P, EVENT_STEP_FAILED, 0, 0, H, true, false, ACTION_UNFENCE},
+    {P, EVENT_STEP_FAILED, F(COMMITTED), 0, P, true, false, ACTION_NONE},
+    {P, EVENT_RECOVERED, 0, 0, H, false, false, ACTION_UNFENCE},
+    {P, EVENT_RECOVERED, F(COMMITTED), 0, P, false, false, ACTION_VERIFY},
+    {P, EVENT_RETRY, F(FAILED) | F(COMMITTED), 0, P, false, true, ACTION_VERIFY},
+    {P, EVENT_RESTORE, F(COMMITTED), 0, REFUSED},
+    {P, EVENT_CANCEL, F(RUNNING), 0, P, false, false, ACTION_CANCEL_TRY},
+    {R, EVENT_TRY_FAILED, 0, 0, R, false, false, ACTION_BACK_OFF},
+    {R, EVENT_STEP_FAILED, 0, 0, H, true, false, ACTION_NONE},
+    {R, EVENT_STEP_FAILED, F(COMMITTED), 0, R, true, false, ACTION_NONE},
+    {R, EVENT_RETRY, F(FAILED) | F(COMMITTED), 0, R, false, true, ACTION_RUN},
+    {R, EVENT_RESTORE, F(FAILED) | F(COMMITTED), 0, R, false, true, ACTION_RUN},
+    {R, EVENT_RECOVERED, F(COMMITTED), 0, R, false, false, ACTION_RUN},
+    {R, EVENT_CANCEL, F(RUNNING), 0, R, false, false, ACTION_CANCEL_TRY},
+    {R, EVENT_CANCEL, 0, 0, H, false, true, ACTION_NONE},
+    {R, EVENT_CANCEL, F(COMMITTED), 0, REFUSED},
 };
 
 static void test_guards(void **state)
@@ -236,7 +280,32 @@ static void check_contracting(enum phase phase, enum machine_event event, unsign
         assert_false(facts & F(COMMITTED));
     }
     if (phase == C)
-        assert_true(step.next == C || step.next == X || (step.next == D && event == EVENT_PHASE_DONE));
+        assert_true(step.next == C || step.next == X || ((step.next == D || step.next == H) && event == EVENT_PHASE_DONE));
+}
+
+/* What was hidden is gone after its gate alone, and comes back only while the floor can fall. */
+static void check_hidden(enum phase phase, enum machine_event event, unsigned facts, bool taken)
+{
+    if (!taken)
+        return;
+    if (step.next == H && phase != H)
+        assert_true((phase == C && event == EVENT_PHASE_DONE && facts & F(HIDES)) ||
+                    ((phase == P || phase == R) && !(facts & F(COMMITTED))));
+    if (step.next == P && phase != P)
+        assert_true(phase == H && event == EVENT_GATE_OPEN && step.action == ACTION_FENCE &&
+                    !(facts & F(FAILED)));
+    if (phase == P && step.action == ACTION_RUN)
+        assert_true(event == EVENT_VERIFIED || event == EVENT_STEP_DONE);
+    if (step.next == R && phase != R)
+        assert_true(phase == H && event == EVENT_RESTORE && facts & F(FLOOR));
+    if (phase == R && step.next == X)
+        assert_int_equal(event, EVENT_PHASE_DONE);
+}
+
+static void test_what_is_hidden_is_purged_by_its_gate_or_restored(void **state)
+{
+    (void)state;
+    each(check_hidden);
 }
 
 static void test_contracting_is_entered_by_its_gate_and_left_before_the_first_commit(void **state)
@@ -266,7 +335,7 @@ static void check_unfence(enum phase phase, enum machine_event event, unsigned f
     (void)event;
     if (!taken || step.action != ACTION_UNFENCE)
         return;
-    assert_true(phase == C || phase == U);
+    assert_true(phase == C || phase == P || phase == U);
     assert_false(facts & F(COMMITTED));
 }
 
@@ -291,9 +360,9 @@ static void test_an_undo_returns_to_where_it_came_from(void **state)
 
 static void test_names_are_read_back(void **state)
 {
-    static const char *const names[PHASES] = {"queued",   "expanding",   "backfilling",
-                                              "expanded", "contracting", "complete",
-                                              "undoing",  "undone",      "cancelled"};
+    static const char *const names[PHASES] = {"queued",      "expanding", "backfilling", "expanded",
+                                              "contracting", "hidden",    "purging",     "restoring",
+                                              "complete",    "undoing",   "undone",      "cancelled"};
     enum phase phase;
     (void)state;
     for (enum phase p = 0; p < PHASES; p++) {
@@ -301,9 +370,10 @@ static void test_names_are_read_back(void **state)
         assert_true(phase_parse(names[p], &phase));
         assert_int_equal(phase, p);
         assert_int_equal(phase_is_final(p), p == D || p == Z || p == K);
-        assert_int_equal(phase_is_expanded(p), p == X || p == C || p == D);
+        assert_int_equal(phase_is_expanded(p), p == X || p == C || p == H || p == P || p == R || p == D);
+        assert_int_equal(phase_is_contracted(p), p == H || p == P || p == D);
     }
-    assert_false(phase_parse("hidden", &phase));
+    assert_false(phase_parse("kept", &phase));
     assert_false(phase_parse("(before the undo)", &phase));
 }
 
@@ -314,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_guards),
         cmocka_unit_test(test_every_pair_says_why),
         cmocka_unit_test(test_contracting_is_entered_by_its_gate_and_left_before_the_first_commit),
+        cmocka_unit_test(test_what_is_hidden_is_purged_by_its_gate_or_restored),
         cmocka_unit_test(test_what_has_ended_stays_ended),
         cmocka_unit_test(test_nothing_half_done_is_unfenced),
         cmocka_unit_test(test_an_undo_returns_to_where_it_came_from),

@@ -217,6 +217,18 @@ static void test_tries_end(void **state)
     assert_int_equal(retry_delay_ms(&policy, 9, 60000, 0), -1);
 }
 
+static void test_a_floor_falls_to_the_contract_before_it(void **state)
+{
+    static const int64_t contracted[] = {45, 41, 44, 42};
+    (void)state;
+    assert_int_equal(window_floor_below(contracted, 4, 40, 45), 44);
+    assert_int_equal(window_floor_below(contracted, 4, 40, 44), 42);
+    assert_int_equal(window_floor_below(contracted, 4, 40, 43), 42);
+    assert_int_equal(window_floor_below(contracted, 4, 40, 41), 40);
+    assert_int_equal(window_floor_below(contracted, 4, 43, 44), 43); /* adopted above them */
+    assert_int_equal(window_floor_below(NULL, 0, 0, 7), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_an_undo_under_way_makes_those_wait_who_need_it),
         cmocka_unit_test(test_before_anything_is_there),
         cmocka_unit_test(test_before_and_serves),
+        cmocka_unit_test(test_a_floor_falls_to_the_contract_before_it),
         cmocka_unit_test(test_every_small_window_and_range),
         cmocka_unit_test(test_delays_double_up_to_their_bound),
         cmocka_unit_test(test_tries_end),

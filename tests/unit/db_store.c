@@ -80,7 +80,7 @@ static void absent_columns_keep_their_value_and_null_clears_them(void **state)
 #define MIGRATION "{\"version\":7,\"checksum\":\"c\",\"plan_checksum\":\"p\",\"sql\":\"SELECT 1\""
 #define STEP \
     "{\"version\":7,\"section\":\"expand\",\"number\":1,\"transaction\":1,\"transactional\":true," \
-    "\"line\":1,\"column\":1,\"sql\":\"SELECT 1\"}"
+    "\"line\":1,\"column\":1,\"sql\":\"SELECT 1\",\"kind\":\"statement\",\"source\":1,\"generated\":false}"
 #define APPROVAL \
     "{\"version\":7,\"plan_checksum\":\"p\",\"system_identifier\":\"s\",\"timeline\":\"t\",\"actor\":\"a\"}"
 

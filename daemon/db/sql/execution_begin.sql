@@ -2,4 +2,4 @@
 -- the lock $3, and the settings that the SQL runs under: lock_timeout $4, statement_timeout $5, role $6.
 SELECT schemagate.fence($1::bigint, $2::text), schemagate.prove_lock($3::bigint),
        set_config('lock_timeout', $4::text, true), set_config('statement_timeout', $5::text, true),
-       set_config('role', $6::text, true);
+       schemagate.admit_migrating($6::text), set_config('role', $6::text, true);

@@ -17,6 +17,10 @@ SELECT kind, content FROM (
     UNION ALL
     SELECT 5, version, 0, 'waivers', to_jsonb(v) FROM schemagate.waiver AS v
     UNION ALL
+    SELECT 5, h.version, h.number, 'hidden', told.content
+    FROM schemagate.hidden AS h, schemagate.hidden_row(h) AS told (content)
+    WHERE told.content IS NOT NULL
+    UNION ALL
     SELECT 6, 0, 0, 'apps', to_jsonb(a) FROM schemagate.app AS a
     UNION ALL
     SELECT 7, 0, 0, 'compatible', to_jsonb(c) FROM schemagate.compatible AS c

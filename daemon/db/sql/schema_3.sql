@@ -1,4 +1,5 @@
--- Version 3 of the schema: how each step is run, and how far it has come; what the witness has seen of roles.
+-- Version 3 of the schema: how each step is run, and how far it has come; what the witness has seen of roles; what
+-- contracts have hidden.
 
 ALTER TABLE schemagate.step
     ADD COLUMN kind text NOT NULL DEFAULT 'statement',
@@ -20,5 +21,22 @@ CREATE TABLE schemagate.application_role (
 ALTER TABLE schemagate.replica
     ADD COLUMN roles jsonb,                       -- ["app"]
     ADD COLUMN pins bool NOT NULL DEFAULT false;  -- all that were seen last had pins
+
+-- What a contract has hidden instead of dropping it (functions/hide.sql), until it is purged; and what there is to tell
+-- of a restore.
+CREATE TABLE schemagate.hidden (
+    version bigint NOT NULL REFERENCES schemagate.migration,
+    relation text NOT NULL,             -- as the migration writes it
+    "column" text NOT NULL DEFAULT '',  -- '': the relation as a whole
+    number int NOT NULL,                -- in the order of hiding, within its version
+    way text NOT NULL,                  -- rename, revoke; absent: IF EXISTS, and it did not
+    object regclass,                    -- follows the relation, wherever it is
+    hidden_as text,                     -- the column's name now, or the relation's
+    put_back jsonb NOT NULL DEFAULT '{}', -- not_null, schema, and what was revoked
+    restored bool NOT NULL DEFAULT false,
+    note text,                          -- what a restore could not put back
+    hidden_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (version, relation, "column")
+);
 
 INSERT INTO schemagate.schema_version (version) VALUES (3);

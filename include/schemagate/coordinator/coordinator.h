@@ -209,6 +209,11 @@ const char *migration_status_name(enum migration_status status);
 /* One line: what it does or waits for (order of API.md). */
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size);
+/* While m is hidden: what replicas have reported since then, or since this daemon leads. */
+struct reported {
+    uint64_t requests, errors;
+};
+struct reported coordinator_reported(const struct coordinator *c, const struct migration *m);
 /* What a role may do now: sets allowed[EVENT_APPROVE … EVENT_CANCEL]. */
 void coordinator_actions(const struct coordinator *c, const struct migration *m,
                          bool allowed[MACHINE_EVENTS]);

@@ -32,6 +32,8 @@ struct commit_result {
     struct window window;          /* STALE: the window row now */
     const int64_t *event_ids;      /* DONE: ids given to changes.events, in their order, ascending */
     size_t event_count;
+    const json_t *hidden;          /* DONE: rows of `hidden` of the version that changes.hidden names, as load
+                                      gives them; NULL: it names none */
     const char *error;             /* FAILED: one line with SQLSTATE */
 };
 
@@ -39,8 +41,10 @@ typedef void commit_done(void *context, const struct commit_result *result);
 
 /* A set of changes that is committed in one transaction:
  *   {"window": {row}, "replicas": [rows], "migrations": [rows], "steps": [rows], "apps": [rows],
- *    "compatible": [rows], "approvals": [rows], "waivers": [rows], "roles": [rows], "events": [rows]}
- * every member optional. A row names its key columns and the columns to set; absent columns keep their
+ *    "compatible": [rows], "approvals": [rows], "waivers": [rows], "roles": [rows], "events": [rows],
+ *    "hidden": version}
+ * every member optional. "hidden" asks for what is hidden of a version, which its events tell as well. A row
+ * names its key columns and the columns to set; absent columns keep their
  * value (an insert takes defaults); a step that is there names all of its progress. Migrations may carry
  * "replaced": true: their steps, approvals and waivers are deleted first. */
 struct store_ops {
@@ -79,7 +83,7 @@ struct execution_statement {
 /* One transaction of a phase, or one statement that must run outside of transactions. */
 struct execution {
     int64_t version;
-    const char *phase;       /* for messages and failpoints: "expand", "backfill", "contract", "undo" */
+    const char *phase;       /* for messages and failpoints: "expand", … (plan_section_name) */
     bool transactional;
     const struct execution_statement *statements;
     size_t statement_count;  /* 0: only the changes are committed */

@@ -71,6 +71,7 @@ struct migration {
     bool has_section[PLAN_WRITTEN_SECTIONS]; /* stands in the file, empty or not */
     struct step *steps; /* owned; by section, number */
     size_t step_count;
+    json_t *hidden; /* owned: rows of what its contract has hidden, or a restore has to tell; NULL: none */
 
     /* In memory only. */
     bool running;            /* the executor is at work on it */
@@ -84,6 +85,7 @@ struct migration {
     struct waiver *waivers;  /* owned: those that count now */
     struct gate_waiver *passes; /* owned: the same, as the gate takes them */
     size_t waiver_count;
+    uint64_t requests_before, errors_before; /* that replicas had reported when it was hidden, or read in */
     int64_t waivers_stored_boot; /* when their elapsed time was stored last */
 };
 

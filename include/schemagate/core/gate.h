@@ -115,6 +115,7 @@ struct gate_facts {
     bool approval_missing;
     int64_t soak_ms;         /* contract: longest asked soak */
     int64_t soak_elapsed_ms; /* since the last replica below N went */
+    bool kept; /* N is contracted, and asks for its purge: the soak is the time for a restore, never waived */
 
     bool sees_sessions; /* the witness has looked, and its role may see every session */
     const struct gate_session *sessions;

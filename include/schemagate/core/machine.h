@@ -13,6 +13,9 @@ enum phase {
     PHASE_BACKFILLING,
     PHASE_EXPANDED,
     PHASE_CONTRACTING,
+    PHASE_HIDDEN,    /* the contract is done, what it drops is only hidden */
+    PHASE_PURGING,
+    PHASE_RESTORING,
     PHASE_COMPLETE,
     PHASE_UNDOING,
     PHASE_UNDONE,
@@ -38,6 +41,7 @@ enum machine_event {
     EVENT_RESUME,
     EVENT_RETRY,
     EVENT_UNDO,
+    EVENT_RESTORE,
     EVENT_CANCEL,
     MACHINE_EVENTS
 };
@@ -64,7 +68,9 @@ enum machine_fact {
     FACT_NEWEST = 1 << 6,    /* no higher version is queued, started or served */
     FACT_FENCED = 1 << 7,    /* the window's marker names it */
     FACT_SERVED = 1 << 8,    /* it is one of the served versions */
-    FACT_BITS = 9
+    FACT_HIDES = 1 << 9,     /* the contract hides, and something is left to purge */
+    FACT_FLOOR = 1 << 10,    /* it is the window's floor, and no other contract is under way */
+    FACT_BITS = 11
 };
 
 struct machine_step {
@@ -95,6 +101,8 @@ const char *machine_action_name(enum machine_action action);
 bool phase_is_final(enum phase phase);
 /* True from `expanded` on, while the version is not undone: it is served if the floor allows. */
 bool phase_is_expanded(enum phase phase);
+/* True once a contract, where it has one, is done as far as any code can tell. */
+bool phase_is_contracted(enum phase phase);
 
 void machine_print_table(FILE *out);   /* tab-separated rows, for the golden file */
 void machine_print_diagram(FILE *out); /* Mermaid, for docs/architecture.md */

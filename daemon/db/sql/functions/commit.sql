@@ -1,7 +1,7 @@
 -- One set of changes, all or nothing, under the fence (epoch, nonce). The window row comes first: its lock puts
 -- registrations and transitions into one order, in which event ids rise as well.
 --
--- Returns {"generation": …, "events": [ids in the order given]}, or, where the generation had moved and nothing
+-- Returns {"generation": …, "events": [ids in the order given]}, and "hidden" where the changes ask for it; or, where the generation had moved and nothing
 -- was written, {"generation": …, "window": {row}}. expected_generation 0: any.
 CREATE OR REPLACE FUNCTION schemagate.commit(term_epoch bigint, term_nonce text,
                                              expected_generation bigint, changes jsonb)
@@ -10,6 +10,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     generation_now bigint;
     event_ids jsonb;
+    hidden jsonb;
 BEGIN
     PERFORM schemagate.fence(term_epoch, term_nonce);
 
@@ -54,9 +55,13 @@ BEGIN
     IF changes ? 'window' THEN
         PERFORM schemagate.close_markers();
     END IF;
+    IF changes ? 'hidden' THEN
+        hidden := schemagate.hidden_rows((changes->>'hidden')::bigint);
+        changes := schemagate.tell_hidden(changes, hidden);
+    END IF;
     IF changes ? 'events' THEN
         event_ids := schemagate.write_events(changes->'events');
     END IF;
-    RETURN jsonb_build_object('generation', generation_now,
-                              'events', coalesce(event_ids, '[]'::jsonb));
+    RETURN jsonb_strip_nulls(jsonb_build_object('generation', generation_now, 'hidden', hidden,
+                                                'events', coalesce(event_ids, '[]'::jsonb)));
 END $$;
