@@ -233,6 +233,16 @@ static void check_rules(struct config_reader *reader)
     if (c->migration.retry_first_ms > c->migration.retry_max_ms) {
         buf_puts(reader->errors, "[migration] retry_first_ms must be at most retry_max_ms\n");
     }
+    for (size_t i = 0; i < c->notify_count; i++) {
+        const struct config_notify *notify = &c->notifies[i];
+        if ((notify->command.count > 0) == (notify->url[0] != '\0')) {
+            buf_printf(reader->errors, "[notify %s] must have either a command or a url\n", notify->name);
+        }
+        if (notify->command.count > 0 && notify->command.items[0][0] != '/') {
+            buf_printf(reader->errors, "[notify %s] command must begin with the absolute path of a program\n",
+                       notify->name);
+        }
+    }
 }
 
 /* ---- what the header offers ---- */
@@ -283,6 +293,7 @@ void config_free(struct config *c)
     }
     free(c->apps);
     free(c->standbys);
+    free(c->notifies);
     free(c);
 }
 

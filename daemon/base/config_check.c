@@ -75,6 +75,15 @@ const char *config_check_conninfo(const char *value)
     return NULL;
 }
 
+const char *config_check_url(const char *value)
+{
+    bool is_url = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+
+    return value[0] == '\0' || (is_url && strpbrk(value, " \t\"<>") == NULL)
+               ? NULL
+               : "must be an http:// or https:// URL";
+}
+
 const char *config_check_name(const char *value)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-";

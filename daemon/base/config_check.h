@@ -11,10 +11,13 @@ const char *config_check_socket_role(const char *value);
 /* A connection string or URI that libpq can read. */
 const char *config_check_conninfo(const char *value);
 
+/* An http or https URL. */
+const char *config_check_url(const char *value);
+
 /* Hours of the week (base/hours.h). */
 const char *config_check_hours(const char *value);
 
-/* The NAME of [app NAME] and [standby NAME]. */
+/* The NAME of [app NAME], [standby NAME] and [notify NAME]. */
 const char *config_check_name(const char *value);
 
 #endif

@@ -158,6 +158,24 @@ static const struct config_key app_keys[] = {
     {0},
 };
 
+static const struct config_key notify_keys[] = {
+    LIST("command", offsetof(struct config_notify, command), "",
+         .meaning = "Program and arguments, separated by commas, run for each event, without a shell: the "
+                    "event as JSON on its standard input, SCHEMAGATE_EVENT_ID, SCHEMAGATE_EVENT_KIND and "
+                    "SCHEMAGATE_EVENT_VERSION in its environment. Any exit code but 0 is another try."),
+    TEXT("url", offsetof(struct config_notify, url), .check = config_check_url,
+         .meaning = "In place of a command: http or https URL that gets each event as a POST. Any answer but "
+                    "2xx is another try."),
+    TEXT("secret_file", offsetof(struct config_notify, secret_file),
+         .meaning = "File whose first line signs what is posted: X-Schemagate-Signature is `sha256=` and the "
+                    "HMAC of the body in hexadecimal."),
+    LIST("kinds", offsetof(struct config_notify, kinds), "migration.*, gate.*",
+         .meaning = "Kinds of events that are told; `*` stands for any characters."),
+    NUMBER("timeout_seconds", offsetof(struct config_notify, timeout_seconds), "30", 1, 3600,
+           .meaning = "Longest run of one command or request."),
+    {0},
+};
+
 static void *app_element(const struct config *c, size_t index)
 {
     return index < c->app_count ? &c->apps[index] : NULL;
@@ -182,6 +200,18 @@ static void *standby_add(struct config *c, const char *name)
     return &c->standbys[c->standby_count++];
 }
 
+static void *notify_element(const struct config *c, size_t index)
+{
+    return index < c->notify_count ? &c->notifies[index] : NULL;
+}
+
+static void *notify_add(struct config *c, const char *name)
+{
+    c->notifies = memory_grow(c->notifies, c->notify_count + 1, sizeof(*c->notifies));
+    c->notifies[c->notify_count] = (struct config_notify){.name = memory_copy(name)};
+    return &c->notifies[c->notify_count++];
+}
+
 const struct config_section config_sections[] = {
     {.name = "database", .keys = database_keys, .meaning = "The database whose schema is migrated."},
     {.name = "http", .keys = http_keys, .meaning = "The interface for replicas, deploy tools and operators."},
@@ -199,5 +229,11 @@ const struct config_section config_sections[] = {
      .element = standby_element,
      .add = standby_add,
      .reserved = "primary"},
+    {.name = "notify",
+     .keys = notify_keys,
+     .meaning = "Who is told of events, in their order and each at least once; NAME is what it remembers "
+                "them by.",
+     .element = notify_element,
+     .add = notify_add},
     {0},
 };

@@ -3,6 +3,7 @@
 #include <schemagate/base/digest.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,16 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
+static char *write_hex(const unsigned char sum[SHA256_BYTES], char hex[DIGEST_HEX_SIZE])
+{
+    for (size_t i = 0; i < SHA256_BYTES; i++) {
+        hex[2 * i] = hex_digits[sum[i] >> 4];
+        hex[2 * i + 1] = hex_digits[sum[i] & 15];
+    }
+    hex[2 * SHA256_BYTES] = '\0';
+    return hex;
+}
+
 char *digest_sha256_hex(const void *bytes, size_t length, char hex[DIGEST_HEX_SIZE])
 {
     unsigned char sum[SHA256_BYTES];
@@ -19,12 +30,17 @@ char *digest_sha256_hex(const void *bytes, size_t length, char hex[DIGEST_HEX_SI
     if (EVP_Digest(bytes, length, sum, NULL, EVP_sha256(), NULL) != 1) {
         abort(); /* libcrypto without SHA-256: nothing that we say could be trusted */
     }
-    for (size_t i = 0; i < SHA256_BYTES; i++) {
-        hex[2 * i] = hex_digits[sum[i] >> 4];
-        hex[2 * i + 1] = hex_digits[sum[i] & 15];
+    return write_hex(sum, hex);
+}
+
+char *digest_hmac_hex(const char *secret, const void *bytes, size_t length, char hex[DIGEST_HEX_SIZE])
+{
+    unsigned char sum[SHA256_BYTES];
+
+    if (HMAC(EVP_sha256(), secret, (int)strlen(secret), bytes, length, sum, NULL) == NULL) {
+        abort(); /* as above */
     }
-    hex[2 * SHA256_BYTES] = '\0';
-    return hex;
+    return write_hex(sum, hex);
 }
 
 char *digest_sha256_tagged(const void *bytes, size_t length, char text[DIGEST_TAGGED_SIZE])

@@ -17,6 +17,8 @@ EMBED(sql_settle, "daemon/db/sql/settle.sql");
 EMBED(sql_load, "daemon/db/sql/load.sql");
 EMBED(sql_verify, "daemon/db/sql/verify.sql");
 EMBED(sql_events, "daemon/db/sql/events.sql");
+EMBED(sql_begin_deliveries, "daemon/db/sql/begin_deliveries.sql");
+EMBED(sql_note_delivery, "daemon/db/sql/note_delivery.sql");
 EMBED(sql_witness, "daemon/db/sql/witness.sql");
 EMBED(sql_barred_roles, "daemon/db/sql/barred_roles.sql");
 EMBED(sql_replayed, "daemon/db/sql/replayed.sql");
@@ -40,6 +42,7 @@ EMBED(sql_function_hide, "daemon/db/sql/functions/hide.sql");
 EMBED(sql_function_revoke, "daemon/db/sql/functions/revoke.sql");
 EMBED(sql_function_restore, "daemon/db/sql/functions/restore.sql");
 EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
+EMBED(sql_function_delivery, "daemon/db/sql/functions/delivery.sql");
 EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
 EMBED(sql_function_grants, "daemon/db/sql/functions/grants.sql");
 
@@ -50,7 +53,8 @@ static const char *const functions[] = {
     sql_function_rfc3339,          sql_function_fence,   sql_function_write_registry,
     sql_function_write_migrations, sql_function_markers, sql_function_hidden,
     sql_function_commit,           sql_function_revoke,  sql_function_hide,
-    sql_function_restore,          sql_function_pin,     sql_function_grants,
+    sql_function_restore,          sql_function_pin,     sql_function_delivery,
+    sql_function_grants,
 };
 
 void sql_write_install_script(struct buf *script, int layout)

@@ -236,6 +236,47 @@ static void store_events(void *store, int64_t after, const char *kind, int64_t v
     store_send(store, &statement, &call, NULL);
 }
 
+/* ---- what [notify NAME] has been told ---- */
+
+void database_begin_deliveries(struct database *db, const char *targets,
+                               void (*done)(void *context, const json_t *events), void *context)
+{
+    const struct session_statement statement = {
+        .sql = sql_begin_deliveries,
+        .parameters = {db->epoch, db->nonce, targets},
+        .parameter_count = 3,
+    };
+    const struct store_call call = {
+        .done.json = done, .context = context, .answered = store_on_json};
+
+    store_send(db, &statement, &call, NULL);
+}
+
+static void store_on_noted(void *context, struct session_outcome *outcome)
+{
+    struct store_call *call = context;
+
+    store_log_error("cannot store what was delivered", outcome);
+    call->done.ok(call->context, !outcome->lost && outcome->error == NULL);
+    free(call);
+}
+
+void database_note_delivery(struct database *db, const char *target, int64_t event,
+                            void (*done)(void *context, bool ok), void *context)
+{
+    char event_text[24];
+    const struct store_call call = {
+        .done.ok = done, .context = context, .answered = store_on_noted};
+
+    snprintf(event_text, sizeof event_text, "%" PRId64, event);
+    const struct session_statement statement = {
+        .sql = sql_note_delivery,
+        .parameters = {db->epoch, db->nonce, target, event_text},
+        .parameter_count = 4,
+    };
+    store_send(db, &statement, &call, NULL);
+}
+
 const struct store_ops database_store_ops = {
     .commit = store_commit,
     .load = store_load,

@@ -1,6 +1,7 @@
 /* The daemon's life: wiring, signals, reload, an orderly end. */
 #include <schemagate/service/service.h>
 
+#include "hooks.h"
 #include "notify.h"
 #include "world.h"
 
@@ -33,6 +34,7 @@ struct service {
     struct database *database;
     struct coordinator *coordinator;
     struct http_server *http;
+    struct hooks *hooks;
     unsigned ending; /* parts that have not stopped yet */
     bool stopping;
     int exit_code;
@@ -55,6 +57,8 @@ static void changed(void *context)
 
     if (s->http)
         http_server_changed(s->http);
+    if (s->hooks)
+        hooks_changed(s->hooks);
     if (fatal && !s->stopping) {
         log_error(fatal);
         stop(s, CLI_FAILED);
@@ -141,6 +145,7 @@ static void on_reload(evutil_socket_t signal, short what, void *context)
         coordinator_configure(s->coordinator, next);
         database_configure(s->database, next);
         http_server_configure(s->http, next, &errors);
+        hooks_configure(s->hooks, next);
         warn_of_each(&fixed, "needs a restart to take effect");
         log_info("configuration reread");
     }
@@ -187,6 +192,7 @@ static bool open_parts(struct service *s)
                                                     .world = &s->world,
                                                 });
     s->http = http_server_new(s->base, s->config, s->coordinator);
+    s->hooks = hooks_new(s->base, s->config, s->coordinator, s->database);
     return true;
 }
 
@@ -197,6 +203,7 @@ static void close_parts(struct service *s)
     /* Whoever still waits is answered by the first two, through the third. */
     planner_close(s->planner);
     database_free(s->database);
+    hooks_free(s->hooks);
     http_server_free(s->http);
     coordinator_free(s->coordinator);
     world_close(&s->world);

@@ -306,7 +306,7 @@ static void nothing_may_stand_twice_in_a_file(void **state)
 static void unknown_sections_and_keys_are_mistakes(void **state)
 {
     static const char known[] = "there are [database], [http], [gate], [migration], [log], [app NAME], "
-                                "[standby NAME]\n";
+                                "[standby NAME], [notify NAME]\n";
     char *expected = memory_printf("main.ini:1: [gat] is unknown; %smain.ini:3: [log x] is unknown; %s"
                                    "main.ini:4: [Log] is unknown; %s",
                                    known, known, known);
@@ -339,6 +339,19 @@ static void names_of_apps_are_checked(void **state)
                     "40 of A-Z a-z 0-9 . _ : -\n");
     expect_mistakes(*state, "[standby primary]\nconninfo = host=b\n",
                     "main.ini:1: [standby primary] must have another name: holds call the primary so\n");
+}
+
+static void whoever_is_told_has_a_command_or_a_url(void **state)
+{
+    expect_mistakes(*state, "[notify pager]\nkinds = *\n",
+                    "[notify pager] must have either a command or a url\n");
+    expect_mistakes(*state, "[notify pager]\ncommand = /bin/true\nurl = https://chat.example/\n",
+                    "[notify pager] must have either a command or a url\n");
+    expect_mistakes(*state, "[notify pager]\ncommand = page, now\n",
+                    "[notify pager] command must begin with the absolute path of a program\n");
+    expect_mistakes(*state, "[notify chat]\nurl = chat.example\n",
+                    "main.ini:2: [notify chat] url must be an http:// or https:// URL\n"
+                    "[notify chat] must have either a command or a url\n");
 }
 
 static void values_of_the_wrong_type_or_out_of_bounds_are_mistakes(void **state)
@@ -471,6 +484,7 @@ int main(void)
         TEST(unknown_sections_and_keys_are_mistakes),
         TEST(what_no_part_heeds_yet_is_refused),
         TEST(names_of_apps_are_checked),
+        TEST(whoever_is_told_has_a_command_or_a_url),
         TEST(values_of_the_wrong_type_or_out_of_bounds_are_mistakes),
         TEST(addresses_and_roles_are_checked),
         TEST(a_bad_connection_string_is_not_repeated),

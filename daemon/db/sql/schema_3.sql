@@ -39,4 +39,10 @@ CREATE TABLE schemagate.hidden (
     PRIMARY KEY (version, relation, "column")
 );
 
+-- How far each [notify NAME] has been told: the last event that it took.
+CREATE TABLE schemagate.delivery (
+    target text PRIMARY KEY,
+    event bigint NOT NULL
+);
+
 INSERT INTO schemagate.schema_version (version) VALUES (3);

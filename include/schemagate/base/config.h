@@ -26,6 +26,14 @@ struct config_standby {
     char *name, *conninfo;
 };
 
+/* Who is told of events: a command or a URL. */
+struct config_notify {
+    char *name;
+    struct config_list command, kinds;
+    char *url, *secret_file;
+    int64_t timeout_seconds;
+};
+
 /* All strings are owned; "" where nothing is set. Times carry their unit in the name. */
 struct config {
     struct {
@@ -61,6 +69,8 @@ struct config {
     size_t app_count;
     struct config_standby *standbys;
     size_t standby_count;
+    struct config_notify *notifies;
+    size_t notify_count;
 };
 
 /* Reads defaults, then `path` (NULL: /etc/schemagate/schemagate.ini where it exists) with its drop-ins

@@ -9,6 +9,9 @@
 
 char *digest_sha256_hex(const void *bytes, size_t length, char hex[DIGEST_HEX_SIZE]);
 
+/* HMAC with SHA-256. */
+char *digest_hmac_hex(const char *secret, const void *bytes, size_t length, char hex[DIGEST_HEX_SIZE]);
+
 /* "sha256:<hex>" */
 char *digest_sha256_tagged(const void *bytes, size_t length, char text[DIGEST_TAGGED_SIZE]);
 

@@ -45,6 +45,13 @@ void database_restart_term(struct database *db, const char *reason);
 void database_stop(struct database *db, int64_t deadline_ms, void (*done)(void *context), void *context);
 void database_free(struct database *db);
 
+/* How far those who are told of events ([notify NAME]) have been told. targets: a JSON array of their names;
+ * `events` (borrowed): {"name": last event}, NULL: the connection went away. Fenced as commits are. */
+void database_begin_deliveries(struct database *db, const char *targets,
+                               void (*done)(void *context, const json_t *events), void *context);
+void database_note_delivery(struct database *db, const char *target, int64_t event,
+                            void (*done)(void *context, bool ok), void *context);
+
 /* A failure that waiting cannot mend (a pooler, a database of a newer schemagate): text for the operator,
  * or NULL. The service ends with it. */
 const char *database_fatal(const struct database *db);

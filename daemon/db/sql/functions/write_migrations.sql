@@ -100,11 +100,13 @@ BEGIN
         given_at = excluded.given_at, elapsed_ms = excluded.elapsed_ms;
 END $$;
 
--- Returns the ids, in the order of the array.
+-- Returns the ids, in the order of the array. Whoever listens on the channel `schemagate` hears of each transition, with
+-- the commit.
 CREATE OR REPLACE FUNCTION schemagate.write_events(changes jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
     ids jsonb;
+    told bigint;
 BEGIN
     WITH written AS (
         INSERT INTO schemagate.event (at, kind, version, app, instance, actor, reason, data)
@@ -114,8 +116,12 @@ BEGIN
             at timestamptz, kind text, version bigint, app text, instance text, actor text,
             reason text, data jsonb)) WITH ORDINALITY
         ORDER BY ordinality
-        RETURNING id
+        RETURNING id, event.kind, event.version
     )
-    SELECT jsonb_agg(id ORDER BY id) INTO ids FROM written;
+    SELECT jsonb_agg(id ORDER BY id),
+           count(CASE WHEN kind LIKE 'migration.%' OR kind LIKE 'gate.%'
+                 THEN pg_notify('schemagate', json_build_object('id', id, 'kind', kind,
+                                                                'version', version)::text)::text END)
+    INTO ids, told FROM written;
     RETURN ids;
 END $$;

@@ -1,0 +1,310 @@
+/* Commands as child processes: fork, pipes, and a descriptor that tells of the end. */
+#include <schemagate/base/child.h>
+
+#include <schemagate/base/buf.h>
+#include <schemagate/base/memory.h>
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXEC_FAILED = 127, READ_SIZE = 16384 };
+
+struct child {
+    pid_t pid; /* also its process group; -1: it could not be started */
+    int pidfd;
+    struct event *exited, *deadline;
+    struct bufferevent *input; /* NULL: all is written */
+    struct bufferevent *output;
+    struct buf kept;
+    int64_t timeout_ms;
+    bool late;
+    int start_error;
+    child_done *done;
+    void *context;
+};
+
+/* The only members of our own environment that a command gets: it holds secrets of the database. */
+static const char *const passed_on[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"};
+
+#define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
+
+static void free_environment(char **environment)
+{
+    for (size_t i = 0; environment[i] != NULL; i++) {
+        free(environment[i]);
+    }
+    free(environment);
+}
+
+static char **make_environment(const char *const *own)
+{
+    size_t count = 0, own_count = 0;
+    char **environment;
+
+    while (own[own_count] != NULL) {
+        own_count++;
+    }
+    environment = memory_new((own_count + PASSED_ON + 1) * sizeof(*environment));
+    for (size_t i = 0; i < PASSED_ON; i++) {
+        const char *value = getenv(passed_on[i]);
+        if (value != NULL) {
+            environment[count++] = memory_printf("%s=%s", passed_on[i], value);
+        }
+    }
+    for (size_t i = 0; i < own_count; i++) {
+        environment[count++] = memory_copy(own[i]);
+    }
+    return environment;
+}
+
+/* In the child, between fork and exec: only what is safe there. */
+static void become(const struct child_command *command, char *const *environment, int input, int output)
+{
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
+    for (int signal_number = 1; signal_number < NSIG; signal_number++) {
+        signal(signal_number, SIG_DFL);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    dup2(input, STDIN_FILENO);
+    dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
+    close_range(STDERR_FILENO + 1, ~0u, 0);
+    execve(command->arguments[0], (char *const *)command->arguments, environment);
+    dprintf(STDERR_FILENO, "cannot run %s: %s\n", command->arguments[0], strerror(errno));
+    _exit(EXEC_FAILED);
+}
+
+static void child_free(struct child *child)
+{
+    if (child->exited != NULL) {
+        event_free(child->exited);
+    }
+    event_free(child->deadline);
+    if (child->input != NULL) {
+        bufferevent_free(child->input);
+    }
+    if (child->output != NULL) {
+        bufferevent_free(child->output);
+    }
+    if (child->pidfd >= 0) {
+        close(child->pidfd);
+    }
+    buf_free(&child->kept);
+    free(child);
+}
+
+/* Its beginning says most about what went wrong. */
+static void keep(struct child *child, const char *bytes, size_t length)
+{
+    size_t room = child->kept.maximum - child->kept.length;
+
+    buf_append(&child->kept, bytes, length < room ? length : room);
+}
+
+static void take_output(struct bufferevent *output, void *context)
+{
+    struct child *child = context;
+    struct evbuffer *input = bufferevent_get_input(output);
+    char bytes[READ_SIZE];
+    int got;
+
+    while ((got = evbuffer_remove(input, bytes, sizeof(bytes))) > 0) {
+        keep(child, bytes, (size_t)got);
+    }
+}
+
+/* What it wrote last may still be in the pipe; what its descendants will write is nobody's. */
+static void take_rest(struct child *child)
+{
+    int fd = bufferevent_getfd(child->output);
+    char bytes[READ_SIZE];
+    ssize_t got;
+
+    take_output(child->output, child);
+    while (child->kept.length < child->kept.maximum && (got = read(fd, bytes, sizeof(bytes))) > 0) {
+        keep(child, bytes, (size_t)got);
+    }
+}
+
+static void finish(struct child *child, int code, char *trouble)
+{
+    struct child_end end = {.code = code, .trouble = trouble, .output = buf_text(&child->kept)};
+
+    child->done(child->context, &end);
+    free(trouble);
+    child_free(child);
+}
+
+static void on_exit_of_child(evutil_socket_t fd, short what, void *context)
+{
+    struct child *child = context;
+    siginfo_t status = {0};
+    char *trouble = NULL;
+    int code = -1;
+
+    (void)fd;
+    (void)what;
+    kill(-child->pid, SIGKILL); /* the group is still its own: nobody has waited for it */
+    waitid(P_PID, (id_t)child->pid, &status, WEXITED);
+    take_rest(child);
+    if (child->late) {
+        trouble = memory_printf("took longer than %g s", (double)child->timeout_ms / 1000);
+    } else if (status.si_code == CLD_EXITED) {
+        code = status.si_status;
+    } else {
+        trouble = memory_printf("was ended by signal %d", status.si_status);
+    }
+    finish(child, code, trouble);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+    struct child *child = context;
+
+    (void)fd;
+    (void)what;
+    if (child->pid < 0) {
+        finish(child, -1, memory_printf("could not be started: %s", strerror(child->start_error)));
+        return;
+    }
+    child->late = true;
+    child_kill(child);
+}
+
+static void close_input(struct child *child)
+{
+    if (child->input != NULL) {
+        bufferevent_free(child->input);
+        child->input = NULL;
+    }
+}
+
+static void on_input_written(struct bufferevent *input, void *context)
+{
+    (void)input;
+    close_input(context);
+}
+
+/* It need not read what it is given. */
+static void on_input_event(struct bufferevent *input, short what, void *context)
+{
+    (void)input;
+    (void)what;
+    close_input(context);
+}
+
+static struct bufferevent *open_end(struct child *child, struct event_base *base, int fd, short direction)
+{
+    struct bufferevent *end;
+
+    evutil_make_socket_nonblocking(fd);
+    end = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (direction == EV_READ) {
+        bufferevent_setcb(end, take_output, NULL, NULL, child);
+    } else {
+        bufferevent_setcb(end, NULL, on_input_written, on_input_event, child);
+    }
+    bufferevent_enable(end, direction);
+    return end;
+}
+
+/* Returns 0 or an error number. */
+static int spawn(struct child *child, struct event_base *base, const struct child_command *command)
+{
+    int input[2], output[2];
+
+    if (pipe2(input, O_CLOEXEC) != 0) {
+        return errno;
+    }
+    if (pipe2(output, O_CLOEXEC) != 0) {
+        int error = errno;
+        close(input[0]);
+        close(input[1]);
+        return error;
+    }
+    char **environment = make_environment(command->environment);
+    child->pid = fork();
+    int error = errno;
+    if (child->pid == 0) {
+        become(command, environment, input[0], output[1]);
+    }
+    free_environment(environment);
+    close(input[0]);
+    close(output[1]);
+    if (child->pid < 0) {
+        close(input[1]);
+        close(output[0]);
+        return error;
+    }
+    setpgid(child->pid, child->pid); /* whichever of both comes first */
+    child->input = open_end(child, base, input[1], EV_WRITE);
+    child->output = open_end(child, base, output[0], EV_READ);
+    bufferevent_write(child->input, command->input, command->input_length);
+    if (command->input_length == 0) {
+        close_input(child);
+    }
+    child->pidfd = pidfd_open(child->pid, 0);
+    if (child->pidfd < 0) {
+        error = errno;
+        kill(-child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+        child->pid = -1;
+        return error;
+    }
+    child->exited = event_new(base, child->pidfd, EV_READ, on_exit_of_child, child);
+    event_add(child->exited, NULL);
+    return 0;
+}
+
+struct child *child_start(struct event_base *base, const struct child_command *command, child_done *done,
+                          void *context)
+{
+    struct child *child = memory_new(sizeof(*child));
+    struct timeval wait = {command->timeout_ms / 1000, command->timeout_ms % 1000 * 1000};
+
+    child->pidfd = -1;
+    child->pid = -1;
+    child->kept = BUF_INIT(command->output_max);
+    child->timeout_ms = command->timeout_ms;
+    child->done = done;
+    child->context = context;
+    child->deadline = evtimer_new(base, on_deadline, child);
+    child->start_error = spawn(child, base, command);
+    if (child->pid < 0) {
+        event_active(child->deadline, EV_TIMEOUT, 1);
+    } else if (command->timeout_ms > 0) {
+        event_add(child->deadline, &wait);
+    }
+    return child;
+}
+
+void child_kill(struct child *child)
+{
+    if (child->pid > 0) {
+        kill(-child->pid, SIGKILL);
+    }
+}
+
+void child_abandon(struct child *child)
+{
+    if (child->pid > 0) {
+        kill(-child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+    }
+    child_free(child);
+}

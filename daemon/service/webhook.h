@@ -1,0 +1,34 @@
+/* HTTP requests to others, without blocking the loop: libcurl's multi interface on libevent. */
+#ifndef SERVICE_WEBHOOK_H
+#define SERVICE_WEBHOOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct webhook_client;
+struct webhook;
+
+struct webhook_client *webhook_client_new(struct event_base *base);
+/* All requests have ended. */
+void webhook_client_free(struct webhook_client *client);
+
+/* Read before webhook_post returns. */
+struct webhook_request {
+    const char *url;                 /* http or https */
+    const char *const *headers;      /* "Name: value"; NULL at the end */
+    const char *body;
+    size_t body_length;
+    int64_t timeout_ms;
+};
+
+/* trouble: NULL where the answer was 2xx; else "answered 503", "Connection refused", … The URL is not
+ * in it: it may hold a secret. Called exactly once, from the loop. */
+typedef void webhook_done(void *context, const char *trouble);
+
+struct webhook *webhook_post(struct webhook_client *client, const struct webhook_request *request,
+                             webhook_done *done, void *context);
+/* Ends it without a word: `done` is not called. */
+void webhook_abandon(struct webhook *hook);
+
+#endif

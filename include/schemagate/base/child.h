@@ -1,0 +1,42 @@
+/* A command as a child process on the event loop: no shell, its input written and its output kept, ended when
+ * it takes too long. What it leaves in its process group ends with it; it ends with this process. */
+#ifndef SCHEMAGATE_BASE_CHILD_H
+#define SCHEMAGATE_BASE_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct child;
+struct event_base;
+
+/* Read before child_start returns. */
+struct child_command {
+    const char *const *arguments;   /* the first one is the program's absolute path; NULL at the end */
+    const char *const *environment; /* NAME=value, beside PATH, HOME, LANG, LC_ALL, TZ, TMPDIR; NULL at the end */
+    const char *input;              /* for its standard input */
+    size_t input_length;
+    int64_t timeout_ms;             /* 0: none */
+    size_t output_max;              /* bytes kept of its output and errors, at least 1; the rest is dropped */
+};
+
+struct child_end {
+    int code;            /* its exit code; -1: it did not exit by itself, or was not started */
+    const char *trouble; /* "could not be started: …", "was ended by signal 9", "took longer than 30 s";
+                            NULL where it exited by itself */
+    const char *output;  /* NUL-terminated; borrowed */
+};
+
+typedef void child_done(void *context, const struct child_end *end);
+
+/* `done` is called exactly once, from the loop, then the child is freed. */
+struct child *child_start(struct event_base *base, const struct child_command *command, child_done *done,
+                          void *context);
+
+/* Ends it at once; its end comes through `done`. */
+void child_kill(struct child *child);
+
+/* Ends it without a word: `done` is not called. */
+void child_abandon(struct child *child);
+
+#endif
