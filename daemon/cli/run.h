@@ -7,6 +7,8 @@
  *   run_verdict.c   what an answer means (pure)
  *   run_drain.c     how the process tree is brought down (pure)
  *   run_child.c     the command: started, signalled, reaped
+ *   run_guard.c     the process between the two, which ends the command where the wrapper cannot
+ *   run_tree.c      the command's process tree
  *   run_environment.c   the environment that it gets
  *   run_lock.c      the lock file whose descriptor every descendant inherits
  *   run_http.c      libcurl on the loop
@@ -49,11 +51,11 @@ struct run_facts {
 };
 
 /* Moments on CLOCK_BOOTTIME in milliseconds at which something is due; 0: never. */
-enum run_due {
-    RUN_DUE_ASK,   /* the next request: a registration, a renewal, a goodbye */
+enum run_due { /* in the order in which they are acted upon where several are due */
     RUN_DUE_LOST,  /* --on-lost exit: the tree must be told to stop */
     RUN_DUE_KILL,  /* SIGKILL, and again while anything is left */
     RUN_DUE_LEAVE, /* the goodbye has taken long enough */
+    RUN_DUE_ASK,   /* the next request: a registration, a renewal, a goodbye */
     RUN_DUES
 };
 
@@ -83,10 +85,12 @@ struct run {
     char *predecessor; /* that is known to have ended; NULL: none */
     bool trouble_told; /* the present silence has been reported */
     bool unprotected;  /* the child runs without ever having been registered */
+    bool lost;         /* --on-lost exit: it was time to stop; nothing is asked until the tree has ended */
     int64_t sent_ms;   /* when the request under way, or the last one, was sent */
     int64_t waiting_since_ms;
     int64_t pause_ms; /* before the next try, grows */
     int64_t lease_ms, renew_ms;
+    int64_t end_ms;    /* --on-lost exit: nothing of the tree may run then (CLOCK_BOOTTIME); 0: no lease yet */
     struct version_range window; /* as the daemon said last */
     char *last_wait;             /* the wait that was reported last */
     int exit_code;               /* the wrapper's own, where it is not the child's; RUN_NOT_GIVEN */
@@ -105,6 +109,7 @@ int run_loop(struct run *run);
 /* run_loop.c: what the conversation decides. */
 void run_start_command(struct run *run);
 void run_stop_command(struct run *run);
+bool run_is_lost(struct run *run); /* first of all: --on-lost exit, and it is time to stop, or was */
 void run_leave(struct run *run, int exit_code); /* nothing runs any more: say goodbye, end */
 
 /* run_lease.c */

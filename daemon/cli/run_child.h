@@ -5,10 +5,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct run_child {
     pid_t pid; /* the command's process, and its group; 0: not started */
+    pid_t guard;    /* between us and the command (run_guard.h); 0: none (any more) */
+    int report_fd, moments_fd; /* from the guard, and to it; -1: none */
+    int64_t moment_ms; /* what it knows, or will be started with; 0: none */
     bool exited;
     int exit_code;  /* as a shell would say it: the status, or 128 + signal */
     int terminal;   /* the terminal that it was given; -1: none */
@@ -25,6 +29,10 @@ int run_child_prepare(struct run_child *child);
  * or 127 after saying why it could not be run. */
 int run_child_start(struct run_child *child, char **command, char **environment, int lock_fd);
 
+/* The guard kills the tree at that moment of CLOCK_BOOTTIME (ms), unless another one is named before. May be
+ * said before the start. */
+void run_child_end_by(struct run_child *child, int64_t moment_ms);
+
 enum run_reaped {
     REAPED_NOTHING,
     REAPED_SOME, /* descendants ended */
@@ -37,7 +45,7 @@ enum run_reaped run_child_reap(struct run_child *child);
 
 void run_child_signal_group(const struct run_child *child, int signal);
 
-/* The group, and every direct child of ours in whatever group. */
+/* The group, and whatever else has become an orphan of the tree. */
 void run_child_signal_all(const struct run_child *child, int signal);
 
 /* Takes the terminal back. */

@@ -24,7 +24,8 @@
 #define PAUSE_MAX_MS 8000
 #define PAUSE_WAITING_MS 1000 /* between registrations, should the daemon not hold its answer */
 #define RENEW_LEAST_MS 1000
-#define LOST_MARGIN_MS 500
+#define END_MARGIN_MS 1000  /* before the lease ends, nothing of the tree runs any more */
+#define GUARD_MARGIN_MS 500 /* the guard acts where the wrapper has not */
 
 static void send_request(struct run *run, const char *method, char *path, json_t *body,
                          int64_t timeout_ms, run_http_done *done)
@@ -82,18 +83,22 @@ static bool plan_renewals(struct run *run, const json_t *body)
     run->renew_ms = renew > 0 ? renew : run->renew_ms;
     if (strcmp(options->on_lost, "exit") != 0)
         return true;
-    int64_t third = (run->lease_ms - options->kill_after_ms) / 3;
+    int64_t time = run->lease_ms - options->kill_after_ms;
+    int64_t third = (time - END_MARGIN_MS) / 3;
     run->renew_ms = third < run->renew_ms ? third : run->renew_ms;
-    return third >= RENEW_LEAST_MS;
+    return time >= 3 * RENEW_LEAST_MS;
 }
 
 static void arm_lease(struct run *run)
 {
     int64_t spent = clock_sample().boot_ms - run->sent_ms;
     run_due_in(run, RUN_DUE_ASK, run->renew_ms - spent);
-    if (strcmp(run->facts.options->on_lost, "exit") == 0)
-        run_due_in(run, RUN_DUE_LOST,
-                   run->lease_ms - run->facts.options->kill_after_ms - LOST_MARGIN_MS - spent);
+    if (strcmp(run->facts.options->on_lost, "exit") != 0)
+        return;
+    run->end_ms = run->sent_ms + run->lease_ms - END_MARGIN_MS;
+    run_due_in(run, RUN_DUE_LOST,
+               run->lease_ms - run->facts.options->kill_after_ms - END_MARGIN_MS - spent);
+    run_child_end_by(&run->child, run->sent_ms + run->lease_ms - GUARD_MARGIN_MS);
 }
 
 /* The answer to a registration may have been held back for long, and nobody here knows when its
@@ -246,6 +251,8 @@ static void on_registered(void *context, const struct reply *reply)
     struct run *run = context;
     run->asking_in = false;
     run->known_to_daemon |= may_be_recorded(reply);
+    if (run_is_lost(run))
+        return;
     switch (reply->token_missing ? VERDICT_REFUSED : run_judge(reply->status, reply_slug(reply))) {
     case VERDICT_LIVE:
         lease_taken(run, reply->body);
@@ -361,6 +368,8 @@ static void renewal_failed(struct run *run, const struct reply *reply)
 static void on_renewed(void *context, const struct reply *reply)
 {
     struct run *run = context;
+    if (run_is_lost(run)) /* also where this answer would extend it: it is as late as we are */
+        return;
     switch (reply->token_missing ? VERDICT_REFUSED : run_judge(reply->status, reply_slug(reply))) {
     case VERDICT_LIVE:
         lease_taken(run, reply->body);
@@ -422,6 +431,8 @@ static void send_goodbye(struct run *run)
 
 void run_ask(struct run *run)
 {
+    if (run_is_lost(run))
+        return;
     switch (run->phase) {
     case RUN_REGISTERING:
         run_lock_try(&run->lock, run->facts.incarnation);

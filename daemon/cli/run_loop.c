@@ -125,6 +125,7 @@ void run_leave(struct run *run, int exit_code)
     run->known_to_daemon |= run->asking_in;
     run->drain = DRAIN_GONE;
     run->phase = RUN_LEAVING;
+    run->lost = false;
     run->pause_ms = PAUSE_FIRST_MS;
     for (size_t n = 0; n < RUN_DUES; n++)
         run->due[n] = 0;
@@ -154,11 +155,30 @@ static void due_ask(struct run *run)
     run_ask(run);
 }
 
+/* From here on the daemon may count it as ended when the lease has: no renewal and no registration until it
+ * has ended indeed. Where time has passed unnoticed, --kill-after has to be shorter. */
 static void due_lost(struct run *run)
 {
-    run_say(run,
-            "no renewal succeeded: the command is stopped before the lease ends (--on-lost exit)");
+    int64_t left = run->end_ms - clock_sample().boot_ms;
+    run->lost = true;
+    run_due_never(run, RUN_DUE_ASK);
+    run_http_cancel(run->http);
+    run_say(run, "%s (--on-lost exit)",
+            left > 0 ? "no renewal succeeded: the command is stopped before the lease ends"
+                     : "this process stood still until its lease was over: the command is killed");
     run_stop_command(run);
+    if (left < run->facts.options->kill_after_ms)
+        run_due_in(run, RUN_DUE_KILL, left);
+}
+
+bool run_is_lost(struct run *run)
+{
+    int64_t due = run->due[RUN_DUE_LOST];
+    if (due && due <= clock_sample().boot_ms) {
+        run->due[RUN_DUE_LOST] = 0;
+        due_lost(run);
+    }
+    return run->lost;
 }
 
 static void due_kill(struct run *run)

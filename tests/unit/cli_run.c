@@ -1,6 +1,6 @@
 /* `schemagate run` as a process: signals, exit codes, the tree that it brings down, what it says to
  * a daemon. The daemon is a fake: no database is involved in any of this. */
-#include "cli_fake.h"
+#include "cli_start.h"
 
 #include <schemagate/cli/cli.h>
 
@@ -8,66 +8,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-
-#define WORDS_MAX 40
-
-/* Starts `schemagate run --app web --instance a WORDS…`; output and errors go to files. */
-#define START(fake, ...) start(fake, (const char *const[]){__VA_ARGS__, NULL})
-#define RUN(fake, ...) process_code(process_wait(START(fake, __VA_ARGS__), PATIENCE_MS))
-
-static pid_t start(struct fake *fake, const char *const words[])
-{
-    char *lock = fake_file(fake, "default-lock");
-    const char *arguments[WORDS_MAX] = {
-        getenv("SCHEMAGATE_BINARY"), "run", "--app", "web", "--instance", "a", "--lock-file", lock};
-    size_t count = 8;
-    while (*words && count + 1 < WORDS_MAX)
-        arguments[count++] = *words++;
-    char *output = fake_file(fake, "output"), *errors = fake_file(fake, "errors"), folder[128];
-    snprintf(folder, sizeof(folder), "F=%s", fake->scratch.path);
-    pid_t pid = process_start(&(struct process_options){
-        .arguments = arguments,
-        .output = output,
-        .errors = errors,
-        .death_signal = SIGTERM,
-        .environment = (const char *[]){fake->address, folder, "XDG_RUNTIME_DIR",
-                                        "SCHEMAGATE_TOKEN_FILE", "PGAPPNAME", NULL}});
-    free(output);
-    free(errors);
-    free(lock);
-    return pid;
-}
-
-static pid_t read_pid(const struct fake *fake, const char *name)
-{
-    fake_wait_says(fake, name, "\n");
-    char *text = fake_read(fake, name);
-    pid_t pid = (pid_t)atoi(text);
-    free(text);
-    return pid;
-}
-
-static bool is_alive(pid_t pid)
-{
-    char path[64], text[256] = "";
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY);
-    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (fd >= 0)
-        close(fd);
-    const char *name_end = length > 0 ? strrchr(text, ')') : NULL;
-    return name_end && name_end[2] != 'Z';
-}
-
-static void wait_dead(pid_t pid)
-{
-    int64_t deadline = test_now_ms() + PATIENCE_MS;
-    while (is_alive(pid)) {
-        if (test_now_ms() > deadline)
-            test_fail("process %d lives on", (int)pid);
-        test_pause();
-    }
-}
 
 static void the_exit_code_is_the_commands(void **state)
 {
@@ -200,9 +140,9 @@ static void sigterm_drains_the_whole_tree(void **state)
     struct fake_request goodbye = {0};
     pid_t pid = START(
         fake, "--schema", "1..2", "--", "sh", "-c",
-        "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; while [ ! -e $F/end ]; do sleep "
-        "0.05; "
-        "done; echo over >$F/over' & trap 'exit 9' TERM; while :; do sleep 0.05; done");
+        "trap 'exit 9' TERM; setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; "
+        "while [ ! -e $F/end ]; do sleep 0.05; done; echo over >$F/over' & "
+        "while :; do sleep 0.05; done");
     pid_t grandchild = read_pid(fake, "grandchild");
     kill(pid, SIGTERM);
     size_t before = fake_count(fake, "POST", "/renew");
@@ -427,16 +367,19 @@ static bool attests(struct fake *fake, size_t registration)
     return attested;
 }
 
-/* The wrapper is killed with its command, but a grandchild lives on and holds the lock: no word
- * about an end. When it has gone, the next start knows. */
+/* Wrapper and guard are killed, and the command with them, but a grandchild lives on and holds the lock: no
+ * word about an end. When it has gone, the next start knows. */
 static void an_end_is_attested_when_nobody_holds_the_lock(void **state)
 {
     struct fake *fake = *state;
     char *lock = fake_file(fake, "lock");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid_t pid = START(fake, "--lock-file", lock, "--schema", "1..2", "--", "sh", "-c",
-                      "setsid sleep 60 & echo $! >$F/grandchild; wait");
-    pid_t grandchild = read_pid(fake, "grandchild");
+                      "echo $PPID >$F/guard; setsid sleep 60 & echo $! >$F/grandchild; wait");
+    pid_t guard = read_pid(fake, "guard"), grandchild = read_pid(fake, "grandchild");
+    kill(pid, SIGSTOP); /* else it would end what the guard leaves to it */
+    kill(guard, SIGKILL);
+    wait_dead(guard);
     kill(pid, SIGKILL);
     process_wait(pid, PATIENCE_MS);
     list_first_incarnation(fake, NULL);

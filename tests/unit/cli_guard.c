@@ -1,0 +1,208 @@
+/* The tree that `schemagate run` has started ends whatever becomes of the wrapper: killed, stopped, or left
+ * without its guard. The daemon is a fake. */
+#include "cli_start.h"
+
+#include <schemagate/cli/cli.h>
+
+/* A command, and a grandchild in a session of its own, deaf to SIGTERM, that notes until when it runs. */
+#define TREE                                                                                        \
+    "sh", "-c",                                                                                     \
+        "echo $PPID >$F/guard; echo $$ >$F/child; "                                                 \
+        "setsid sh -c 'trap \"\" TERM; echo $$ >$F/grandchild; "                                   \
+        "while read up rest </proc/uptime; do echo $up >>$F/beats; sleep 0.05; done' & "            \
+        "trap '' TERM; while :; do sleep 0.05; done"
+
+struct tree_of {
+    pid_t wrapper, guard, child, grandchild;
+};
+
+static struct tree_of find_tree(const struct fake *fake, pid_t wrapper)
+{
+    return (struct tree_of){wrapper, read_pid(fake, "guard"), read_pid(fake, "child"),
+                            read_pid(fake, "grandchild")};
+}
+
+static void wait_tree_dead(const struct tree_of *tree)
+{
+    wait_dead(tree->child);
+    wait_dead(tree->grandchild);
+}
+
+static struct tree_of start_tree(struct fake *fake)
+{
+    return find_tree(fake, START(fake, "--schema", "1..2", "--", TREE));
+}
+
+/* Lease 6 s, kill-after 1 s: renewals every 1.7 s. */
+static struct tree_of start_promising(struct fake *fake)
+{
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "6", "2"));
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 200, FAKE_REPLICA("live", "6", "2"));
+    pid_t wrapper = START(fake, "--on-lost", "exit", "--lease", "6", "--kill-after", "1", "--schema",
+                          "1..2", "--", TREE);
+    return find_tree(fake, wrapper);
+}
+
+/* When the last renewal came; it was sent before. */
+static int64_t last_renewal(struct fake *fake)
+{
+    struct fake_request renewal = {0};
+    assert_true(fake_request(fake, "POST", "/renew", fake_count(fake, "POST", "/renew") - 1, &renewal));
+    return renewal.at_ms;
+}
+
+/* By test_now_ms: when the grandchild was at work for the last time. */
+static int64_t last_beat(const struct fake *fake)
+{
+    struct timespec now;
+    char *text = fake_read(fake, "beats"), *end = strrchr(text, '\n');
+    assert_non_null(end);
+    *end = '\0'; /* what follows is half a line */
+    const char *start = strrchr(text, '\n');
+    double up = strtod(start ? start + 1 : text, NULL);
+    free(text);
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    double ago = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - up;
+    return test_now_ms() - (int64_t)(ago * 1000);
+}
+
+/* ---- the wrapper dies ---- */
+
+static void a_killed_wrapper_takes_its_whole_tree_along(void **state)
+{
+    struct fake *fake = *state;
+    struct tree_of tree = start_tree(fake);
+    kill(tree.wrapper, SIGKILL);
+    process_wait(tree.wrapper, PATIENCE_MS);
+    wait_tree_dead(&tree);
+    wait_dead(tree.guard);
+    assert_int_equal(fake_count(fake, "DELETE", ""), 0); /* nobody is left who could say it */
+    assert_true(fake_says(fake, "errors", "the wrapper has died"));
+}
+
+/* Stopped and then killed, as an impatient supervisor does. */
+static void a_stopped_wrapper_that_is_killed_takes_it_along(void **state)
+{
+    struct fake *fake = *state;
+    struct tree_of tree = start_tree(fake);
+    kill(tree.wrapper, SIGSTOP);
+    process_wait_stopped(tree.wrapper);
+    kill(tree.wrapper, SIGKILL);
+    process_wait(tree.wrapper, PATIENCE_MS);
+    wait_tree_dead(&tree);
+}
+
+/* ---- the guard dies ---- */
+
+static void a_killed_guard_takes_the_command_along_and_the_wrapper_ends_the_rest(void **state)
+{
+    struct fake *fake = *state;
+    pid_t wrapper = START(fake, "--kill-after", "0.5", "--schema", "1..2", "--", TREE);
+    struct tree_of tree = find_tree(fake, wrapper);
+    kill(tree.guard, SIGKILL);
+    assert_int_equal(process_code(process_wait(wrapper, PATIENCE_MS)), 128 + SIGKILL);
+    assert_false(is_alive(tree.child));
+    assert_false(is_alive(tree.grandchild));
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+    assert_true(fake_says(fake, "errors", "the guard beside the command was killed"));
+}
+
+static void a_stopped_guard_is_continued(void **state)
+{
+    struct fake *fake = *state;
+    pid_t wrapper = START(fake, "--schema", "1..2", "--", "sh", "-c",
+                          "echo $PPID >$F/guard; while [ ! -e $F/end ]; do sleep 0.05; done; exit 6");
+    kill(read_pid(fake, "guard"), SIGSTOP);
+    free(scratch_write(&fake->scratch, "end", ""));
+    assert_int_equal(process_code(process_wait(wrapper, PATIENCE_MS)), 6);
+}
+
+/* ---- --on-lost exit ---- */
+
+static void a_refused_renewal_ends_the_whole_tree_before_the_lease(void **state)
+{
+    struct fake *fake = *state;
+    struct tree_of tree = start_promising(fake);
+    fake_wait(fake, "POST", "/renew", 1);
+    fake_answer(fake, "POST", "/v1/apps/web/replicas/", 503, FAKE_PROBLEM("database-unavailable"));
+    struct fake_request renewal = {0};
+    assert_true(fake_request(fake, "POST", "/renew", 0, &renewal));
+    assert_int_equal(process_code(process_wait(tree.wrapper, PATIENCE_MS)), 128 + SIGKILL);
+    assert_in_range((unsigned long)(last_beat(fake) - renewal.at_ms), 3000, 2 * 6000);
+    assert_false(is_alive(tree.grandchild));
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+}
+
+/* The guard acts in its place. When it wakes, it does not renew: it says goodbye. */
+static void a_stopped_wrapper_does_not_outlive_its_lease(void **state)
+{
+    struct fake *fake = *state;
+    struct tree_of tree = start_promising(fake);
+    fake_wait(fake, "POST", "/renew", 1);
+    kill(tree.wrapper, SIGSTOP);
+    process_wait_stopped(tree.wrapper);
+    int64_t renewed = last_renewal(fake);
+    size_t renewals = fake_count(fake, "POST", "/renew"), hellos = fake_count(fake, "PUT", "");
+    wait_tree_dead(&tree);
+    assert_in_range((unsigned long)(last_beat(fake) - renewed), 4000, 6000);
+    assert_true(fake_says(fake, "errors", "the wrapper has not acted"));
+    kill(tree.wrapper, SIGCONT);
+    assert_int_equal(process_code(process_wait(tree.wrapper, PATIENCE_MS)), 128 + SIGKILL);
+    assert_int_equal(fake_count(fake, "POST", "/renew"), renewals);
+    assert_int_equal(fake_count(fake, "PUT", ""), hellos);
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+}
+
+/* Wrapper and guard stood still, and the tree has gone on. The wrapper wakes first: it ends the tree, and
+ * only then speaks. */
+static void a_wrapper_that_wakes_too_late_ends_the_tree_first(void **state)
+{
+    struct fake *fake = *state;
+    struct tree_of tree = start_promising(fake);
+    fake_wait(fake, "POST", "/renew", 1);
+    kill(tree.wrapper, SIGSTOP); /* first: it would continue the guard */
+    process_wait_stopped(tree.wrapper);
+    kill(tree.guard, SIGSTOP);
+    size_t renewals = fake_count(fake, "POST", "/renew");
+    int64_t over = last_renewal(fake) + 6500;
+    while (test_now_ms() < over)
+        test_pause();
+    assert_true(is_alive(tree.grandchild));
+    kill(tree.wrapper, SIGCONT);
+    assert_int_equal(process_code(process_wait(tree.wrapper, PATIENCE_MS)), 128 + SIGKILL);
+    assert_false(is_alive(tree.grandchild));
+    assert_int_equal(fake_count(fake, "POST", "/renew"), renewals);
+    assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
+}
+
+static void a_lease_that_cannot_hold_three_renewals_is_refused(void **state)
+{
+    struct fake *fake = *state;
+    assert_int_equal(RUN(fake, "--on-lost", "exit", "--lease", "10", "--kill-after", "8", "--schema",
+                         "1..2", "--", "true"),
+                     CLI_USAGE);
+    assert_true(fake_says(fake, "errors", "at least 11 s"));
+    fake_answer(fake, "PUT", "/v1/apps/web/replicas/", 201, FAKE_REPLICA("live", "6", "2"));
+    assert_int_equal(RUN(fake, "--on-lost", "exit", "--kill-after", "4", "--schema", "1..2", "--", "sh",
+                         "-c", "echo 1 >$F/started"),
+                     CLI_USAGE);
+    assert_true(fake_says(fake, "errors", "--lease 7 or more"));
+    assert_false(fake_says(fake, "started", "1"));
+}
+
+#define fake_test(function) cmocka_unit_test_setup_teardown(function, fake_open, fake_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fake_test(a_killed_wrapper_takes_its_whole_tree_along),
+        fake_test(a_stopped_wrapper_that_is_killed_takes_it_along),
+        fake_test(a_killed_guard_takes_the_command_along_and_the_wrapper_ends_the_rest),
+        fake_test(a_stopped_guard_is_continued),
+        fake_test(a_refused_renewal_ends_the_whole_tree_before_the_lease),
+        fake_test(a_stopped_wrapper_does_not_outlive_its_lease),
+        fake_test(a_wrapper_that_wakes_too_late_ends_the_tree_first),
+        fake_test(a_lease_that_cannot_hold_three_renewals_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
