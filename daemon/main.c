@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int run_plan(int argc, char **argv);
+static int run_completion(int argc, char **argv);
 static int run_version(int argc, char **argv);
 static int run_help(int argc, char **argv);
 
@@ -14,11 +14,11 @@ static const struct cli_verb daemon_verbs[] = {
     {"daemon", service_main, "[-c FILE]", "the service", NULL},
     {"check-config", service_check_config, "[-c FILE] [--sample|--reference]",
      "read the configuration, and say all that is wrong", NULL},
-    {"plan", run_plan, "--worker", NULL, NULL},
     {.name = NULL},
 };
 
 static const struct cli_verb help_verbs[] = {
+    {"completion", run_completion, "bash|zsh|fish", "completions for a shell", NULL},
     {"version", run_version, "", "the version of this program", NULL},
     {"help", run_help, "[VERB]", "this text, or more about a verb", NULL},
     {.name = NULL},
@@ -27,22 +27,17 @@ static const struct cli_verb help_verbs[] = {
 static const struct cli_verb *const verb_tables[] = {daemon_verbs, cli_verbs, help_verbs, NULL};
 
 /* The planner's worker, which the daemon starts. */
-static int run_plan(int argc, char **argv)
-{
-    if (argc == 2 && strcmp(argv[1], "--worker") == 0)
-        return planner_worker_main();
-    fputs("schemagate plan: planning without a daemon is not available in this version\n"
-          "  next: schemagate submit FILE, which reads the file before anything runs\n",
-          stderr);
-    return CLI_USAGE;
-}
-
 static int run_version(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     puts("schemagate " SCHEMAGATE_VERSION);
     return CLI_DONE;
+}
+
+static int run_completion(int argc, char **argv)
+{
+    return cli_print_completion(verb_tables, argc == 2 ? argv[1] : NULL);
 }
 
 static int run_help(int argc, char **argv)
@@ -59,8 +54,20 @@ static const char *verb_name(const char *word)
     return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ? "version" : word;
 }
 
+/* The processes in which SQL is read are started by the daemon and by `plan`, and nobody's to type. */
+static const struct {
+    const char *option;
+    int (*run)(int argc, char **argv);
+} planners[] = {
+    {"--worker", planner_worker_main},
+    {"--document", planner_document_main},
+};
+
 int main(int argc, char **argv)
 {
+    for (size_t i = 0; argc > 2 && i < sizeof planners / sizeof *planners; i++)
+        if (strcmp(argv[1], "plan") == 0 && strcmp(argv[2], planners[i].option) == 0)
+            return planners[i].run(argc - 2, argv + 2);
     if (argc < 2) {
         fputs("schemagate: say what to do\n  next: schemagate help\n", stderr);
         return CLI_USAGE;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,12 +107,13 @@ char *migration_file_read(const char *path, size_t *length, struct buf *errors)
     struct buf text = BUF_INIT(FILE_MAX);
     char chunk[65536];
     ssize_t got = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool standard_input = strcmp(path, "-") == 0;
+    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     while (fd >= 0 && (got = read(fd, chunk, sizeof(chunk))) > 0)
         buf_append(&text, chunk, (size_t)got);
     if (got < 0 || text.overflowed)
         buf_printf(errors, "%s: %s\n", path, got < 0 ? strerror(errno) : "larger than 64 MB");
-    if (fd >= 0)
+    if (fd >= 0 && !standard_input)
         close(fd);
     if (got < 0 || text.overflowed) {
         buf_free(&text);

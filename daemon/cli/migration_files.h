@@ -23,7 +23,7 @@ void migration_files_collect(struct migration_files *files, char *const paths[],
                              struct buf *errors);
 void migration_files_free(struct migration_files *files);
 
-/* Reads a whole file. Returns NULL with a line in `errors` if that fails. */
+/* Reads a whole file; "-" is standard input. Returns NULL with a line in `errors` if that fails. */
 char *migration_file_read(const char *path, size_t *length, struct buf *errors);
 
 #endif

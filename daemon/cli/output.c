@@ -20,6 +20,7 @@
 static const struct {
     const char *word, *colour;
 } colours[] = {
+    {"error", RED},       {"warning", YELLOW},    {"note", DIM},       {"allowed", DIM},
     {"failed", RED},      {"lost", RED},          {"too-old", RED},    {"away", RED},
     {"retrying", YELLOW}, {"waiting", YELLOW},    {"paused", YELLOW},  {"standby", YELLOW},
     {"starting", YELLOW}, {"connecting", YELLOW}, {"running", GREEN},  {"live", GREEN},

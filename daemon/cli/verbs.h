@@ -14,6 +14,7 @@
     int verb_##name(int argc, char **argv); \
     extern const struct cli_option verb_##name##_options[]
 
+VERB(plan);
 VERB(submit);
 VERB(status);
 VERB(wait);

@@ -235,6 +235,19 @@ static const struct intent_kind submit_kind = {
 
 /* ---- the request ---- */
 
+static void read_plan(const struct coordinator *c, const struct submission *submission,
+                      void (*done)(void *context, struct plan *plan), void *context)
+{
+    c->env.planner_ops->read(c->env.planner, submission->sql, submission->sql_length,
+                             &(struct plan_options){
+                                 .version = submission->version,
+                                 .says_keep = submission->keep_hours >= 0,
+                                 .keep_hours = submission->keep_hours,
+                                 .default_keep_hours = c->config->gate.keep_hours,
+                             },
+                             done, context);
+}
+
 static void discard(struct submit_intent *s)
 {
     submit_release(&s->intent);
@@ -285,12 +298,33 @@ void coordinator_submit(struct coordinator *c, const struct submission *submissi
     if (known || c->role != ROLE_LEADER || s->version <= c->baseline)
         journal_add(c, &s->intent);
     else
-        c->env.planner_ops->read(c->env.planner, s->sql, s->sql_length,
-                                 &(struct plan_options){
-                                     .version = s->version,
-                                     .says_keep = s->keep_hours >= 0,
-                                     .keep_hours = s->keep_hours,
-                                     .default_keep_hours = c->config->gate.keep_hours,
-                                 },
-                                 planned, s);
+        read_plan(c, submission, planned, s);
+}
+
+/* ---- a plan that nobody keeps ---- */
+
+struct plan_request {
+    coordinator_answer *answer;
+    void *context;
+};
+
+static void planned_only(void *context, struct plan *plan)
+{
+    struct plan_request request = *(struct plan_request *)context;
+    struct outcome outcome = {.plan = plan};
+
+    free(context);
+    if (!plan)
+        outcome = (struct outcome){.problem = PROBLEM_STOPPING, .detail = "the daemon is stopping"};
+    request.answer(request.context, &outcome);
+    plan_free(plan);
+}
+
+void coordinator_plan(struct coordinator *c, const struct submission *submission,
+                      coordinator_answer *answer, void *context)
+{
+    struct plan_request *request = memory_new(sizeof *request);
+
+    *request = (struct plan_request){answer, context};
+    read_plan(c, submission, planned_only, request);
 }

@@ -17,8 +17,10 @@ static void write_steps(struct writer *w, const struct migration *m)
         writer_number(w, "n", step->number);
         writer_text(w, "sql", step->sql);
         writer_bool(w, "transactional", step->transactional);
+        writer_number(w, "transaction", step->transaction);
         writer_number(w, "line", step->line);
         writer_number(w, "column", step->column);
+        document_work(w, &step->work);
         writer_text(w, "state", step_state_names[step->state]);
         writer_number(w, "attempts", step->attempts);
         writer_time(w, "started_at", step->started_wall);

@@ -172,26 +172,6 @@ void document_app(struct writer *w, const char *name, const struct application *
     writer_close_object(w);
 }
 
-void document_findings(struct writer *w, const struct plan *plan)
-{
-    writer_open_list(w, "findings");
-    for (size_t i = 0; i < plan->finding_count; i++) {
-        const struct plan_finding *finding = &plan->findings[i];
-        writer_open_object(w, NULL);
-        writer_text(w, "id", finding->id);
-        writer_text(w, "severity", plan_severity_name(finding->severity));
-        writer_version(w, "line", finding->line);
-        writer_version(w, "column", finding->column);
-        writer_text(w, "object", finding->object);
-        writer_text(w, "message", finding->message);
-        writer_text(w, "why", finding->why);
-        writer_text(w, "fix", finding->fix);
-        writer_bool(w, "allowed", finding->allowed);
-        writer_close_object(w);
-    }
-    writer_close_list(w);
-}
-
 void document_pause(struct writer *w, const struct pause_note *note)
 {
     if (!note->paused) {

@@ -27,13 +27,15 @@ extern const struct shape page_query_shape, app_shape, compatible_shape, reason_
 
 /* migrations.c, submit.c */
 void migrations_submit(struct request *r);
+void migrations_plan(struct request *r);
 void migrations_list(struct request *r);
 void migrations_show(struct request *r); /* argument: 1 for the gate alone */
 void migrations_act(struct request *r);  /* argument: enum machine_event */
 void migrations_pause_all(struct request *r); /* argument: 1 to pause, 0 to resume */
 void migrations_waive(struct request *r);
 void migrations_baseline(struct request *r);
-extern const struct shape submission_shape, poll_query_shape, reason_shape, waive_shape, baseline_shape;
+extern const struct shape submission_shape, plan_shape, poll_query_shape, reason_shape, waive_shape,
+    baseline_shape;
 
 /* sessions.c */
 void sessions_terminate(struct request *r);

@@ -51,6 +51,8 @@ const struct route routes[] = {
 
     {METHOD_POST, "/v1/migrations", OPERATOR | DEPLOYER, migrations_submit, &submission_shape, NULL, 0,
      ROUTE_JSON, "Submit a migration"},
+    {METHOD_POST, "/v1/plan", OPERATOR | DEPLOYER, migrations_plan, &plan_shape, NULL, 0, ROUTE_JSON,
+     "What would run, in which phase and form, and what is to be said about it; stores nothing"},
     {METHOD_GET, "/v1/migrations", READERS, migrations_list, NULL, &page_query_shape, 0, ROUTE_JSON,
      "All migrations"},
     {METHOD_GET, MIGRATION, READERS, migrations_show, NULL, &poll_query_shape, 0, ROUTE_JSON,

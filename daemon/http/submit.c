@@ -1,7 +1,9 @@
-/* POST /v1/migrations: a file, or its parts. */
+/* POST /v1/migrations and /v1/plan: a file, or its parts; stored, or only planned. */
 #include "handlers.h"
 
 #include "documents.h"
+
+#include <schemagate/http/plan_document.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,25 +41,37 @@ static void check_submission(const void *values, const char *prefix, struct mist
 }
 
 #define AT(member) offsetof(struct submission_body, member)
+#define VERSION_FIELD(required_)                                                                   \
+    {"version", FIELD_INTEGER, AT(version), .required = required_, .low = 1, .high = SCHEMA_VERSION_MAX,  \
+     .about = "above every version that was ever submitted"}
+#define OTHER_FIELDS                                                                               \
+    {"name", FIELD_TEXT, AT(name), .high = 200, .about = "for people"},                            \
+    {"sql", FIELD_SQL, AT(sql), .about = "the file's text"},                                       \
+    {"expand", FIELD_SQL, AT(parts[PLAN_EXPAND]), .about = "instead of `sql`: what only adds"},    \
+    {"backfill", FIELD_SQL, AT(parts[PLAN_BACKFILL]), .about = "instead of `sql`: what fills"},    \
+    {"contract", FIELD_SQL, AT(parts[PLAN_CONTRACT]),                                              \
+     .about = "instead of `sql`: what older code trips over"},                                     \
+    {"undo", FIELD_SQL, AT(parts[PLAN_UNDO]), .about = "instead of `sql`: what takes the expand back"},\
+    {"approval", FIELD_CHOICE, AT(approval), .choices = approval_choices,                          \
+     .about = "manual: the contract waits for an operator"},                                       \
+    {"soak_seconds", FIELD_INTEGER, AT(soak_seconds), .high = 31536000, .fallback = -1,            \
+     .about = "how long the contract waits after the last old replica"},                           \
+    {"keep_hours", FIELD_INTEGER, AT(keep_hours), .high = 87600, .fallback = -1,                   \
+     .about = "how long what is dropped stays restorable"},                                        \
+    {"labels", FIELD_TEXTS, AT(labels), .high = 50, .about = "shown beside the migration"}
 static const struct field submission_fields[] = {
-    {"version", FIELD_INTEGER, AT(version), .required = true, .low = 1, .high = SCHEMA_VERSION_MAX,
-     .about = "above every version that was ever submitted"},
-    {"name", FIELD_TEXT, AT(name), .high = 200, .about = "for people"},
-    {"sql", FIELD_SQL, AT(sql), .about = "the file's text"},
-    {"expand", FIELD_SQL, AT(parts[PLAN_EXPAND]), .about = "instead of `sql`: what only adds"},
-    {"backfill", FIELD_SQL, AT(parts[PLAN_BACKFILL]), .about = "instead of `sql`: what fills"},
-    {"contract", FIELD_SQL, AT(parts[PLAN_CONTRACT]),
-     .about = "instead of `sql`: what older code trips over"},
-    {"undo", FIELD_SQL, AT(parts[PLAN_UNDO]), .about = "instead of `sql`: what takes the expand back"},
-    {"approval", FIELD_CHOICE, AT(approval), .choices = approval_choices,
-     .about = "manual: the contract waits for an operator"},
-    {"soak_seconds", FIELD_INTEGER, AT(soak_seconds), .high = 31536000, .fallback = -1,
-     .about = "how long the contract waits after the last old replica"},
-    {"keep_hours", FIELD_INTEGER, AT(keep_hours), .high = 87600, .fallback = -1,
-     .about = "how long what is dropped stays restorable"},
-    {"labels", FIELD_TEXTS, AT(labels), .high = 50, .about = "shown beside the migration"},
+    VERSION_FIELD(true),
+    OTHER_FIELDS,
 };
+/* A text that is only planned may have no version yet. */
+static const struct field plan_fields[] = {
+    VERSION_FIELD(false),
+    OTHER_FIELDS,
+};
+#undef OTHER_FIELDS
+#undef VERSION_FIELD
 #undef AT
+const struct shape plan_shape = SHAPE(plan_fields, struct submission_body, check_submission);
 const struct shape submission_shape = SHAPE(submission_fields, struct submission_body, check_submission);
 
 static void answer_baselined(struct request *r, const struct submission_body *body)
@@ -102,7 +116,27 @@ static void on_submitted(void *context, const struct outcome *outcome)
     request_answer(r, outcome->created ? 201 : 200, NULL, &text);
 }
 
-void migrations_submit(struct request *r)
+static void on_planned(void *context, const struct outcome *outcome)
+{
+    struct request *r = context;
+    struct buf text = BUF_INIT(0);
+
+    if (!request_returned(r)) {
+        return;
+    }
+    if (outcome->problem != PROBLEM_NONE) {
+        request_problem_outcome(r, outcome);
+        return;
+    }
+    http_write_plan(&text, outcome->plan);
+    request_answer(r, 200, NULL, &text);
+}
+
+/* Hands what the request says to `take`, which answers through `done`. */
+static void hand_over(struct request *r,
+                      void (*take)(struct coordinator *c, const struct submission *submission,
+                                   coordinator_answer *answer, void *context),
+                      coordinator_answer *done)
 {
     const struct submission_body *body = request_body(r);
     char actor[CALLER_ACTOR_SIZE];
@@ -121,6 +155,16 @@ void migrations_submit(struct request *r)
     };
 
     request_expect(r);
-    coordinator_submit(r->server->coordinator, &submission, on_submitted, r);
+    take(r->server->coordinator, &submission, done, r);
     free(joined);
+}
+
+void migrations_submit(struct request *r)
+{
+    hand_over(r, coordinator_submit, on_submitted);
+}
+
+void migrations_plan(struct request *r)
+{
+    hand_over(r, coordinator_plan, on_planned);
 }

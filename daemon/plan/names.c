@@ -17,7 +17,8 @@ static const struct {
     {PG_QUERY__OBJECT_TYPE__OBJECT_ATTRIBUTE, 1}, {PG_QUERY__OBJECT_TYPE__OBJECT_TABCONSTRAINT, 1},
 };
 
-/* The names without the last `behind`: one is a name, two are schema and name, three begin with a database. */
+/* The names without the last `behind`: one is a name, two are schema and name, of three the first is a
+ * database. */
 static void need_names(struct statement *statement, PgQuery__Node *const *names, size_t count, size_t behind)
 {
     if (count <= behind)

@@ -5,6 +5,7 @@
 
 #include <schemagate/base/digest.h>
 #include <schemagate/base/memory.h>
+#include <schemagate/http/plan_document.h>
 #include <schemagate/service/planner.h>
 
 #include <errno.h>
@@ -158,12 +159,13 @@ static void confine(void)
         setrlimit(limits[i].resource, &(struct rlimit){limits[i].limit, limits[i].limit});
 }
 
-int planner_worker_main(void)
+int planner_worker_main(int argc, char **argv)
 {
     static const struct itimerval full = {.it_value = {.tv_sec = CPU_SECONDS}}, off = {0};
     struct planner_head head;
-    bool going = true;
+    bool going = argc == 1;
 
+    (void)argv;
     confine();
     while (going && read_all(&head, sizeof(head))) {
         char *sql = memory_new((size_t)head.length + 1);
@@ -179,4 +181,59 @@ int planner_worker_main(void)
             malloc_trim(0);
     }
     return going ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static bool read_argument(const char *text, int64_t highest, int64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && *number >= 0 && *number <= highest;
+}
+
+static bool write_document(struct plan *plan)
+{
+    struct buf document = BUF_INIT(0);
+    char *names = planner_catalog_names(plan);
+    bool written;
+
+    buf_puts(&document, "{\"plan\":");
+    http_write_plan(&document, plan);
+    buf_printf(&document, ",\"names\":%s}", names);
+    written = write_all(buf_text(&document), document.length);
+    buf_free(&document);
+    free(names);
+    return written;
+}
+
+int planner_document_main(int argc, char **argv)
+{
+    static const struct itimerval full = {.it_value = {.tv_sec = CPU_SECONDS}};
+    struct planner_head head = {0};
+    int64_t numbers[3];
+    struct plan *plan = NULL;
+    bool done;
+
+    if (argc != 4 || !read_argument(argv[1], UINT32_MAX, &numbers[0])
+        || !read_argument(argv[2], UINT32_MAX, &numbers[1])
+        || !read_argument(argv[3], PLAN_VERSION_MAX, &numbers[2]))
+        return EXIT_FAILURE;
+    confine();
+    setitimer(ITIMER_PROF, &full, NULL);
+    head.length = (planner_length)numbers[0];
+    head.catalog_length = (planner_length)numbers[1];
+    head.options.version = numbers[2];
+    char *sql = memory_new((size_t)head.length + 1);
+    char *facts = memory_new((size_t)head.catalog_length + 1);
+
+    if (read_all(sql, head.length) && read_all(facts, head.catalog_length))
+        plan = read_plan(&head, sql, facts);
+    if (plan != NULL && head.catalog_length == 0)
+        plan_note_no_facts(plan, "no database was asked");
+    done = plan != NULL && write_document(plan);
+    plan_free(plan);
+    free(sql);
+    free(facts);
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -42,6 +42,7 @@ static const struct route routes[] = {
     {"POST", "/v1/migrations", "{\"version\":1,\"expand\":\"SELECT 1\"}",
      MAY(DEPLOYER) | MAY(OPERATOR),
      0},
+    {"POST", "/v1/plan", "{\"expand\":\"SELECT 1\"}", MAY(DEPLOYER) | MAY(OPERATOR), 0},
     {"GET", "/v1/migrations", NULL, READERS, MAY(AGENT)},
     {"GET", "/v1/migrations/1", NULL, READERS, MAY(AGENT)},
     {"GET", "/v1/migrations/1/gate", NULL, READERS, MAY(AGENT)},

@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 
     /* The worker is found through /proc/self/exe, which is this program here. */
     if (argc == 3 && strcmp(argv[1], "plan") == 0 && strcmp(argv[2], "--worker") == 0)
-        return planner_worker_main();
+        return planner_worker_main(argc - 2, argv + 2);
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,4 +35,7 @@ const struct cli_verb *cli_find_verb(const struct cli_verb *const tables[], cons
 /* `schemagate help [VERB]`, over the verbs of both tables. A verb that is NULL or unknown: all. */
 void cli_print_help(const struct cli_verb *const tables[], const char *verb);
 
+/* `schemagate completion SHELL`: "bash", "zsh" or "fish". CLI_USAGE after saying so for another, or NULL. */
+int cli_print_completion(const struct cli_verb *const tables[], const char *shell);
+
 #endif

@@ -69,7 +69,7 @@ struct outcome {
     struct replica *replica;
     const struct application *app;
     const struct migration *migration;
-    const struct plan *plan;  /* PLAN_REFUSED */
+    const struct plan *plan;  /* PLAN_REFUSED; of coordinator_plan */
     int64_t needed;           /* SCHEMA_TOO_OLD: the lowest version that `max` must reach */
 };
 
@@ -155,6 +155,11 @@ struct submission {
 
 void coordinator_submit(struct coordinator *c, const struct submission *s, coordinator_answer *answer,
                         void *context);
+
+/* Plans a text as coordinator_submit would, and stores nothing. A plan that would be refused is an answer
+ * like any other: outcome.plan has the findings. */
+void coordinator_plan(struct coordinator *c, const struct submission *s, coordinator_answer *answer,
+                      void *context);
 
 /* action: EVENT_APPROVE … EVENT_CANCEL. */
 void coordinator_act(struct coordinator *c, int64_t version, enum machine_event action,

@@ -99,7 +99,8 @@ struct plan {
 struct plan *plan_read(const char *sql, size_t length, const struct plan_options *options);
 void plan_free(struct plan *plan);
 
-/* Adds the finding that the plan was made without the catalog's facts, and why; nothing where it needs none. */
+/* Adds the finding that the plan was made without the catalog's facts, and why; nothing where it needs
+ * none. */
 void plan_note_no_facts(struct plan *plan, const char *reason);
 
 /* True if a finding refuses the file. */

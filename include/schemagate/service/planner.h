@@ -31,7 +31,12 @@ void planner_read(struct planner *planner, const char *sql, size_t length,
 /* Answers what is open with NULL and ends the child. */
 void planner_close(struct planner *planner);
 
-/* The child's main: requests on standard input, answers on standard output. Returns an exit code. */
-int planner_worker_main(void);
+/* The child's main, argv[0] is --worker: requests on standard input, answers on standard output. Returns an
+ * exit code. */
+int planner_worker_main(int argc, char **argv);
+
+/* The child's main where only one text is planned, for `schemagate plan`: the lengths of text and facts, and
+ * the version, as arguments; the document {"plan": …, "names": […]} on standard output. */
+int planner_document_main(int argc, char **argv);
 
 #endif
