@@ -43,7 +43,7 @@ expect() {
 touch "$folder/7_x.sql"
 expect "submit" schemagate sub
 expect "pause pin-sql plan" schemagate p
-expect "complete expanded" schemagate submit --wait ""
+expect "complete expanded hidden" schemagate submit --wait ""
 expect "complete" schemagate submit -w c
 expect "--timeout --token-file" schemagate submit --t
 expect "$folder/7_x.sql" schemagate plan "$folder/7"

@@ -72,7 +72,7 @@ static void other_paths_lead_nowhere(void **state)
         {"GET", "/v1", ROUTE_NO_PATH},
         {"GET", "/v1/apps/web/replicas", ROUTE_NO_PATH},
         {"GET", "/a/b/c/d/e/f/g/h/i/j", ROUTE_NO_PATH},
-        {"POST", "/v1/migrations/42/restore", ROUTE_NO_PATH},
+        {"POST", "/v1/migrations/42/restored", ROUTE_NO_PATH},
         {"POST", "/v1/plans", ROUTE_NO_PATH},
         {"DELETE", "/livez", ROUTE_NO_METHOD},
         {"BREW", "/livez", ROUTE_NO_METHOD},
