@@ -48,6 +48,8 @@ const struct cli_verb cli_verbs[] = {
     {"baseline", verb_baseline, "VERSION", "adopt an existing database", verb_baseline_options},
     {"run", verb_run, "--app A --schema MIN..MAX -- COMMAND…",
      "start an application under the gate", verb_run_options},
+    {"dev", verb_dev, "--migrations DIR [--] [COMMAND…]",
+     "development: migrate all phases now, then run the command", verb_dev_options},
     {"pin-sql", verb_pin_sql, "", "connect hooks that pin sessions, for drivers and pools",
      verb_pin_sql_options},
     {"token", verb_token, "new --role R [--app A] --name N", "make a token", verb_token_options},

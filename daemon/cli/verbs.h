@@ -34,6 +34,7 @@ VERB(baseline);
 VERB(token);
 VERB(pin_sql);
 VERB(run);
+VERB(dev);
 
 /* The usage of a client verb, from its row and its option table. */
 void verb_print_usage(FILE *out, const char *name);

@@ -10,7 +10,9 @@
 void command_open(struct command *command, const struct world *world, const struct daemon *daemon)
 {
     *command = (struct command){.world = world};
-    if (asprintf(&command->url, "SCHEMAGATE_URL=unix:%s", daemon->client.socket) < 0)
+    int length = daemon ? asprintf(&command->url, "SCHEMAGATE_URL=unix:%s", daemon->client.socket)
+                        : asprintf(&command->url, "SCHEMAGATE_URL");
+    if (length < 0)
         test_fail("out of memory");
 }
 

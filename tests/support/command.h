@@ -12,6 +12,7 @@ struct command {
     unsigned count;
 };
 
+/* daemon: NULL for verbs that need none. */
 void command_open(struct command *command, const struct world *world, const struct daemon *daemon);
 void command_close(struct command *command);
 
