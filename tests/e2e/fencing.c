@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A command, and a grandchild in a session of its own; neither listens to SIGTERM. */
@@ -18,6 +19,8 @@
     "--schema 1..1 -- sh -c 'trap \"\" TERM; echo $$ >%s/child; "                                   \
     "setsid sh -c \"echo \\$\\$ >%s/grandchild; while :; do sleep 0.05; done\" & "                  \
     "while :; do sleep 0.05; done'"
+
+#define LONG_MS (3 * PATIENCE_MS) /* for what leases and graces are a part of */
 
 struct scene {
     struct world *world;
@@ -81,7 +84,7 @@ static void wait_dead(pid_t pid)
 /* Waits for the contract, and looks all the while that nobody of the tree is alive once it has run. */
 static void wait_contract(const struct scene *scene)
 {
-    int64_t deadline = test_now_ms() + PATIENCE_MS;
+    int64_t deadline = test_now_ms() + LONG_MS;
     for (;;) {
         struct http_client *client = &scene->daemon->client;
         fleet_renew(client, REPLICA("new", 2, 2));
@@ -171,7 +174,7 @@ static void a_session_that_is_seen_vetoes(void **state)
     PGconn *session = sql_open(conninfo);
     kill(scene.wrapper, SIGKILL);
     command_finish(&scene.command, scene.wrapper);
-    int64_t until = test_now_ms() + PATIENCE_MS;
+    int64_t until = test_now_ms() + LONG_MS;
     while (!strstr(rollout_get(&scene.daemon->client, 2)->body, "is still there")) {
         assert_true(test_now_ms() < until);
         fleet_renew(&scene.daemon->client, REPLICA("new", 2, 2));
@@ -184,14 +187,58 @@ static void a_session_that_is_seen_vetoes(void **state)
     command_close(&scene.command);
 }
 
+#define MORTAL_LEASE_S 6
+
+static void join_mortal(struct http_client *client)
+{
+    json_t *body = fleet_body(REPLICA("mortal", 0, 0));
+    json_object_set_new(body, "on_lost", json_string("exit"));
+    json_object_set_new(body, "lease_seconds", json_integer(MORTAL_LEASE_S));
+    expect_answer(http_call(client, "PUT", body, "/v1/apps/web/replicas/mortal"), 201, NULL);
+}
+
+/* One leader is cut off from the database and does not know it yet, another has taken over. Whatever the
+ * first one has extended is over when the second one counts the replica as gone. */
+static void two_leaders_agree_about_the_end(void **state)
+{
+    struct world *world = *state;
+    struct relay relay;
+    char *folder = scratch_path(&world->scratch, "relayed"), socket[200], target[200], conninfo[300];
+    assert_int_equal(mkdir(folder, 0755), 0);
+    snprintf(socket, sizeof socket, "%s/.s.PGSQL.5432", folder);
+    snprintf(target, sizeof target, "%s/.s.PGSQL.5432", world->cluster.sockets);
+    snprintf(conninfo, sizeof conninfo, "%s host=%s", world->conninfo, folder);
+    relay_open(&relay, socket, target);
+    struct daemon *first = world_daemon(world, &(struct daemon_options){.conninfo = conninfo}),
+                  *second = world_launch(world, NULL);
+    daemon_wait_notification(second, "READY=1");
+    join_mortal(&first->client);
+    fleet_join(&first->client, REPLICA("patient", 0, 0));
+    relay_hold(&relay);
+    int64_t deadline = test_now_ms() + LONG_MS, extended = 0;
+    while (sql_number(world->sql, "SELECT count(*) FROM schemagate.replica "
+                                  "WHERE gone_reason = 'self-fenced'") == 0) {
+        int64_t sent = test_now_ms();
+        int status = fleet_renew(&first->client, REPLICA("mortal", 0, 0))->status;
+        extended = status == 200 ? sent : extended;
+        assert_true(status == 200 || status == 503);
+        assert_true(sent < deadline);
+        test_pause();
+    }
+    assert_true(extended > 0);
+    assert_true(test_now_ms() - extended > MORTAL_LEASE_S * 1000);
+    expect_answer(fleet_renew(&first->client, REPLICA("patient", 0, 0)), 200, NULL);
+    relay_close(&relay);
+    rmdir(folder);
+    free(folder);
+}
+
 /* Nobody can say whether this daemon still leads: such a lease is not extended, others are. */
 static void a_leader_that_is_cut_off_from_the_database_extends_no_such_lease(void **state)
 {
     struct world *world = *state;
     struct http_client *client = world_client(world);
-    json_t *body = fleet_body(REPLICA("mortal", 0, 0));
-    json_object_set_new(body, "on_lost", json_string("exit"));
-    expect_answer(http_call(client, "PUT", body, "/v1/apps/web/replicas/mortal"), 201, NULL);
+    join_mortal(client);
     fleet_join(client, REPLICA("patient", 0, 0));
     expect_answer(fleet_renew(client, REPLICA("mortal", 0, 0)), 200, NULL);
     cluster_stop(&world->cluster);
@@ -222,6 +269,7 @@ int main(void)
         world_test(the_wrapper_stands_still_and_wakes),
         world_test(the_renewals_are_held_up),
         world_test(a_session_that_is_seen_vetoes),
+        world_test(two_leaders_agree_about_the_end),
         world_test(a_leader_that_is_cut_off_from_the_database_extends_no_such_lease),
     };
     return world_run(tests);
