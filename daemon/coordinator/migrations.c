@@ -51,6 +51,7 @@ void migration_free(struct migration *m)
     free(m->steps);
     json_decref(m->hidden);
     waivers_free(m);
+    json_decref(m->reach);
     json_decref(m->labels);
     migration_error_free(m->error);
     free(m->name);

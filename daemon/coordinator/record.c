@@ -202,6 +202,18 @@ static json_t *lock_value(const struct plan_relation_lock *lock)
                      "parents", lock->parents);
 }
 
+json_t *record_drops(const struct plan_work *work)
+{
+    json_t *drops = json_array();
+
+    for (size_t i = 0; i < work->drop_count; i++) {
+        const struct plan_drop *drop = &work->drops[i];
+        json_array_append_new(drops, json_pack("{s:s?, s:s, s:s?}", "schema", drop->schema, "table",
+                                               drop->table, "column", drop->column));
+    }
+    return drops;
+}
+
 static json_t *work_value(const struct plan_work *work)
 {
     json_t *locks = json_array(), *batch = json_null();
@@ -211,9 +223,10 @@ static json_t *work_value(const struct plan_work *work)
     if (work->batch.relation)
         batch = json_pack("{s:s, s:s, s:s, s:s}", "relation", work->batch.relation, "alias",
                           work->batch.alias, "head", work->batch.head, "tail", work->batch.tail);
-    return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o}", "kind", plan_kind_name(work->kind), "locks",
-                     locks, "object", text_value(work->object), "batch", batch, "source",
-                     (int)work->source, "generated", work->generated, "note", text_value(work->note));
+    return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:b}", "kind", plan_kind_name(work->kind),
+                     "locks", locks, "object", text_value(work->object), "batch", batch, "source",
+                     (int)work->source, "generated", work->generated, "note", text_value(work->note),
+                     "drops", record_drops(work), "only_drops", work->only_drops);
 }
 
 json_t *record_step_new(int64_t version, const struct step *step)
@@ -235,6 +248,21 @@ json_t *record_step(int64_t version, const struct step *step, enum step_state st
                      step_states[state], "attempts", (int)step->attempts, "started_at",
                      record_time_value(step->started_wall), "seconds", step->seconds, "progress",
                      step->progress);
+}
+
+static void read_drops(const json_t *rows, struct plan_work *work)
+{
+    const json_t *row;
+    size_t i;
+
+    if (json_array_size(rows) == 0)
+        return;
+    work->drops = memory_new(json_array_size(rows) * sizeof *work->drops);
+    json_array_foreach(rows, i, row)
+    {
+        work->drops[work->drop_count++] = (struct plan_drop){
+            copy_text(row, "schema"), copy_text(row, "table"), copy_text(row, "column")};
+    }
 }
 
 /* False where a newer daemon has written what this one does not know. */
@@ -264,6 +292,8 @@ static bool read_work(const json_t *row, struct plan_work *work)
     work->source = (unsigned)record_number(row, "source");
     work->generated = record_flag(row, "generated");
     work->note = copy_text(row, "note");
+    work->only_drops = record_flag(row, "only_drops");
+    read_drops(json_object_get(row, "drops"), work);
     return true;
 }
 

@@ -13,6 +13,7 @@ json_t *record_migration_pause(int64_t version, bool paused, const char *by, con
 json_t *record_step_new(int64_t version, const struct step *step);
 /* Progress only. */
 json_t *record_step(int64_t version, const struct step *step, enum step_state state);
+json_t *record_drops(const struct plan_work *work); /* array */
 json_t *record_replica(const struct replica *r, enum replica_state state, bool superseded,
                        int64_t since_wall, const char *gone_reason);
 json_t *record_replica_whole(const struct replica *r); /* all columns */

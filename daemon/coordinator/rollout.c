@@ -1,6 +1,7 @@
 /* What is done next: the scheduler of migrations, and the gate's passage from fence to verification.
  * A contract that is ready goes before a queued expand; contracts and expands run in version order. */
 #include "proof.h"
+#include "reach.h"
 #include "state.h"
 
 #include <schemagate/base/failpoint.h>
@@ -201,6 +202,7 @@ static bool may_pass(struct coordinator *c, struct migration *m)
     if (gate_is_open(c, m))
         return may_work(c, m);
     forget_tries(m);
+    reach_forget(m);
     c->watch.urgent |= facts_hang_on_sight(c, m);
     return false;
 }
@@ -219,6 +221,12 @@ static bool go_on_fenced(struct coordinator *c, struct migration *m)
     return true;
 }
 
+/* What has been found out goes into the record of why the gate opened. */
+static void open_gate(struct coordinator *c, struct migration *m)
+{
+    rollout_transition(c, m, EVENT_GATE_OPEN, NULL);
+}
+
 static bool pass_gate(struct coordinator *c, struct migration *m)
 {
     enum gate_kind kind;
@@ -228,7 +236,10 @@ static bool pass_gate(struct coordinator *c, struct migration *m)
         return false;
     if (!may_pass(c, m))
         return false;
-    rollout_transition(c, m, EVENT_GATE_OPEN, NULL);
+    if (reach_is_wanted(m))
+        reach_ask(c, m, open_gate);
+    else
+        open_gate(c, m);
     return true;
 }
 

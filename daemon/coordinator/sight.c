@@ -160,7 +160,7 @@ static bool is_of_application(const struct config *config, const struct registry
 {
     const struct config_list *configured = &config->gate.app_roles;
 
-    if (is_ignored(config, session->application_name))
+    if (session->ignored)
         return false;
     for (size_t i = 0; i < configured->count; i++)
         if (strcmp(configured->items[i], session->role) == 0)
@@ -242,11 +242,10 @@ static void group(struct sight *sight)
 }
 
 /* Where every session of a role has a pin, connecting with that role goes through a hook that pins. */
-static uint64_t unpinned_role(const struct config *config, const struct registry *registry,
-                              const struct witnessed_session *session)
+static uint64_t unpinned_role(const struct registry *registry, const struct witnessed_session *session)
 {
     const struct role *role = roles_find(registry, session->role);
-    bool counts = role && !session->pinned && !is_ignored(config, session->application_name);
+    bool counts = role && !session->pinned && !session->ignored;
     return counts ? role_bit(role) : 0;
 }
 
@@ -255,10 +254,11 @@ void sight_match(struct sight *sight, const struct config *config, const struct 
     sight->unpinned_roles = 0;
     for (size_t i = 0; i < sight->session_count; i++) {
         struct witnessed_session *session = &sight->sessions[i];
+        session->ignored = is_ignored(config, session->application_name);
         session->known = is_known(registry, session);
         session->replica = identity_owner(identity_of(registry, session));
         session->application = is_of_application(config, registry, session);
-        sight->unpinned_roles |= unpinned_role(config, registry, session);
+        sight->unpinned_roles |= unpinned_role(registry, session);
     }
     group(sight);
     sight->registry_changes = registry->changes;

@@ -391,6 +391,8 @@ enum gate_evidence gate_grade(const struct gate_facts *facts)
         strays += is_stray(facts, session);
         unpinned_count += session->application && !session->pinned;
     }
+    if (facts->proved)
+        return EVIDENCE_PROVED;
     if (application > 0 && unpinned_count == 0 && (facts->unwitnessed == 0 || facts->roles_configured))
         return EVIDENCE_PINNED;
     return application > 0 && strays == 0 && facts->unwitnessed == 0 ? EVIDENCE_WITNESSED

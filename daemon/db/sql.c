@@ -21,6 +21,7 @@ EMBED(sql_begin_deliveries, "daemon/db/sql/begin_deliveries.sql");
 EMBED(sql_note_delivery, "daemon/db/sql/note_delivery.sql");
 EMBED(sql_witness, "daemon/db/sql/witness.sql");
 EMBED(sql_barred_roles, "daemon/db/sql/barred_roles.sql");
+EMBED(sql_reach, "daemon/db/sql/reach.sql");
 EMBED(sql_replayed, "daemon/db/sql/replayed.sql");
 EMBED(sql_catalog, "daemon/db/sql/catalog.sql");
 EMBED(sql_catalog_settings, "daemon/db/sql/catalog_settings.sql");

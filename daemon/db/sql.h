@@ -12,7 +12,7 @@ extern const char sql_pin_session[], sql_identity[];
 extern const char sql_poll_lock[], sql_leader[], sql_installed[], sql_layout[];
 extern const char sql_take_over[], sql_ping[], sql_prove[];
 extern const char sql_commit[], sql_settle[], sql_load[], sql_verify[], sql_events[];
-extern const char sql_witness[], sql_barred_roles[], sql_replayed[], sql_terminate[];
+extern const char sql_witness[], sql_barred_roles[], sql_reach[], sql_replayed[], sql_terminate[];
 extern const char sql_begin_deliveries[], sql_note_delivery[];
 extern const char sql_catalog[], sql_catalog_settings[];
 extern const char sql_execution_begin[], sql_execution_alone[], sql_execution_end[];

@@ -160,6 +160,45 @@ static void witness_look(void *witness, void (*done)(void *context, const json_t
     witness_send(db, db->witness, statements, 2, look_on_primary, look);
 }
 
+/* ---- reach ---- */
+
+struct reach {
+    void (*done)(void *context, const json_t *reach);
+    void *context;
+};
+
+static void on_reach(void *context, struct session_outcome *outcome)
+{
+    struct reach reach = *(struct reach *)context;
+    json_t *found = NULL;
+
+    free(context);
+    if (outcome->error != NULL) {
+        look_log_error(outcome->error);
+    } else if (!outcome->lost) {
+        found = json_loads(PQgetvalue(outcome->results[0], 0, 0), 0, NULL);
+    }
+    reach.done(reach.context, found);
+    json_decref(found);
+}
+
+static void witness_reach(void *witness, json_t *drops, json_t *roles,
+                          void (*done)(void *context, const json_t *reach), void *context)
+{
+    struct database *db = witness;
+    struct reach *reach = memory_new(sizeof *reach);
+    char *objects = json_dumps(drops, JSON_COMPACT), *names = json_dumps(roles, JSON_COMPACT);
+
+    *reach = (struct reach){done, context};
+    const struct session_statement statement = {
+        .sql = sql_reach, .parameters = {objects, names}, .parameter_count = 2};
+    witness_send(db, db->witness, &statement, 1, on_reach, reach);
+    free(objects);
+    free(names);
+    json_decref(drops);
+    json_decref(roles);
+}
+
 /* ---- terminate ---- */
 
 struct termination {
@@ -207,5 +246,6 @@ static void witness_terminate(void *witness, const char *standby, int pid,
 
 const struct witness_ops database_witness_ops = {
     .look = witness_look,
+    .reach = witness_reach,
     .terminate = witness_terminate,
 };

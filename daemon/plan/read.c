@@ -1,5 +1,6 @@
 /* plan_read: the order of the steps, and what every step needs to say what it found. */
 #include "allocate.h"
+#include "dropped.h"
 #include "emit.h"
 #include "reader.h"
 
@@ -208,6 +209,7 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
     }
     emit_finish(&reader);
     reader_hide(&reader);
+    plan_note_drops(plan);
     if (plan->finding_count > 1)
         qsort(plan->findings, plan->finding_count, sizeof(*plan->findings), compare_places);
     for (size_t i = 0; i < reader.allowance_count; i++)

@@ -88,6 +88,12 @@ void plan_work_release(struct plan_work *work)
 {
     for (size_t i = 0; i < work->lock_count; i++)
         free(work->locks[i].relation);
+    for (size_t i = 0; i < work->drop_count; i++) {
+        free(work->drops[i].schema);
+        free(work->drops[i].table);
+        free(work->drops[i].column);
+    }
+    free(work->drops);
     free(work->locks);
     free(work->object);
     free(work->batch.relation);

@@ -62,6 +62,14 @@ static const struct member statement_members[] = {
     UNSIGNED(plan_statement, work.source),
     BOOL(plan_statement, work.generated),
     TEXT(plan_statement, work.note),
+    BOOL(plan_statement, work.only_drops),
+    END,
+};
+
+static const struct member drop_members[] = {
+    TEXT(plan_drop, schema),
+    TEXT(plan_drop, table),
+    TEXT(plan_drop, column),
     END,
 };
 
@@ -136,6 +144,9 @@ static void put_statement(struct buf *out, const struct plan_statement *statemen
     put_number(out, (int64_t)statement->work.lock_count);
     for (size_t i = 0; i < statement->work.lock_count; i++)
         put_members(out, &statement->work.locks[i], lock_members);
+    put_number(out, (int64_t)statement->work.drop_count);
+    for (size_t i = 0; i < statement->work.drop_count; i++)
+        put_members(out, &statement->work.drops[i], drop_members);
 }
 
 void planner_encode(const struct plan *plan, struct buf *out)
@@ -231,6 +242,12 @@ static bool take_statement(struct source *in, struct plan_statement *statement)
         return false;
     for (size_t i = 0; i < work->lock_count; i++)
         if (!take_members(in, &work->locks[i], lock_members))
+            return false;
+    work->drops = take_list(in, sizeof(*work->drops), &work->drop_count);
+    if (work->drops == NULL)
+        return false;
+    for (size_t i = 0; i < work->drop_count; i++)
+        if (!take_members(in, &work->drops[i], drop_members))
             return false;
     return true;
 }

@@ -44,21 +44,6 @@ static void end_session(PGconn **session)
     *session = NULL;
 }
 
-/* Until a look has found that both replicas' sessions are what this grade says. */
-static void wait_for_evidence(const struct scene *s, const char *grade)
-{
-    int64_t until = test_now_ms() + 60000;
-    bool reached = false;
-    while (!reached && test_now_ms() < until) {
-        fleet_renew(s->client, REPLICA("old", 1, 1));
-        fleet_renew(s->client, REPLICA("new", 1, 2));
-        const struct http_answer *gate = http_call(s->client, "GET", NULL, "/v1/migrations/2/gate");
-        reached = strcmp(json_text_at(gate->json, "/evidence"), grade) == 0;
-        test_pause();
-    }
-    assert_true(reached);
-}
-
 /* Its lease is over, but its session is there; then neither is. */
 static void absence_that_is_trusted_frees_the_gate(void **state)
 {

@@ -69,4 +69,19 @@ static inline void old_leaves(struct scene *s)
     expect_answer(fleet_leave(s->client, REPLICA("old", 1, 1)), 204, NULL);
 }
 
+/* Until a look has found that both replicas' sessions are what this grade says. */
+static inline void wait_for_evidence(const struct scene *s, const char *grade)
+{
+    int64_t until = test_now_ms() + 60000;
+    bool reached = false;
+    while (!reached && test_now_ms() < until) {
+        fleet_renew(s->client, REPLICA("old", 1, 1));
+        fleet_renew(s->client, REPLICA("new", 1, 2));
+        const struct http_answer *gate = http_call(s->client, "GET", NULL, "/v1/migrations/2/gate");
+        reached = strcmp(json_text_at(gate->json, "/evidence"), grade) == 0;
+        test_pause();
+    }
+    assert_true(reached);
+}
+
 #endif

@@ -17,7 +17,9 @@
 #include <string.h>
 #include <utlist.h>
 
-enum call_kind { CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_TERMINATE };
+enum call_kind {
+    CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_REACH, CALL_TERMINATE
+};
 
 /* One call of the coordinator's that is not answered yet. */
 struct call {
@@ -54,6 +56,7 @@ struct world {
     struct config config;
     struct coordinator *c;
     json_t *sight; /* what the witness sees; null: the look fails */
+    json_t *reach; /* who can reach what is dropped; null: it cannot be looked at */
     const char *terminate_error; /* NULL: sessions can be terminated */
     unsigned looks;
     json_t *tables; /* "window": object; the others: arrays of rows */
@@ -327,6 +330,8 @@ static inline void world_carry_out(struct world *w, struct call *call)
         call->facts = read_facts(w);
     else if (call->kind == CALL_LOOK && !w->database_away && json_is_object(w->sight))
         call->facts = json_deep_copy(w->sight);
+    else if (call->kind == CALL_REACH && !w->database_away && json_is_object(w->reach))
+        call->facts = json_deep_copy(w->reach);
     else if (call->kind == CALL_TERMINATE)
         end_session(w, call);
 }
@@ -396,6 +401,9 @@ static inline void world_answer(struct world *w, struct call *call)
         break;
     case CALL_LOOK:
         w->looks++;
+        call->done.verify(call->context, call->facts);
+        break;
+    case CALL_REACH:
         call->done.verify(call->context, call->facts);
         break;
     case CALL_TERMINATE:
@@ -492,6 +500,14 @@ static inline void witness_ops_look(void *world, void (*done)(void *context, con
     new_call(world, CALL_LOOK, context)->done.verify = done;
 }
 
+static inline void witness_ops_reach(void *world, json_t *drops, json_t *roles,
+                                     void (*done)(void *context, const json_t *reach), void *context)
+{
+    json_decref(drops);
+    json_decref(roles);
+    new_call(world, CALL_REACH, context)->done.verify = done;
+}
+
 static inline void witness_ops_terminate(void *world, const char *standby, int pid,
                                          const char *backend_start,
                                          void (*done)(void *context, bool ended, const char *error),
@@ -556,7 +572,7 @@ static inline struct world *world_new(void)
 {
     static const struct store_ops store = {store_commit, store_load, store_verify, store_events};
     static const struct executor_ops executor = {executor_run, executor_cancel};
-    static const struct witness_ops witness = {witness_ops_look, witness_ops_terminate};
+    static const struct witness_ops witness = {witness_ops_look, witness_ops_reach, witness_ops_terminate};
     static const struct planner_ops planner = {planner_read};
     static const struct world_ops world = {world_now, world_wake_at, world_wake,
                                            world_chance, world_changed, world_restart};
@@ -593,6 +609,7 @@ static inline void world_free(struct world *w)
     coordinator_free(w->c);
     json_decref(w->tables);
     json_decref(w->sight);
+    json_decref(w->reach);
     free(w);
 }
 

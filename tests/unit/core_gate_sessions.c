@@ -266,6 +266,19 @@ static void test_pinned(void **state)
     assert_grade(EVIDENCE_REPORTED);
 }
 
+/* A proof is no more than what it rests on: that all sessions can be seen. */
+static void test_a_proof_needs_to_see_every_server(void **state)
+{
+    (void)state;
+    s.facts.proved = true;
+    assert_grade(EVIDENCE_PROVED);
+    standby.reachable = false;
+    assert_grade(EVIDENCE_REPORTED);
+    standby.reachable = true;
+    s.facts.sees_sessions = false;
+    assert_grade(EVIDENCE_REPORTED);
+}
+
 #define CONTRACT(test) cmocka_unit_test_setup(test, contract_scene)
 #define UNDO(test) cmocka_unit_test_setup(test, undo_scene)
 
@@ -287,6 +300,7 @@ int main(void)
         CONTRACT(test_what_cannot_be_waived_goes_on_holding),
         CONTRACT(test_witnessed_is_never_more_than_is_true),
         CONTRACT(test_pinned),
+        CONTRACT(test_a_proof_needs_to_see_every_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@ ALTER TABLE schemagate.step
     ADD COLUMN source int NOT NULL DEFAULT 0,
     ADD COLUMN generated bool NOT NULL DEFAULT false,
     ADD COLUMN note text,        -- why it stands where it does
+    ADD COLUMN drops jsonb,      -- of a contract: [{"schema": null, "table": "users", "column": "name"}]
+    ADD COLUMN only_drops bool NOT NULL DEFAULT false,
     ADD COLUMN progress jsonb;   -- what a batched step goes on from
 
 -- Roles with which sessions of replicas were seen: a session of one that belongs to no replica is a stray.

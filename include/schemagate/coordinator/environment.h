@@ -142,6 +142,16 @@ struct witness_ops {
      *    "standbys": [{"name", "reachable", "error", "lag_seconds", "sees_all", "sessions", "pins"}],
      *    "lag_seconds": number}                the largest of pg_stat_replication; 0: no standby */
     void (*look)(void *witness, void (*done)(void *context, const json_t *sight), void *context);
+    /* Asks who can still reach what a contract takes away: drops as in a step's row, roles: an array of those
+     * that the configuration calls applications'; both references are taken over. `reach` is borrowed; NULL:
+     * it could not be looked at.
+     *   {"missing": [names],   what is not there at all
+     *    "roles": [names],     that can reach something of it
+     *    "left_out": [names],  superusers and the daemon's own role, where no application is known to use them
+     *    "views": [names], "functions": [names],   that may reach it for others
+     *    "subscriptions": number}                   that write into it */
+    void (*reach)(void *witness, json_t *drops, json_t *roles,
+                  void (*done)(void *context, const json_t *reach), void *context);
     /* Terminates the session pid if it is still the one that began at backend_start; `ended` tells whether
      * it was there. standby: NULL for the primary. */
     void (*terminate)(void *witness, const char *standby, int pid, const char *backend_start,

@@ -82,6 +82,7 @@ struct migration {
     int64_t soak_stored_ms;  /* elapsed before this term */
     int64_t soak_written_ms; /* elapsed time as the database has it */
     int64_t index;           /* id of its newest event */
+    json_t *reach; /* owned: who can reach what its contract takes away; NULL: nobody has looked */
     struct waiver *waivers;  /* owned: those that count now */
     struct gate_waiver *passes; /* owned: the same, as the gate takes them */
     size_t waiver_count;
@@ -153,6 +154,7 @@ struct witnessed_session {
     bool pinned;
     struct version_range range;
     bool application; /* of a role that applications use, under a name that is not to be ignored */
+    bool ignored;     /* its application_name is one of ignore_application_names */
     bool known;       /* it belongs to a replica that is not gone */
     struct replica *replica; /* the only one to which it can belong, or NULL */
 };

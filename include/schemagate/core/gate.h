@@ -129,6 +129,7 @@ struct gate_facts {
     bool outside_hours;       /* contract */
     double max_error_percent; /* contract: that replicas at N or above may report; 0: off */
     double lag_seconds, max_lag_seconds;
+    bool proved; /* contract: no role of an application can reach what it takes away (DESIGN.md 5.6) */
     bool after_failover; /* settling cannot be waived */
     const struct gate_waiver *waivers;
     size_t waiver_count;

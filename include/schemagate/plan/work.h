@@ -45,6 +45,14 @@ struct plan_batch {
     char *relation, *alias, *head, *tail;
 };
 
+/* A table, view or column that is gone, or named otherwise, once the contract has run; as it was written,
+ * without quotes. */
+struct plan_drop {
+    char *schema; /* owned; NULL: as search_path finds it */
+    char *table;  /* owned */
+    char *column; /* owned; NULL: the whole table */
+};
+
 struct plan_work {
     enum plan_kind kind;
     struct plan_relation_lock *locks; /* owned; each table once, with its strongest mode */
@@ -54,6 +62,9 @@ struct plan_work {
     unsigned source; /* the submitted statement that it stands for, 1… in the file; 0: none */
     bool generated;  /* its text is not the submitted one */
     char *note;      /* owned or NULL: why it stands where it does, in one sentence */
+    struct plan_drop *drops; /* owned; of a contract's statements */
+    size_t drop_count;
+    bool only_drops; /* the statement does nothing else, and drops nothing that is not named */
 };
 
 const char *plan_kind_name(enum plan_kind kind); /* "statement", "batched", "index", … */

@@ -1,0 +1,19 @@
+/* The privilege proof of a contract: that no role of an application can reach any more what it takes away
+ * (DESIGN.md section 5.6). It is looked for just before the gate opens, and only ever raises the grade. */
+#ifndef COORDINATOR_REACH_H
+#define COORDINATOR_REACH_H
+
+#include <schemagate/coordinator/coordinator.h>
+
+/* True where m's contract is of a kind that can be proved, and nobody has looked since its gate was closed
+ * last. */
+bool reach_is_wanted(const struct migration *m);
+/* Looks; `done` comes later, in the same term, also where nothing was found out. */
+void reach_ask(struct coordinator *c, const struct migration *m,
+               void (*done)(struct coordinator *c, struct migration *m));
+/* The gate is closed: what was found does not count any more. */
+void reach_forget(struct migration *m);
+
+bool reach_is_proved(const struct coordinator *c, const struct migration *m);
+
+#endif
