@@ -21,6 +21,7 @@ struct emitted {
 struct emission {
     struct emitted *items;
     size_t count;
+    long added;
     struct plan_statement *settings; /* owned */
     size_t setting_count;
     bool one_table; /* a transaction locks one existing table against writers, not more */
@@ -54,8 +55,8 @@ static char *text_of(const struct statement *source)
     return allocate_copy(source->reader->text.bytes + source->start, source->end - source->start);
 }
 
-static struct plan_statement *add(struct statement *source, enum plan_section section,
-                                  enum emit_alone alone, char *sql, bool generated)
+static struct emitted *add(struct statement *source, enum plan_section section, enum emit_alone alone,
+                           char *sql, bool generated)
 {
     struct emission *emission = emission_of(source->reader);
     struct emitted *added;
@@ -64,12 +65,45 @@ static struct plan_statement *add(struct statement *source, enum plan_section se
     added = &emission->items[emission->count++];
     *added = (struct emitted){
         .alone = alone,
-        .order = (long)emission->count,
+        .order = ++emission->added,
         .settings = emission->setting_count,
         .statement = statement_at(source, sql, generated),
     };
     added->statement.section = section;
     added->statement.transactional = alone != EMIT_OUTSIDE;
+    return added;
+}
+
+/* What is generated is read again: how it runs, and what it locks, is told from its text as it is for any
+ * other. */
+static void read_back(struct statement *source, struct emitted *added)
+{
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(added->statement.sql);
+    PgQuery__ParseResult *tree = NULL;
+
+    if (result.error == NULL)
+        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
+                                              (const uint8_t *)result.parse_tree.data);
+    if (tree == NULL || tree->n_stmts != 1) {
+        statement_report(source, RULE_NO_SAFE_FORM, NULL, "its safe form cannot be written down: %s",
+                         result.error == NULL ? "it is not one statement" : result.error->message);
+    } else {
+        statement_work(tree->stmts[0]->stmt, &added->statement.work);
+        if (!statement_is_transactional(tree->stmts[0]->stmt))
+            added->alone = EMIT_OUTSIDE;
+        added->statement.transactional = added->alone != EMIT_OUTSIDE;
+    }
+    if (tree != NULL)
+        pg_query__parse_result__free_unpacked(tree, NULL);
+    pg_query_free_protobuf_parse_result(result);
+}
+
+static struct plan_statement *add_generated(struct statement *source, enum plan_section section,
+                                            enum emit_alone alone, char *sql)
+{
+    struct emitted *added = add(source, section, alone, sql, true);
+
+    read_back(source, added);
     return &added->statement;
 }
 
@@ -82,30 +116,30 @@ struct plan_statement *emit(struct statement *source, enum plan_section section,
     va_start(arguments, format);
     sql = allocate_text_v(format, arguments);
     va_end(arguments);
-    return add(source, section, alone, sql, true);
+    return add_generated(source, section, alone, sql);
 }
 
 struct plan_statement *emit_as_written(struct statement *source, enum plan_section section,
                                        enum emit_alone alone)
 {
-    struct plan_statement *added = add(source, section, alone, text_of(source), false);
+    struct emitted *added = add(source, section, alone, text_of(source), false);
 
-    statement_work(source->node, &added->work);
-    return added;
+    statement_work(source->node, &added->statement.work);
+    return &added->statement;
 }
 
 struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone, const char *format, ...)
 {
-    struct emission *emission = emission_of(source->reader);
+    struct plan_statement *added;
     va_list arguments;
     char *sql;
 
     va_start(arguments, format);
     sql = allocate_text_v(format, arguments);
     va_end(arguments);
-    add(source, PLAN_UNDO, alone, sql, true);
-    emission->items[emission->count - 1].order *= -1;
-    return &emission->items[emission->count - 1].statement;
+    added = add_generated(source, PLAN_UNDO, alone, sql);
+    source->reader->emission->items[source->reader->emission->count - 1].order *= -1;
+    return added;
 }
 
 void emit_setting(struct statement *source)
@@ -116,6 +150,24 @@ void emit_setting(struct statement *source)
         allocate_one_more(emission->settings, emission->setting_count, sizeof(*emission->settings));
     emission->settings[emission->setting_count] = statement_at(source, text_of(source), false);
     emission->settings[emission->setting_count++].transactional = true;
+}
+
+void emit_forget(struct reader *reader, enum plan_section section)
+{
+    struct emission *emission = emission_of(reader);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < emission->count; i++) {
+        struct emitted *item = &emission->items[i];
+
+        if (item->statement.section != section) {
+            emission->items[kept++] = *item;
+            continue;
+        }
+        free(item->statement.sql);
+        plan_work_release(&item->statement.work);
+    }
+    emission->count = kept;
 }
 
 void emit_one_table_each(struct reader *reader)
@@ -156,12 +208,18 @@ static bool note_tables(struct group *group, const struct plan_work *work)
     return fits;
 }
 
+/* The sections that the planner adds have no marker that could say otherwise. */
+static bool is_atomic(const struct reader *reader, enum plan_section section)
+{
+    return section >= PLAN_WRITTEN_SECTIONS || reader->emission->one_table || reader->sections[section].atomic;
+}
+
 static bool joins(const struct reader *reader, struct group *group, const struct emitted *item)
 {
     const struct emitted *last = group->last;
 
     if (last == NULL || last->statement.section != item->statement.section
-        || !reader->sections[item->statement.section].atomic || last->alone != EMIT_SHARED
+        || !is_atomic(reader, item->statement.section) || last->alone > EMIT_BEGINS
         || item->alone != EMIT_SHARED)
         return false;
     return !reader->emission->one_table || note_tables(group, &item->statement.work);
@@ -184,7 +242,8 @@ static void append(struct plan *plan, const struct plan_statement *statement, bo
     *added = *statement;
     added->number = number;
     added->transaction = transaction;
-    plan->has_section[statement->section] = true;
+    if (statement->section < PLAN_WRITTEN_SECTIONS)
+        plan->has_section[statement->section] = true;
 }
 
 /* A step ends with the session's settings reset, so each transaction begins with those that were in force.

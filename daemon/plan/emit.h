@@ -10,13 +10,15 @@
 /* What a statement needs around it. */
 enum emit_alone {
     EMIT_SHARED,     /* shares a transaction with its neighbours, as far as they do */
+    EMIT_BEGINS,     /* begins a transaction, which those behind it may share */
     EMIT_SEPARATE,   /* a transaction of its own: it locks a table that others should not wait for */
     EMIT_OUTSIDE     /* PostgreSQL refuses it inside a transaction */
 };
 
 /* Adds a statement; the text is formatted. `source` is the statement of the file that it comes from: its
- * place, and its number, are taken over. The result is valid until the next call; its work (kind, locks,
- * object, batch, note) may be filled in by the caller. */
+ * place, and its number, are taken over. The text is parsed: the locks are filled in, and so is the kind of
+ * what runs CONCURRENTLY, which stands outside of transactions whatever `alone` says. The result is valid
+ * until the next call; the rest of its work may be filled in by the caller. */
 struct plan_statement *emit(struct statement *source, enum plan_section section, enum emit_alone alone,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -32,8 +34,11 @@ struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone
 void emit_setting(struct statement *source);
 
 /* From here on neighbours share a transaction only as far as it locks one table against writers: who waits
- * for a lock holds none that others wait for. (Without it sections are grouped as their authors wrote them.) */
+ * for a lock holds none that others wait for. (Without it sections are grouped as they were written.) */
 void emit_one_table_each(struct reader *reader);
+
+/* Takes back what was added to a section. */
+void emit_forget(struct reader *reader, enum plan_section section);
 
 /* Numbers and groups, and hands all to the plan. Statements may be added no more. */
 void emit_finish(struct reader *reader);

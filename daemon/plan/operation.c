@@ -171,6 +171,7 @@ void operations_note(struct statement *statement, const struct operations *opera
             .section = statement->section,
             .line = place.line,
             .column = place.column,
+            .source = statement->number,
             .lock = operation->lock,
             .rewrites = operation->rewrites,
             .scans = operation->scans,

@@ -129,12 +129,7 @@ static void read_markers(struct reader *reader)
     if (reader->open != NULL && early != READER_WHOLE_FILE)
         reader_report(reader, RULE_SQL_BEFORE_SECTION, early, NULL,
                       "SQL stands before the first section");
-    else if (reader->open == NULL && (early != READER_WHOLE_FILE || reader->marker_seen))
-        reader_report(reader, RULE_NO_SECTIONS,
-                      early == READER_WHOLE_FILE ? 0 : early, NULL,
-                      "the file has no sections; planning of files without markers is not "
-                      "available yet");
-    else if (reader->open == NULL && reader->plan->finding_count == 0)
+    else if (reader->open == NULL && early == READER_WHOLE_FILE && reader->plan->finding_count == 0)
         reader_report(reader, RULE_EMPTY_FILE, READER_WHOLE_FILE, NULL, "there is no SQL in the file");
 }
 
@@ -204,7 +199,10 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
     if (open_text(&reader, sql, length) && reader_scan(&reader)) {
         read_markers(&reader);
         settle_keep(&reader);
-        read_sections(&reader);
+        if (reader.open != NULL)
+            read_sections(&reader);
+        else
+            reader_split(&reader);
         report_unused(&reader);
     }
     emit_finish(&reader);

@@ -50,6 +50,7 @@ struct reader {
     size_t allowance_count;
     unsigned statement_count;   /* read so far */
     struct created created[PLAN_SECTIONS]; /* by the section whose locks matter to nobody then (classify.c) */
+    struct split *split;        /* while a file without sections is read; else NULL */
     struct emission *emission;  /* emit.c: the statements of the plan to be; NULL: none yet */
 };
 
@@ -91,5 +92,13 @@ void reader_hide(struct reader *reader);
 
 /* Reads the statements of a section (section.c). */
 void reader_read_section(struct reader *reader, enum plan_section section);
+
+/* Reads those of a file without sections, and gives each to `take`. */
+struct statement;
+typedef void reader_take(struct statement *statement);
+void reader_read_whole(struct reader *reader, reader_take *take);
+
+/* Finds a phase for each statement of a file without sections (split.c). */
+void reader_split(struct reader *reader);
 
 #endif

@@ -29,8 +29,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Save the file as UTF-8."},
     [RULE_EMPTY_FILE] =
         {"empty-file", PLAN_ERROR, false, NULL,
-         "Write the SQL under the markers '-- schemagate: expand', 'backfill', 'contract' and "
-         "'undo'; leave out those that have nothing to do."},
+         "Write SQL, as your tool prints it, or under the markers '-- schemagate: expand', 'backfill', 'contract' "
+         "and 'undo'."},
     [RULE_UNTERMINATED] =
         {"unterminated", PLAN_ERROR, false,
          "Everything up to the end of the file would belong to it.", "Close what is opened here."},
@@ -67,13 +67,6 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
         {"misplaced-directive", PLAN_ERROR, false, NULL,
          "'migration' stands before all sections; 'allow' stands in a section, between two "
          "statements, just before the one that it is for."},
-    [RULE_NO_SECTIONS] =
-        {"no-sections", PLAN_ERROR, false,
-         "This version does not find out by itself which statements are safe while the old "
-         "release is running.",
-         "Put '-- schemagate: expand' before what only adds, '-- schemagate: contract' before what "
-         "drops, renames, retypes or tightens, and '-- schemagate: backfill' and "
-         "'-- schemagate: undo' where they are needed."},
     [RULE_SQL_BEFORE_SECTION] =
         {"sql-before-section", PLAN_ERROR, false,
          "It belongs to no phase, so nobody knows when it should run.",
@@ -140,6 +133,47 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Only columns and tables that are dropped can be hidden; once this contract has run, there is no "
          "restore.",
          "Take keep_hours out of this migration if that is meant."},
+    [RULE_NO_SAFE_FORM] =
+        {"no-safe-form", PLAN_ERROR, true,
+         "As it is written it stops the application, or the old release, for as long as it runs.",
+         "Write the steps yourself under the markers '-- schemagate: expand', 'backfill' and 'contract'; or, if "
+         "the table is small or unused, put '-- schemagate: allow no-safe-form reason=\"…\"' before the "
+         "statement to run it as it is written."},
+    [RULE_REQUIRED_COLUMN] =
+        {"required-column", PLAN_ERROR, true,
+         "The rows that are there have no value for it, and INSERTs of the old release, which does not know it, "
+         "would fail.",
+         "Give it a DEFAULT; or add it without NOT NULL, fill it by an UPDATE, and SET NOT NULL: each goes to its "
+         "phase by itself."},
+    [RULE_ONE_SHAPE_ONLY] =
+        {"one-shape-only", PLAN_ERROR, true,
+         "Old and new code run side by side during a rollout, and each needs its own shape.",
+         "Add the new shape beside the old one, fill it, and drop the old one: the contract does that last. "
+         "'-- schemagate: allow one-shape-only reason=\"…\"' runs it as it is written in the contract."},
+    [RULE_NEEDS_CONTRACT] =
+        {"needs-contract", PLAN_ERROR, true,
+         "The contract runs when the old release is gone; until then the new release would be without it.",
+         "Make two migrations of it, or give the new thing another name. "
+         "'-- schemagate: allow needs-contract reason=\"…\"' puts the statement into the contract."},
+    [RULE_UNPLACED] =
+        {"unplaced", PLAN_ERROR, false,
+         "A statement in the wrong phase breaks the old release or the new one, so what cannot be read is placed "
+         "by its author.",
+         "Put the markers '-- schemagate: expand', 'backfill', 'contract' and 'undo' into the file, and the "
+         "statement under the one where it belongs."},
+    [RULE_NEEDS_SCHEMA] =
+        {"needs-schema", PLAN_ERROR, false,
+         "The daemon's own search_path could lead to another table of that name.",
+         "Write the name with its schema."},
+    [RULE_SETTING_DROPPED] =
+        {"setting-dropped", PLAN_NOTE, false,
+         "The daemon sets it for its own sessions, so that nobody waits for a migration.",
+         "Nothing is to be done; section [migration] of the configuration has the daemon's values."},
+    [RULE_NO_UNDO] =
+        {"no-undo", PLAN_NOTE, false,
+         "An undo is derived for the whole file or not at all: half of one would be a state that nobody has "
+         "tested.",
+         "Nothing, if going back is not needed; else put markers into the file and write the undo section."},
 };
 
 const struct plan_rule *plan_rule_find(const char *id)

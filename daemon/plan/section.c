@@ -110,10 +110,17 @@ static void read_operations(struct statement *statement)
     operations_free(&operations);
 }
 
-static void read_tree(struct reader *reader, enum plan_section section,
-                      const PgQueryProtobuf *packed)
+static void take_as_written(struct statement *statement)
 {
-    const struct section *range = &reader->sections[section];
+    statement_refuse(statement);
+    read_operations(statement);
+    emit_as_written(statement, statement->section,
+                    statement_is_transactional(statement->node) ? EMIT_SHARED : EMIT_OUTSIDE);
+}
+
+static void read_tree(struct reader *reader, enum plan_section section, const struct section *range,
+                      const PgQueryProtobuf *packed, reader_take *take)
+{
     PgQuery__ParseResult *tree =
         pg_query__parse_result__unpack(NULL, packed->len, (const uint8_t *)packed->data);
     size_t from = range->start;
@@ -135,10 +142,7 @@ static void read_tree(struct reader *reader, enum plan_section section,
             raw->stmt_len > 0 ? statement.start + (size_t)raw->stmt_len : range->end;
         reader_trim(reader, &statement.start, &statement.end);
         place_allowances(&statement, from);
-        statement_refuse(&statement);
-        read_operations(&statement);
-        emit_as_written(&statement, section,
-                        statement_is_transactional(statement.node) ? EMIT_SHARED : EMIT_OUTSIDE);
+        take(&statement);
         from = statement.end;
     }
     pg_query__parse_result__free_unpacked(tree, NULL);
@@ -210,9 +214,9 @@ static void report_error(struct reader *reader, const struct section *section,
         reader->allowances[i].state = ALLOWANCE_USED;
 }
 
-void reader_read_section(struct reader *reader, enum plan_section section)
+static void read_range(struct reader *reader, enum plan_section section, const struct section *range,
+                       reader_take *take)
 {
-    const struct section *range = &reader->sections[section];
     char behind = reader->text.bytes[range->end];
     PgQueryProtobufParseResult result;
 
@@ -220,8 +224,18 @@ void reader_read_section(struct reader *reader, enum plan_section section)
     result = pg_query_parse_protobuf(reader->text.bytes + range->start);
     reader->text.bytes[range->end] = behind;
     if (result.error == NULL)
-        read_tree(reader, section, &result.parse_tree);
+        read_tree(reader, section, range, &result.parse_tree, take);
     else
         report_error(reader, range, result.error);
     pg_query_free_protobuf_parse_result(result);
+}
+
+void reader_read_section(struct reader *reader, enum plan_section section)
+{
+    read_range(reader, section, &reader->sections[section], take_as_written);
+}
+
+void reader_read_whole(struct reader *reader, reader_take *take)
+{
+    read_range(reader, PLAN_EXPAND, &(struct section){.atomic = true, .end = reader->text.length}, take);
 }

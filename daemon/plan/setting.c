@@ -7,32 +7,33 @@
 static const struct {
     const char *name;     /* as in pg_settings, or the first words of SET TRANSACTION … */
     const char *accepted; /* the one value that changes nothing; NULL: none */
+    bool harmless;        /* a file without sections does as well without it */
 } managed[] = {
-    {"role", NULL},
-    {"session_authorization", NULL},
-    {"TRANSACTION", NULL},
-    {"TRANSACTION SNAPSHOT", NULL},
-    {"SESSION CHARACTERISTICS", NULL},
-    {"transaction_isolation", NULL},
-    {"transaction_read_only", NULL},
-    {"transaction_deferrable", NULL},
-    {"default_transaction_isolation", NULL},
-    {"default_transaction_read_only", NULL},
-    {"default_transaction_deferrable", NULL},
-    {"synchronous_commit", NULL},
-    {"lock_timeout", NULL},
-    {"deadlock_timeout", NULL},
-    {"idle_in_transaction_session_timeout", NULL},
-    {"idle_session_timeout", NULL},
-    {"transaction_timeout", NULL},
-    {"client_connection_check_interval", NULL},
-    {"tcp_keepalives_idle", NULL},
-    {"tcp_keepalives_interval", NULL},
-    {"tcp_keepalives_count", NULL},
-    {"tcp_user_timeout", NULL},
-    {"application_name", NULL},
-    {"client_encoding", "UTF8"},
-    {"standard_conforming_strings", "on"},
+    {"role", NULL, false},
+    {"session_authorization", NULL, false},
+    {"TRANSACTION", NULL, false},
+    {"TRANSACTION SNAPSHOT", NULL, false},
+    {"SESSION CHARACTERISTICS", NULL, false},
+    {"transaction_isolation", NULL, false},
+    {"transaction_read_only", NULL, false},
+    {"transaction_deferrable", NULL, false},
+    {"default_transaction_isolation", NULL, false},
+    {"default_transaction_read_only", NULL, false},
+    {"default_transaction_deferrable", NULL, false},
+    {"synchronous_commit", NULL, true},
+    {"lock_timeout", NULL, true},
+    {"deadlock_timeout", NULL, true},
+    {"idle_in_transaction_session_timeout", NULL, true},
+    {"idle_session_timeout", NULL, true},
+    {"transaction_timeout", NULL, true},
+    {"client_connection_check_interval", NULL, true},
+    {"tcp_keepalives_idle", NULL, true},
+    {"tcp_keepalives_interval", NULL, true},
+    {"tcp_keepalives_count", NULL, true},
+    {"tcp_user_timeout", NULL, true},
+    {"application_name", NULL, true},
+    {"client_encoding", "UTF8", false},
+    {"standard_conforming_strings", "on", false},
 };
 
 void statement_check_setting(struct statement *statement, const char *name, const char *value)
@@ -57,4 +58,12 @@ void statement_check_set(struct statement *statement, const PgQuery__VariableSet
     else
         statement_check_setting(statement, set->name,
                                 set->n_args == 1 ? node_string(set->args[0]) : NULL);
+}
+
+bool setting_may_be_dropped(const PgQuery__VariableSetStmt *set)
+{
+    for (size_t i = 0; i < sizeof(managed) / sizeof(managed[0]); i++)
+        if (set->name != NULL && strcasecmp(managed[i].name, set->name) == 0)
+            return managed[i].harmless;
+    return false;
 }

@@ -33,6 +33,9 @@ void statement_refuse(struct statement *statement);
 void statement_check_set(struct statement *statement, const PgQuery__VariableSetStmt *set);
 void statement_check_setting(struct statement *statement, const char *name, const char *value);
 
+/* True for a setting that is the daemon's own, and that a migration means well by: a time-out, say. */
+bool setting_may_be_dropped(const PgQuery__VariableSetStmt *set);
+
 /* Searches the tree for the daemon's schema and for advisory locks, and notes what it names (mention.c). */
 void statement_check_mentions(struct statement *statement);
 

@@ -7,6 +7,7 @@
 #include <schemagate/plan/plan.h>
 
 #include <assert.h>
+#include <pg_query.h>
 #include <string.h>
 
 const char *const fuzz_words[] = {
@@ -18,6 +19,41 @@ const char *const fuzz_words[] = {
     "\xEF\xBB\xBF", "\xC3\xA9", "'", "\"", ";", "(", ")", NULL,
 };
 
+/* With sections: what runs is what was written, in that order. */
+static bool is_as_written(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->statement_count; i++)
+        if (plan->statements[i].work.generated || plan->statements[i].work.note != NULL)
+            return false;
+    return true;
+}
+
+static void check_generated(const struct plan_statement *statement)
+{
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(statement->sql);
+
+    assert(!statement->work.generated || result.error == NULL);
+    pg_query_free_protobuf_parse_result(result);
+}
+
+/* Nothing that was submitted gets lost on its way to a phase. */
+static void check_sources(const struct plan *plan)
+{
+    static const char *const dropped[] = {"session", "transaction"};
+
+    for (size_t i = 0; i < plan->operation_count && !plan_is_refused(plan); i++) {
+        const struct plan_operation *operation = &plan->operations[i];
+        bool found = false;
+
+        for (size_t k = 0; k < sizeof(dropped) / sizeof(dropped[0]); k++)
+            found = found || strcmp(operation->class, dropped[k]) == 0;
+        for (size_t k = 0; k < plan->statement_count && !found; k++)
+            found = plan->statements[k].work.source == operation->source
+                    && (plan->statements[k].section != PLAN_UNDO || operation->section == PLAN_UNDO);
+        assert(found);
+    }
+}
+
 static void check_statements(const struct plan *plan)
 {
     for (size_t i = 0; i < plan->statement_count; i++) {
@@ -26,6 +62,7 @@ static void check_statements(const struct plan *plan)
         assert(plan->has_section[statement->section]);
         assert(statement->sql[0] != '\0');
         assert(statement->line >= 1 && statement->column >= 1);
+        check_generated(statement);
         if (i == 0 || before->section != statement->section) {
             assert(statement->number == 1 && statement->transaction == 1);
             assert(i == 0 || before->section < statement->section);
@@ -33,7 +70,7 @@ static void check_statements(const struct plan *plan)
         }
         assert(statement->number == before->number + 1);
         assert(statement->transaction - before->transaction <= 1);
-        assert(statement->line >= before->line);
+        assert(statement->work.source >= before->work.source || !is_as_written(plan));
         assert(statement->transaction != before->transaction
                || (statement->transactional && before->transactional));
     }
@@ -72,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct plan *plan = plan_read((const char *)bytes, length, NULL);
 
     check_statements(plan);
+    check_sources(plan);
     check_findings(plan);
     check_codec(plan);
     plan_free(plan);

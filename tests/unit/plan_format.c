@@ -206,11 +206,8 @@ static void misplaced_directives_are_found(void **state)
         {"SELECT 1;\n" EXPAND, "1:1 sql-before-section"},
         {"/* x */ ;\n" EXPAND, "1:9 sql-before-section"},
         {"-- x\n\nSELECT 1;\n-- schemagate: undo\n" EXPAND "SELECT 2", "3:1 sql-before-section"},
-        {"SELECT 1 FROM t\n", "1:1 no-sections"},
-        {"-- x\n  CREATE TABLE t (id int);\n", "2:3 no-sections"},
-        {"-- schemagate: migration name=x\nSELECT 1\n", "2:1 no-sections"},
-        {"-- schemagate: migration name=x\n", "1:1 no-sections"},
-        {"-- schemagate: expnd\nSELECT 1", "1:16 unknown-word, 2:1 no-sections"},
+        {"-- schemagate: migration name=x\n", "0:0 empty-file"},
+        {"-- schemagate: expnd\nSELECT 1", "1:16 unknown-word"},
         {"", "0:0 empty-file"},
         {" \n\t\r\n", "0:0 empty-file"},
         {"\xEF\xBB\xBF", "0:0 empty-file"},
@@ -219,18 +216,6 @@ static void misplaced_directives_are_found(void **state)
 
     (void)state;
     EXPECT_ALL(rows);
-}
-
-static void a_file_without_sections_is_told_what_to_do(void **state)
-{
-    struct plan *plan = read_text("CREATE TABLE t (id int)");
-
-    (void)state;
-    assert_non_null(strstr(plan->findings[0].message, "not available yet"));
-    assert_non_null(strstr(plan->findings[0].fix, "-- schemagate: expand"));
-    assert_non_null(strstr(plan->findings[0].fix, "-- schemagate: contract"));
-    assert_true(plan_is_refused(plan));
-    plan_free(plan);
 }
 
 static void exceptions_are_bound_to_the_next_statement(void **state)
@@ -286,7 +271,7 @@ static void what_is_not_sql_is_found(void **state)
         {EXPAND "  \\echo don't\nSELECT 1;\n", "2:3 psql-command"},
         {EXPAND "SELECT 1 \\g\nSELECT 2;\n", "2:10 psql-command, 3:8 syntax-error"},
         {EXPAND "\\i a.sql\n\\i b.sql\nSELECT 1;\n", "2:1 psql-command, 3:1 psql-command"},
-        {"\\connect x\nSELECT 1", "1:1 psql-command, 2:1 no-sections"},
+        {"\\connect x\nSELECT 1", "1:1 psql-command"},
         {EXPAND "SELECT '\\d';\n", ""},
         {EXPAND "SELECT 'a", "2:8 unterminated"},
         {EXPAND "SELECT \"a", "2:8 unterminated"},
@@ -447,7 +432,6 @@ int main(void)
         cmocka_unit_test(malformed_directives_are_found),
         cmocka_unit_test(wrong_words_keys_and_values_are_found),
         cmocka_unit_test(misplaced_directives_are_found),
-        cmocka_unit_test(a_file_without_sections_is_told_what_to_do),
         cmocka_unit_test(exceptions_are_bound_to_the_next_statement),
         cmocka_unit_test(what_is_not_sql_is_found),
         cmocka_unit_test(foreign_text_is_quoted_in_bounds),

@@ -67,6 +67,7 @@ struct plan_operation {
     const char *kind, *class; /* static: "add-column", "additive" */
     enum plan_section section;
     unsigned line, column; /* from 1 */
+    unsigned source;       /* the submitted statement, 1… in the file, as in plan_work */
     enum plan_lock lock;   /* on the object, while the statement runs as it was written */
     bool rewrites, scans;  /* the table, under that lock */
     bool on_new;           /* nobody can have used the object before */

@@ -25,7 +25,6 @@ enum plan_rule_id {
     RULE_BAD_VALUE,
     RULE_DUPLICATE_DIRECTIVE,
     RULE_MISPLACED_DIRECTIVE,
-    RULE_NO_SECTIONS,
     RULE_SQL_BEFORE_SECTION,
     RULE_ALLOW_INCOMPLETE,
     RULE_ALLOW_UNKNOWN,
@@ -42,6 +41,15 @@ enum plan_rule_id {
     /* reversible contracts */
     RULE_POSTPONED,
     RULE_NOTHING_HIDDEN,
+    /* the split of a file without sections */
+    RULE_NO_SAFE_FORM,
+    RULE_REQUIRED_COLUMN,
+    RULE_ONE_SHAPE_ONLY,
+    RULE_NEEDS_CONTRACT,
+    RULE_UNPLACED,
+    RULE_NEEDS_SCHEMA,
+    RULE_SETTING_DROPPED,
+    RULE_NO_UNDO,
     PLAN_RULES
 };
 

@@ -1,0 +1,33 @@
+/* Changes of rows, and what cannot be made safe. */
+#include "allocate.h"
+#include "split.h"
+
+#include <string.h>
+
+void form_data(struct place *place)
+{
+    form_as_written(place, place->section == PLAN_EXPAND ? EMIT_SHARED : EMIT_SEPARATE);
+    undo_derive(place);
+}
+
+void form_no_safe_form(struct place *place)
+{
+    form_refuse(place, RULE_NO_SAFE_FORM, "'%s' stops the application, and no other form of it is known",
+                operation_kinds[place->operation->kind].name);
+}
+
+/* Old code needs the old name or type until the contract, and new code the new one from the expand on. */
+void form_reshape(struct place *place)
+{
+    form_refuse(place, RULE_ONE_SHAPE_ONLY,
+                "'%s' leaves one shape only: the new release cannot start before the contract, and the contract "
+                "waits until the old release is gone",
+                operation_kinds[place->operation->kind].name);
+}
+
+void form_opaque(struct place *place)
+{
+    statement_report(place->statement, RULE_UNPLACED, place->operation->table,
+                     "what '%s' does cannot be read from its text, so it belongs to no phase",
+                     operation_kinds[place->operation->kind].name);
+}

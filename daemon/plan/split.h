@@ -1,0 +1,123 @@
+/* Splitting a file without sections: each operation goes to the phase where it is safe, in the form in which it
+ * is safe (DESIGN.md section 8).
+ *
+ *   statement → operations → a row of the table in split.c: phase and form
+ *                          → must it follow something that landed later? (depend.c)
+ *                          → form_*: statements by emit.c, and what takes them back (undo.c) */
+#ifndef PLAN_SPLIT_H
+#define PLAN_SPLIT_H
+
+#include "emit.h"
+#include "operation.h"
+
+struct depend;
+
+struct split {
+    struct reader *reader;
+    struct depend *depend;
+    char **created; /* owned: the quoted names of the tables that the file creates, whose locks hold up nobody */
+    size_t created_count;
+    char **names; /* owned: names that were chosen for what has none */
+    size_t name_count;
+    bool search_path; /* the file has set it */
+    bool filled;      /* a new table has got rows of other tables */
+    const char *no_undo; /* static: why the file cannot be undone; NULL: it can */
+    struct envelope {
+        bool opened, closed; /* the BEGIN that stands before all, and the COMMIT behind all */
+        size_t start;        /* of the BEGIN */
+        bool statements;     /* one that counts has been seen */
+    } envelope;
+};
+
+/* One operation on its way to its phase. */
+struct place {
+    struct split *split;
+    struct statement *statement;
+    const struct operations *all; /* those of the statement */
+    const struct operation *operation;
+    enum plan_section section; /* where it belongs, and all that is not said to be elsewhere */
+    const char *why;           /* static: why there */
+};
+
+typedef void form(struct place *place);
+
+/* ---- what forms are made of (form.c) ---- */
+
+/* Adds a generated statement with its note; locks of tables that the file creates are left out. */
+struct plan_statement *form_emit(struct place *place, enum plan_section section, enum emit_alone alone,
+                                 const char *note, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The same for a statement that changes rows: it runs in batches where it can. */
+struct plan_statement *form_rows(struct place *place, enum plan_section section, const char *note,
+                                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same, behind "ALTER TABLE name ". */
+struct plan_statement *form_alter(struct place *place, enum plan_section section, enum emit_alone alone,
+                                  const char *note, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The whole statement as it stands, or this command of an ALTER TABLE. */
+struct plan_statement *form_as_written(struct place *place, enum emit_alone alone);
+
+/* The table, quoted. Owned by the caller. */
+char *form_table(const struct place *place);
+
+/* Notes a quoted name as one that the file creates. */
+void form_created(struct split *split, const char *relation);
+
+/* A name that neither the catalog nor this file has given yet: `name`, or `name` with a number. Takes over
+ * `name`; the result belongs to the split. */
+const char *form_free_name(struct place *place, char *name);
+
+/* Reports that there is no form in which the operation is safe; an `allow` lets it run as it is written. */
+void form_refuse(struct place *place, enum plan_rule_id rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* True if an `allow` of that rule stands before the statement. */
+bool form_is_allowed(const struct place *place, enum plan_rule_id rule);
+
+bool form_is_partitioned(const struct place *place);
+
+/* ---- the forms, by file ---- */
+
+form form_written, form_separate;                              /* form.c */
+form form_create_index, form_drop_index, form_reindex;         /* form_index.c */
+form form_add_constraint, form_add_unique, form_set_not_null;  /* form_constraint.c */
+form form_add_column;                                          /* form_column.c */
+form form_attach, form_detach, form_partitioned_index;         /* form_partition.c */
+form form_data, form_no_safe_form, form_reshape, form_opaque;  /* form_other.c */
+
+/* The steps of SET NOT NULL without a scan under the lock. */
+void form_not_null(struct place *place, enum plan_section section, const char *column);
+
+/* A constraint of the table that is added without a look at its rows, then validated. `body`: from its key word
+ * on ("CHECK (…)"). */
+void form_validated(struct place *place, enum plan_section section, const char *name, const char *body);
+
+/* UNIQUE or PRIMARY KEY by way of an index that is built CONCURRENTLY. `column`: of a column's constraint, else
+ * NULL; [start, end): the constraint's text. */
+void form_unique_by_index(struct place *place, enum plan_section section,
+                          const PgQuery__Constraint *constraint, const char *column, size_t start, size_t end);
+
+/* ---- taking back (undo.c) ---- */
+
+/* Adds what takes the operation back, or notes that nothing can. */
+void undo_derive(struct place *place);
+void undo_add(struct place *place, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool undo_record(struct place *place); /* undo_record.c; false: it is no record of a known form */
+void undo_refuse(struct place *place, const char *why);
+/* Reports why there is no undo, or declares an undo section. */
+void undo_finish(struct split *split);
+
+/* ---- order (depend.c) ---- */
+
+struct depend *depend_new(void);
+void depend_free(struct depend *depend);
+
+/* The phase in which the statement can run at the earliest, given what it names and what landed later. */
+enum plan_section depend_earliest(const struct depend *depend, const struct place *place);
+/* Remembers where the operation went. */
+void depend_note(struct depend *depend, const struct place *place);
+
+#endif

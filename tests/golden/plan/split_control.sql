@@ -1,0 +1,5 @@
+BEGIN;
+ALTER TABLE books ADD COLUMN pages int;
+SAVEPOINT a;
+COMMIT;
+ALTER TABLE books ADD COLUMN year int;
