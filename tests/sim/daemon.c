@@ -185,22 +185,25 @@ static struct plan *read_plan(const char *sql)
     struct blueprint b = {0};
     struct plan *plan = memory_new(sizeof *plan);
     long long version, soak, requires;
-    int together, manual;
+    int together, manual, keep;
 
-    sscanf(sql, "%lld %u %d %d %d %d %u %d %d %lld %lld", &version, &b.revision, &b.statements[0],
+    sscanf(sql, "%lld %u %d %d %d %d %u %d %d %lld %lld %d", &version, &b.revision, &b.statements[0],
            &b.statements[1], &b.statements[2], &b.statements[3], &b.alone, &together, &manual, &soak,
-           &requires);
+           &requires, &keep);
     b.version = version;
     b.together = together;
+    b.keep = keep;
+    truth_plan_keep(&b);
     plan->approval = memory_copy(manual ? "manual" : "auto");
     plan->soak_seconds = soak;
-    plan->keep_hours = -1;
+    plan->keep_hours = keep;
     plan->requires = requires ? requires : -1;
     plan->checksum = memory_copy(sql);
     plan->plan_checksum = memory_printf("plan of %s", sql);
     plan->statements = memory_new(PLAN_SECTIONS * STATEMENTS * sizeof *plan->statements);
-    for (enum plan_section section = 0; section < PLAN_WRITTEN_SECTIONS; section++) {
-        plan->has_section[section] = b.statements[section] >= 0;
+    for (enum plan_section section = 0; section < PLAN_SECTIONS; section++) {
+        if (section < PLAN_WRITTEN_SECTIONS)
+            plan->has_section[section] = b.statements[section] >= 0;
         for (int number = 1; number <= b.statements[section]; number++)
             add_statement(plan, &b, section, number);
     }

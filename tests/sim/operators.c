@@ -22,7 +22,7 @@ static void draw_sections(struct sim *s, struct blueprint *b)
     b->statements[PLAN_CONTRACT] = chance_percent(s, 75) ? (int)chance_between(s, 1, 3) : -1;
     b->statements[PLAN_UNDO] = chance_percent(s, 70) ? (int)chance_between(s, 0, 3) : -1;
     b->alone = 0;
-    for (enum plan_section section = 0; section < PLAN_WRITTEN_SECTIONS; section++)
+    for (enum plan_section section = 0; section < PLAN_SECTIONS; section++)
         if (chance_percent(s, s->profile.alone))
             b->alone |= 1u << section;
     b->together = chance_percent(s, 50);
@@ -31,6 +31,7 @@ static void draw_sections(struct sim *s, struct blueprint *b)
 static void draw_plan(struct sim *s, struct blueprint *b)
 {
     draw_sections(s, b);
+    b->keep = chance_percent(s, 40);
     b->manual = chance_percent(s, 20);
     b->soak_seconds = chance_percent(s, 20) ? chance_between(s, 1, 40) : 0;
     b->requires = chance_percent(s, 10) && s->blueprint_count > 1
@@ -94,8 +95,8 @@ static void act_somehow(struct sim *s, const struct blueprint *b)
     static const struct {
         enum machine_event event;
         int64_t weight;
-    } acts[] = {{EVENT_APPROVE, 30}, {EVENT_PAUSE, 10}, {EVENT_RESUME, 20},
-                {EVENT_RETRY, 25},   {EVENT_UNDO, 10},  {EVENT_CANCEL, 5}};
+    } acts[] = {{EVENT_APPROVE, 25}, {EVENT_PAUSE, 10}, {EVENT_RESUME, 20},  {EVENT_RETRY, 20},
+                {EVENT_UNDO, 10},    {EVENT_CANCEL, 5}, {EVENT_RESTORE, 10}};
     int64_t dice = chance_between(s, 0, 99);
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
         if ((dice -= acts[i].weight) < 0) {
@@ -166,6 +167,39 @@ static void pause_all(struct sim *s, bool paused)
     tell(s, &m);
 }
 
+/* ---- the hours in which a restore is possible ---- */
+
+/* They pass while no daemon leads: what is stored of them is what the next term begins with. */
+static void let_hours_pass(struct sim *s)
+{
+    const char *key;
+    json_t *row;
+    bool any = false;
+
+    json_object_foreach(s->rows.tables[ROWS_MIGRATIONS], key, row)
+    {
+        struct blueprint *b = truth_find(s, rows_number(row, "version"));
+        if (strcmp(rows_text(row, "phase"), "hidden") != 0 || b->hours_passed)
+            continue;
+        json_object_set_new(row, "soak_elapsed_ms", json_integer(3600 * 1000));
+        any = b->hours_passed = true;
+    }
+    if (any)
+        server_restart(s);
+}
+
+static void restore_something(struct sim *s)
+{
+    const char *key;
+    const json_t *row;
+    json_object_foreach(s->rows.tables[ROWS_MIGRATIONS], key, row)
+    {
+        bool hidden = strcmp(rows_text(row, "phase"), "hidden") == 0;
+        if (hidden && chance_percent(s, 50))
+            act(s, rows_number(row, "version"), EVENT_RESTORE);
+    }
+}
+
 /* ---- their days ---- */
 
 static void work(struct sim *s, void *context)
@@ -181,6 +215,10 @@ static void work(struct sim *s, void *context)
         act(s, s->blueprints[s->blueprint_count - 1].version, EVENT_UNDO);
     else if (dice < 40 && b)
         act_somehow(s, b);
+    else if (dice < 41)
+        let_hours_pass(s);
+    else if (dice < 58)
+        restore_something(s);
     else if (dice < 75)
         remove_dead(s, 3);
     else if (dice < 80)
@@ -260,6 +298,8 @@ void operators_clean_up(struct sim *s)
         if (!phase_is_final(phase))
             complete(s, row);
     }
+    if (s->server.down_until <= s->now)
+        let_hours_pass(s);
     if (json_is_true(json_object_get(s->rows.window, "paused")))
         pause_all(s, false);
     for (size_t app = 0; app < APPS; app++)

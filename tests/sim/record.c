@@ -45,8 +45,12 @@ static const json_t *find_event(const json_t *changes, const char *kind, int64_t
 /* Further tries of a contract or an undo go from phase to phase and back without a word. */
 static bool is_further_try(const char *from, const char *to)
 {
-    return (strcmp(from, "expanded") == 0 && strcmp(to, "contracting") == 0) ||
-           (strcmp(from, "contracting") == 0 && strcmp(to, "expanded") == 0);
+    static const char *const pairs[][2] = {{"expanded", "contracting"}, {"hidden", "purging"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        for (size_t back = 0; back < 2; back++)
+            if (strcmp(from, pairs[i][back]) == 0 && strcmp(to, pairs[i][1 - back]) == 0)
+                return true;
+    return false;
 }
 
 static void check_migration(struct sim *s, const json_t *changes, const json_t *change)
@@ -121,6 +125,16 @@ static void check_contract(struct sim *s, const struct blueprint *b)
                  (long long)b->soak_seconds);
 }
 
+static void check_purge(struct sim *s, const struct blueprint *b)
+{
+    if (rows_window(&s->rows).contracting != b->version)
+        sim_fail(s, "the purge of %lld runs without its fence", (long long)b->version);
+    if (b->manual && !is_approved(s, b->version))
+        sim_fail(s, "the purge of %lld runs without approval", (long long)b->version);
+    if (!b->hours_passed)
+        sim_fail(s, "%lld is purged before its time", (long long)b->version);
+}
+
 void record_check_start(struct sim *s, const struct statement *st)
 {
     const struct blueprint *b = truth_find(s, st->version);
@@ -130,6 +144,8 @@ void record_check_start(struct sim *s, const struct statement *st)
         sim_fail(s, "%lld runs, and nobody has submitted it", (long long)st->version);
     if (st->section == PLAN_CONTRACT)
         check_contract(s, b);
+    if (st->section == PLAN_PURGE)
+        check_purge(s, b);
     if (st->section == PLAN_UNDO && rows_window(&s->rows).undoing != st->version)
         sim_fail(s, "undo %lld runs, and admission is open", (long long)st->version);
     if (st->section == PLAN_EXPAND && needed &&

@@ -66,10 +66,11 @@ struct profile {
 struct blueprint {
     int64_t version;
     unsigned revision;           /* of its text: corrected plans */
-    int statements[PLAN_WRITTEN_SECTIONS]; /* -1: no such section in the file */
+    int statements[PLAN_SECTIONS]; /* -1: no such section */
     unsigned alone;              /* bits of sections whose first statement runs outside of transactions */
     bool together;               /* the statements of a section share a transaction */
     bool manual;
+    bool keep; /* the contract hides, the purge drops, a restore takes the contract back */
     int64_t soak_seconds, requires;
     char text[160], checksum[80];
     bool submitted;              /* by somebody's knowledge */
@@ -77,6 +78,7 @@ struct blueprint {
     unsigned executed[PLAN_SECTIONS]; /* bits of statements whose effects are there */
     int64_t behind_until;        /* when the registry last held somebody below it */
     bool undone;
+    bool hours_passed;           /* since it was hidden */
 };
 
 /* One statement, as its text names it. */
@@ -88,6 +90,8 @@ struct statement {
 };
 
 void truth_write_text(struct blueprint *b);
+/* What a planner makes of a contract that hides. */
+void truth_plan_keep(struct blueprint *b);
 bool truth_read_statement(const char *sql, struct statement *statement);
 /* The statement's effects are there now. */
 void truth_execute(struct sim *s, const struct statement *statement);
@@ -261,7 +265,7 @@ void faults_end(struct sim *s);
 
 struct counts {
     uint64_t steps, contracts, undos, expands, terms, kills, refusals, stale, fenced, unknown, live;
-    uint64_t self_fenced;
+    uint64_t self_fenced, purges, restores;
 };
 
 struct sim {

@@ -15,16 +15,27 @@ struct blueprint *truth_find(struct sim *s, int64_t version)
     return NULL;
 }
 
+void truth_plan_keep(struct blueprint *b)
+{
+    bool hides = b->keep && b->statements[PLAN_CONTRACT] > 0;
+
+    b->statements[PLAN_PURGE] = hides ? b->statements[PLAN_CONTRACT] : -1;
+    b->statements[PLAN_RESTORE] = hides ? b->statements[PLAN_CONTRACT] + 1 : -1;
+    if (hides) /* the functions that hide run in transactions */
+        b->alone &= ~(1u << PLAN_CONTRACT | 1u << PLAN_RESTORE);
+}
+
 /* The file: the simulated planner (daemon.c) reads it again. */
 void truth_write_text(struct blueprint *b)
 {
-    snprintf(b->text, sizeof b->text, "%lld %u %d %d %d %d %u %d %d %lld %lld", (long long)b->version,
+    snprintf(b->text, sizeof b->text, "%lld %u %d %d %d %d %u %d %d %lld %lld %d", (long long)b->version,
              b->revision, b->statements[PLAN_EXPAND], b->statements[PLAN_BACKFILL],
              b->statements[PLAN_CONTRACT], b->statements[PLAN_UNDO], b->alone, b->together, b->manual,
-             (long long)b->soak_seconds, (long long)b->requires);
+             (long long)b->soak_seconds, (long long)b->requires, b->keep);
     digest_migration_text(b->text, strlen(b->text), b->checksum);
     memset(b->executed, 0, sizeof b->executed);
-    b->undone = false;
+    b->undone = b->hours_passed = false;
+    truth_plan_keep(b);
 }
 
 bool truth_read_statement(const char *sql, struct statement *statement)
@@ -130,6 +141,41 @@ static void check_order(struct sim *s, const struct statement *st, const struct 
     }
 }
 
+/* What is hidden is there until its purge begins; a restore takes the contract back when all of it is done. */
+static void check_kept(struct sim *s, const struct statement *st, const struct blueprint *b)
+{
+    bool hidden = b->executed[PLAN_CONTRACT] == all(b->statements[PLAN_CONTRACT]);
+
+    if ((st->section == PLAN_PURGE || st->section == PLAN_RESTORE) && !hidden)
+        sim_fail(s, "%lld: %s runs, and nothing is hidden", (long long)b->version,
+                 plan_section_name(st->section));
+    if (st->section == PLAN_PURGE && b->executed[PLAN_RESTORE])
+        sim_fail(s, "%lld is purged while it is restored", (long long)b->version);
+    if (st->section == PLAN_RESTORE && b->executed[PLAN_PURGE])
+        sim_fail(s, "%lld is restored, and part of it is gone", (long long)b->version);
+    for (size_t i = 0; i < s->blueprint_count; i++) {
+        const struct blueprint *other = &s->blueprints[i];
+        if (st->section == PLAN_RESTORE && other->version > b->version && other->executed[PLAN_CONTRACT])
+            sim_fail(s, "%lld is restored below contract %lld", (long long)b->version,
+                     (long long)other->version);
+        if (st->section == PLAN_CONTRACT && other->version < b->version && other->executed[PLAN_RESTORE])
+            sim_fail(s, "contract %lld runs while %lld is restored", (long long)b->version,
+                     (long long)other->version);
+    }
+}
+
+static void follow_kept(struct sim *s, const struct statement *st, struct blueprint *b)
+{
+    if (st->section == PLAN_CONTRACT)
+        b->hours_passed = false;
+    if (st->section == PLAN_PURGE)
+        s->counts.purges++;
+    if (st->section != PLAN_RESTORE || b->executed[PLAN_RESTORE] != all(b->statements[PLAN_RESTORE]))
+        return;
+    b->executed[PLAN_CONTRACT] = b->executed[PLAN_RESTORE] = 0;
+    s->counts.restores++;
+}
+
 void truth_execute(struct sim *s, const struct statement *st)
 {
     struct blueprint *b = truth_find(s, st->version);
@@ -144,8 +190,10 @@ void truth_execute(struct sim *s, const struct statement *st)
         sim_fail(s, "%lld: %s %d runs twice", (long long)st->version, plan_section_name(st->section),
                  st->number);
     check_order(s, st, b);
+    check_kept(s, st, b);
     b->executed[st->section] |= bit;
     if (st->section == PLAN_UNDO && b->executed[PLAN_UNDO] == all(b->statements[PLAN_UNDO]))
         b->undone = true;
+    follow_kept(s, st, b);
     s->look = true;
 }
