@@ -247,6 +247,119 @@ static void a_table_is_hidden_with_its_foreign_keys_and_comes_back(void **state)
     sql_run(world->sql, "INSERT INTO orders VALUES (3, 7)");
 }
 
+/* ---- taking privileges instead, and the role of migrations ---- */
+
+#define REVOKE                                                                                         \
+    KEEP "-- schemagate: contract hide=revoke\nALTER TABLE customer DROP COLUMN name;\nDROP TABLE old;\n"
+
+/* Roles belong to the cluster: each test makes those that it needs anew. */
+static void make_roles(struct world *world)
+{
+    sql_run(world->sql, "DO $$ BEGIN CREATE ROLE app LOGIN; EXCEPTION WHEN duplicate_object THEN END $$");
+    sql_run(world->sql, "DO $$ BEGIN CREATE ROLE mover; EXCEPTION WHEN duplicate_object THEN END $$");
+    sql_run(world->sql, "GRANT CREATE, USAGE ON SCHEMA public TO mover");
+}
+
+static void privileges_are_taken_and_given_back(void **state)
+{
+    struct world *world = *state;
+    char s[6];
+
+    make_roles(world);
+    struct http_client *client = &world_daemon(world, NULL)->client;
+    rollout_submit(client, 1, "-- schemagate: expand\n"
+                              "CREATE TABLE customer (id int, name text, mail text);\nCREATE TABLE old (id int);\n"
+                              "INSERT INTO customer VALUES (1, 'Ada', 'a@b');\n"
+                              "GRANT SELECT, INSERT, UPDATE ON customer TO app;\nGRANT SELECT (mail) ON customer TO app;\n"
+                              "GRANT SELECT, DELETE ON old TO app;\n");
+    rollout_submit(client, 2, REVOKE);
+    PGconn *reader = sql_open(world->conninfo); /* has read the table, and holds its lock */
+    sql_run(reader, "BEGIN; SELECT * FROM customer; SELECT * FROM old");
+    fleet_join(client, REPLICA("new", 1, 2));
+    rollout_wait(client, 2, "hidden");
+    sql_run(reader, "COMMIT");
+    PQfinish(reader);
+
+    sql_run(world->sql, "SET ROLE app");
+    assert_string_equal(sql_try(world->sql, s, "SELECT name FROM customer"), "42501");
+    assert_string_equal(sql_try(world->sql, s, "UPDATE customer SET name = 'x'"), "42501");
+    assert_string_equal(sql_try(world->sql, s, "SELECT * FROM old"), "42501");
+    assert_string_equal(sql_try(world->sql, s, "DELETE FROM old"), "42501");
+    assert_int_equal(sql_number(world->sql, "SELECT count(id) FROM customer WHERE mail = 'a@b'"), 1);
+    sql_run(world->sql, "INSERT INTO customer (id, mail) VALUES (2, 'c@d'); RESET ROLE");
+
+    rollout_act(client, 2, "restore");
+    rollout_wait(client, 2, "expanded");
+    sql_run(world->sql, "SET ROLE app; SELECT * FROM customer; SELECT * FROM old; DELETE FROM old; RESET ROLE");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_attribute WHERE attrelid = "
+                                            "'customer'::regclass AND attacl IS NOT NULL AND attacl <> '{}'"), 1);
+
+    rollout_act(client, 2, "resume");
+    rollout_wait(client, 2, "hidden");
+    client = let_the_time_pass(world, 2);
+    rollout_wait(client, 2, "complete");
+    sql_run(world->sql, "ALTER TABLE customer ADD COLUMN fresh int; SET ROLE app; SELECT fresh FROM customer; "
+                        "RESET ROLE");
+}
+
+static void privileges_that_come_from_elsewhere_are_refused(void **state)
+{
+    struct world *world = *state;
+
+    make_roles(world);
+    sql_run(world->sql, "GRANT pg_read_all_data TO app");
+    struct http_client *client = &world_daemon(world, NULL)->client;
+    rollout_submit(client, 1, CREATE_CUSTOMER "CREATE TABLE old (id int);\n");
+    rollout_submit(client, 2, REVOKE);
+    fleet_join(client, REPLICA("new", 1, 2));
+    rollout_wait_status(client, 2, "failed");
+    const struct http_answer *answer = rollout_get(client, 2);
+    assert_non_null(strstr(json_text_at(answer->json, "/error/message"), "hide=revoke has no effect"));
+    assert_string_equal(json_text_at(answer->json, "/phase"), "expanded");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE oid = 'customer'::regclass "
+                                            "AND relacl IS NOT NULL"), 0);
+    sql_run(world->sql, "REVOKE pg_read_all_data FROM app");
+}
+
+static void the_role_of_migrations_hides_and_restores_what_it_owns(void **state)
+{
+    struct world *world = *state;
+    const char *environment[] = {"SCHEMAGATE_MIGRATION_RUN_AS=mover", NULL};
+    char s[6];
+
+    make_roles(world);
+    struct daemon_options options = {.environment = environment};
+    struct http_client *client = hide_with(world, &options, WITH_CHILDREN,
+                                           KEEP "-- schemagate: contract\nALTER TABLE orders DROP COLUMN id;\n"
+                                                "DROP TABLE customer;\n");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.hidden"), 2);
+    sql_run(world->sql, "GRANT INSERT ON orders TO app; SET ROLE app; INSERT INTO orders (customer) VALUES (1)");
+    assert_string_equal(sql_try(world->sql, s, "SELECT schemagate.restore_table(2, 'customer')"), "42501");
+    sql_run(world->sql, "RESET ROLE");
+    rollout_act(client, 2, "restore");
+    rollout_wait(client, 2, "expanded");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM customer JOIN orders ON customer = customer.id"), 2);
+}
+
+/* Somebody else's function that cannot follow is no surprise for new code. */
+static void a_function_that_cannot_follow_stops_the_contract(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = &world_daemon(world, NULL)->client;
+
+    rollout_submit(client, 1, CREATE_CUSTOMER
+                   "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN\n"
+                   " PERFORM to_jsonb(NEW) ->> 'name'; RETURN NEW; END $$;\n"
+                   "CREATE TRIGGER note BEFORE INSERT ON customer FOR EACH ROW EXECUTE FUNCTION note();\n");
+    rollout_submit(client, 2, DROP_NAME);
+    fleet_join(client, REPLICA("new", 1, 2));
+    rollout_wait_status(client, 2, "failed");
+    const struct http_answer *answer = rollout_get(client, 2);
+    assert_non_null(strstr(json_text_at(answer->json, "/error/message"), "note()"));
+    rollout_expect_window(client, 0, 2);
+    assert_int_equal(sql_number(world->sql, HAS_NAME), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +372,10 @@ int main(void)
         world_test(an_empty_fleet_holds_the_purge),
         world_test(a_later_contract_ends_the_way_back),
         world_test(a_table_is_hidden_with_its_foreign_keys_and_comes_back),
+        world_test(privileges_are_taken_and_given_back),
+        world_test(privileges_that_come_from_elsewhere_are_refused),
+        world_test(the_role_of_migrations_hides_and_restores_what_it_owns),
+        world_test(a_function_that_cannot_follow_stops_the_contract),
     };
     return world_run(tests);
 }
