@@ -1,5 +1,5 @@
-/* kill -9 of the daemon while something is hidden, purged or restored, at each of its commits: after a restart it
- * goes on, exactly once. */
+/* kill -9 of the daemon while something is hidden, purged or restored, at each of its commits: after a
+ * restart it goes on, exactly once. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>

@@ -141,7 +141,8 @@ static void check_order(struct sim *s, const struct statement *st, const struct 
     }
 }
 
-/* What is hidden is there until its purge begins; a restore takes the contract back when all of it is done. */
+/* What is hidden is there until its purge begins; a restore takes the contract back when all of it is
+ * done. */
 static void check_kept(struct sim *s, const struct statement *st, const struct blueprint *b)
 {
     bool hidden = b->executed[PLAN_CONTRACT] == all(b->statements[PLAN_CONTRACT]);

@@ -279,6 +279,28 @@ static void test_a_half_done_restore_keeps_the_floor_and_goes_on(void **state)
     assert_window(w, 0, 1, 0, 0);
 }
 
+/* Nobody can tell whether a statement outside of transactions has had its effects: it counts as committed. */
+static void test_a_purge_that_begins_outside_of_transactions_ends_the_way_back(void **state)
+{
+    (void)state;
+    w->config.gate.lease_seconds = 3600;
+    join(w, "a", 0, 1);
+    submit(w, 1, KEEP EXPAND "-- schemagate: contract\nDROP INDEX CONCURRENTLY i;\n"
+                             "ALTER TABLE t DROP COLUMN b;\n");
+    live_on(HOUR - 10);
+    assert_phase(w, 1, PHASE_HIDDEN);
+    w->now.boot_ms += 20000;
+    coordinator_tick(w->c);
+    up_to_run(w, "purge");
+    world_restart_term(w);
+    assert_phase(w, 1, PHASE_PURGING);
+    assert_int_equal(act(w, 1, EVENT_RESTORE).problem, PROBLEM_INVALID_TRANSITION);
+    renew(w, "a", "i1");
+    world_settle(w);
+    live_on(120);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
 static void test_a_purge_asks_the_fleet_again(void **state)
 {
     (void)state;
@@ -322,6 +344,7 @@ int main(void)
         TEST(test_a_failed_purge_stays_hidden_until_it_is_retried),
         TEST(test_a_failed_restore_stays_hidden_and_paused),
         TEST(test_a_half_done_restore_keeps_the_floor_and_goes_on),
+        TEST(test_a_purge_that_begins_outside_of_transactions_ends_the_way_back),
         TEST(test_a_purge_asks_the_fleet_again),
         TEST(test_reported_errors_are_counted_from_the_hiding),
     };

@@ -280,7 +280,8 @@ static void check_contracting(enum phase phase, enum machine_event event, unsign
         assert_false(facts & F(COMMITTED));
     }
     if (phase == C)
-        assert_true(step.next == C || step.next == X || ((step.next == D || step.next == H) && event == EVENT_PHASE_DONE));
+        assert_true(step.next == C || step.next == X ||
+                    ((step.next == D || step.next == H) && event == EVENT_PHASE_DONE));
 }
 
 /* What was hidden is gone after its gate alone, and comes back only while the floor can fall. */

@@ -69,7 +69,8 @@ static void names_keep_their_quotes(void **state)
     (void)state;
     expect("ALTER TABLE IF EXISTS \"S\".\"it's\" DROP \"a\"\"b\" CASCADE",
            "contract 1: SELECT schemagate.hide_column(42, '\"S\".\"it''s\"', 'a\"b', if_exists => true)\n"
-           "purge 1: SELECT schemagate.purge_column(42, '\"S\".\"it''s\"', 'a\"b', drops_dependents => true)\n"
+           "purge 1: SELECT schemagate.purge_column(42, '\"S\".\"it''s\"', 'a\"b', "
+           "drops_dependents => true)\n"
            "restore 1: SELECT schemagate.restore_column(42, '\"S\".\"it''s\"', 'a\"b')\n"
            PROOFS("2", "3", "4", "'\"S\".\"it''s\"', 'a\"b'"));
 }
