@@ -36,7 +36,8 @@ endif
 PACKAGES_BUILD := gcc libc6-dev pkg-config libpq-dev libevent-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev \
     libpg-query-dev libprotobuf-c-dev libcurl4-openssl-dev libini-config-dev libssl-dev \
     libsystemd-dev uthash-dev
-PACKAGES_TEST := libcmocka-dev spin postgresql pgbouncer libfaketime curl procps util-linux systemd
+PACKAGES_TEST := libcmocka-dev spin postgresql pgbouncer libfaketime curl procps util-linux systemd \
+    python3-django alembic python3-psycopg2
 # What `make check-drivers` needs besides. node-pg is used where it is there: it refuses to be installed beside a Node.js
 # that is not Debian's.
 PACKAGES_DRIVERS := python3-psycopg python3-psycopg-pool python3-psycopg2 python3-sqlalchemy python3-django \
