@@ -16,19 +16,32 @@
 
 #define FILE_MAX (64u << 20)
 
-static void add_file(struct migration_files *files, const char *path, struct buf *errors)
+static void add_named(struct migration_files *files, const char *path, const char *file_name,
+                      struct buf *errors)
 {
-    const char *slash = strrchr(path, '/');
     char *name = NULL;
-    int64_t version = plan_file_version(slash ? slash + 1 : path, &name);
+    int64_t version = plan_file_version(file_name, &name);
     if (version < 0) {
         buf_printf(errors, "%s: not a migration's name (VERSION_NAME.sql: 42_split_name.sql)\n",
-                   path);
+                   strcmp(path, "-") == 0 ? file_name : path);
         free(name);
         return;
     }
     files->items = memory_grow(files->items, files->count + 1, sizeof(*files->items));
     files->items[files->count++] = (struct migration_file){version, name, memory_copy(path)};
+}
+
+static void add_file(struct migration_files *files, const char *path, struct buf *errors)
+{
+    const char *slash = strrchr(path, '/');
+    add_named(files, path, slash ? slash + 1 : path, errors);
+}
+
+void migration_files_name(struct migration_files *files, const char *path, const char *file_name,
+                          struct buf *errors)
+{
+    *files = (struct migration_files){0};
+    add_named(files, path, file_name, errors);
 }
 
 /* Hidden files are left alone: editors and version control put them everywhere. */

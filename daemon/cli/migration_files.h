@@ -21,6 +21,9 @@ struct migration_files {
  * come twice: mistakes are described in `errors`, a line each, and nothing is collected then. */
 void migration_files_collect(struct migration_files *files, char *const paths[], size_t path_count,
                              struct buf *errors);
+/* The same for one file that goes by another name. */
+void migration_files_name(struct migration_files *files, const char *path, const char *file_name,
+                          struct buf *errors);
 void migration_files_free(struct migration_files *files);
 
 /* Reads a whole file; "-" is standard input. Returns NULL with a line in `errors` if that fails. */

@@ -14,7 +14,7 @@
 const struct cli_verb cli_verbs[] = {
     {"plan", verb_plan, "FILE|DIR… | -", "what would run, in which phase and form; needs no daemon",
      verb_plan_options},
-    {"submit", verb_submit, "FILE|DIR…", "send migrations, in version order", verb_submit_options},
+    {"submit", verb_submit, "FILE|DIR… | -", "send migrations, in version order", verb_submit_options},
     {"status", verb_status, "[VERSION]", "the state of everything, or of one migration",
      verb_status_options},
     {"wait", verb_wait, "VERSION --for expanded|hidden|complete", "wait for a phase, for scripts",

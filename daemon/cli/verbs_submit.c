@@ -14,7 +14,7 @@
 
 struct submit {
     struct connection connection;
-    const char *wait;
+    const char *wait, *as;
     int64_t timeout_ms;
     bool json;
 };
@@ -24,6 +24,8 @@ const struct cli_option verb_submit_options[] = {
      offsetof(struct submit, wait), NULL},
     {"timeout", 't', OPTION_SECONDS, "S", "how long to wait (default: until it is done)",
      offsetof(struct submit, timeout_ms), NULL},
+    {"as", 'a', OPTION_TEXT, "VERSION_NAME.sql", "what standard input is: `submit - --as 42_split_name.sql`",
+     offsetof(struct submit, as), NULL},
     {"json", 0, OPTION_FLAG, NULL, "print the server's JSON, a line for each migration",
      offsetof(struct submit, json), NULL},
     OPTION_END};
@@ -127,6 +129,20 @@ static int wait_for_all(struct client *client, const struct submit *options,
     return CLI_DONE;
 }
 
+/* Standard input has no name of its own. */
+static void collect(struct migration_files *files, const struct submit *options, const struct arguments *rest,
+                    struct buf *errors)
+{
+    bool standard_input = rest->count == 1 && strcmp(rest->items[0], "-") == 0;
+
+    if (standard_input && options->as)
+        migration_files_name(files, "-", options->as, errors);
+    else if (standard_input || options->as)
+        buf_puts(errors, "`-` is standard input, and --as VERSION_NAME.sql says what it is: give both\n");
+    else
+        migration_files_collect(files, rest->items, (size_t)rest->count, errors);
+}
+
 int verb_submit(int argc, char **argv)
 {
     struct submit options = {0};
@@ -135,9 +151,9 @@ int verb_submit(int argc, char **argv)
                              &(struct argument_rules){1, -1, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
-    struct migration_files files;
+    struct migration_files files = {0};
     struct buf errors = BUF_INIT(0);
-    migration_files_collect(&files, rest.items, (size_t)rest.count, &errors);
+    collect(&files, &options, &rest, &errors);
     struct client *client = files.count ? client_open(&options.connection) : NULL;
     if (!files.count) {
         code = complain_file(&errors);

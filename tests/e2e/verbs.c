@@ -50,6 +50,23 @@ static void a_folder_is_submitted_in_version_order(void **state)
     command_close(&command);
 }
 
+static void what_a_tool_prints_is_submitted_under_a_name(void **state)
+{
+    struct world *world = *state;
+    struct command command;
+    struct daemon *daemon = begin(world, &command);
+    char *path = scratch_write(&world->scratch, "printed", SAMPLE_CREATE);
+    command_expect(&command, DONE, "submit - --as 7_create.sql --wait expanded --timeout 60 <%s", path);
+    rollout_expect_window(&daemon->client, 0, 7);
+    assert_string_equal(json_text_at(rollout_get(&daemon->client, 7)->json, "/name"), "create");
+    command_expect(&command, USAGE, "submit - <%s", path);
+    says(command.errors, "--as");
+    command_expect(&command, USAGE, "submit - --as create.sql <%s", path);
+    command_expect(&command, USAGE, "submit %s --as 8_create.sql", path);
+    free(path);
+    command_close(&command);
+}
+
 static void what_is_wrong_is_said_with_its_place(void **state)
 {
     struct world *world = *state;
@@ -189,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(a_folder_is_submitted_in_version_order),
+        world_test(what_a_tool_prints_is_submitted_under_a_name),
         world_test(what_is_wrong_is_said_with_its_place),
         world_test(scripts_wait),
         world_test(a_failure_ends_the_wait),
