@@ -1,5 +1,5 @@
-/* Planning: 1,000 statements beside the grammar's own parse of the same text, what the daemon's worker adds to
- * it, and a plan over HTTP with the facts of the catalog. */
+/* Planning: 1,000 statements beside the grammar's own parse of the same text, what the daemon's worker adds
+ * to it, and a plan over HTTP with the facts of the catalog. */
 #include <support/bench.h>
 #include <support/http.h>
 #include <support/load.h>

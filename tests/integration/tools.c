@@ -133,8 +133,10 @@ static void begin_django(struct project *django, struct world *world)
                   "class Migration(migrations.Migration):\n"
                   "    dependencies = [('shop', '0001_initial')]\n"
                   "    operations = [\n"
-                  "        migrations.AddField('Customer', 'phone', models.CharField(max_length=20, null=True)),\n"
-                  "        migrations.AddIndex('Customer', models.Index(fields=['email'], name='by_email')),\n"
+                  "        migrations.AddField('Customer', 'phone',\n"
+                  "                            models.CharField(max_length=20, null=True)),\n"
+                  "        migrations.AddIndex('Customer',\n"
+                  "                            models.Index(fields=['email'], name='by_email')),\n"
                   "        migrations.RemoveField('Order', 'note')]\n");
 }
 
