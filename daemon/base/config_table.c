@@ -124,8 +124,9 @@ static const struct config_key migration_keys[] = {
     NUMBER("statement_timeout_ms", IN(migration.statement_timeout_ms), "0", 0, INT32_MAX,
            .meaning = "Longest run of one migration statement. 0: no bound."),
     NUMBER("terminate_idle_in_transaction_seconds",
-           IN(migration.terminate_idle_in_transaction_seconds), "0", 0, 86400, .change = CONFIG_PLANNED,
-           .meaning = "Blockers idle in transaction for this long are terminated. 0: never."),
+           IN(migration.terminate_idle_in_transaction_seconds), "0", 0, 86400,
+           .meaning = "Sessions in the way of a migration that have been idle in transaction for longer than "
+                      "this are terminated (with pg_signal_backend). 0: never."),
     NUMBER("backfill_batch_ms", IN(migration.backfill_batch_ms), "100", 1, 60000,
            .change = CONFIG_PLANNED, .meaning = "Target duration of a backfill's batch."),
     NUMBER("max_replication_lag_seconds", IN(migration.max_replication_lag_seconds), "10", 1, 86400,

@@ -61,18 +61,43 @@ static void append_backfill(struct buf *out, const json_t *backfill)
     buf_puts(out, "\n");
 }
 
+/* "prepared-transaction t1, report, user app, idle in transaction" */
+static void append_words(struct buf *out, const json_t *blocker)
+{
+    static const struct {
+        const char *member, *before;
+    } words[] = {{"kind", ""}, {"gid", " "}, {"application_name", ", "}, {"user", ", user "}, {"state", ", "}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *text = render_text(blocker, words[i].member);
+        if (!*text)
+            continue;
+        buf_puts(out, words[i].before);
+        text_clean(out, text);
+    }
+}
+
 static void append_blockers(struct buf *out, const json_t *lock)
 {
     size_t n;
     json_t *blocker;
     json_array_foreach(json_object_get(lock, "blockers"), n, blocker) {
-        buf_printf(out, "blocker   pid %" PRId64 " (", render_number(blocker, "pid"));
-        text_clean(out, render_text(blocker, "application_name"));
-        buf_puts(out, ", user ");
-        text_clean(out, render_text(blocker, "user"));
-        buf_puts(out, ", ");
-        text_clean(out, render_text(blocker, "state"));
+        if (render_number(blocker, "pid"))
+            buf_printf(out, "blocker   pid %" PRId64 " (", render_number(blocker, "pid"));
+        else
+            buf_puts(out, "blocker   (");
+        append_words(out, blocker);
         buf_puts(out, ")\n");
+        if (*render_text(blocker, "advice")) {
+            buf_puts(out, "          ");
+            text_clean(out, render_text(blocker, "advice"));
+            buf_puts(out, "\n");
+        }
+    }
+    if (*render_text(lock, "advice")) {
+        buf_puts(out, "blind     ");
+        text_clean(out, render_text(lock, "advice"));
+        buf_puts(out, "\n");
     }
 }
 

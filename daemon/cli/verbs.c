@@ -27,6 +27,7 @@ const struct cli_verb cli_verbs[] = {
     {"retry", verb_steer, "VERSION", "try a failed phase again", verb_steer_options},
     {"undo", verb_steer, "VERSION", "take an expanded migration back", verb_steer_options},
     {"restore", verb_steer, "VERSION", "bring back what its contract has hidden", verb_steer_options},
+    {"unblock", verb_steer, "VERSION", "end the sessions that a migration waits for", verb_steer_options},
     {"cancel", verb_steer, "VERSION", "drop a migration that has not begun", verb_steer_options},
     {"waive", verb_waive, "VERSION CODE [SUBJECT…] --for S --reason R",
      "let a hold pass, for a time", verb_waive_options},

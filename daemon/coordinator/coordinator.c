@@ -118,7 +118,7 @@ enum migration_status coordinator_migration_status(const struct coordinator *c,
                                                    const struct migration *m)
 {
     bool waits = m->phase == PHASE_QUEUED || m->phase == PHASE_EXPANDED || m->phase == PHASE_HIDDEN ||
-                 m->phase == PHASE_UNDOING;
+                 m->phase == PHASE_UNDOING || m->lock.blocker_count > 0;
     bool paused = m->paused && m->phase != PHASE_RESTORING; /* it ends paused, and runs before */
 
     if (phase_is_final(m->phase))

@@ -1,4 +1,5 @@
 /* Holds and summaries in words: for /status, the page and the command line alike. */
+#include "locks.h"
 #include "record.h"
 #include "state.h"
 
@@ -356,14 +357,6 @@ static bool summarize_failure(const struct migration *m, char *text, size_t size
     return true;
 }
 
-static bool summarize_try(const struct migration *m, char *text, size_t size)
-{
-    if (m->next_try_boot == 0 || m->attempt == 0)
-        return false;
-    snprintf(text, size, "waits for a lock, try %u", m->attempt + 1);
-    return true;
-}
-
 static bool summarize_gate(const struct coordinator *c, const struct migration *m, char *text,
                            size_t size)
 {
@@ -428,7 +421,7 @@ static void add_losses(const struct migration *m, char *text, size_t size)
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size)
 {
-    if (!summarize_failure(m, text, size) && !summarize_try(m, text, size) &&
+    if (!summarize_failure(m, text, size) && !locks_summarize(m, text, size) &&
         !summarize_gate(c, m, text, size))
         summarize_phase(c, m, text, size);
     add_losses(m, text, size);

@@ -1,4 +1,5 @@
 /* The collection of migrations, ascending by version, and what follows from it. */
+#include "locks.h"
 #include "state.h"
 
 #include <schemagate/base/memory.h>
@@ -50,6 +51,7 @@ void migration_free(struct migration *m)
     }
     free(m->steps);
     json_decref(m->hidden);
+    locks_forget(m);
     waivers_free(m);
     json_decref(m->reach);
     json_decref(m->labels);
@@ -201,6 +203,21 @@ struct step *migration_next_step(struct migration *m, enum plan_section section)
     return NULL;
 }
 
+size_t migration_transaction_steps(const struct migration *m, const struct step *first)
+{
+    const struct step *end = m->steps + m->step_count, *step = first;
+    while (step < end && step->section == first->section && step->transaction == first->transaction)
+        step++;
+    return (size_t)(step - first);
+}
+
+void migration_forget_tries(struct migration *m)
+{
+    m->attempt = 0;
+    m->first_try_boot = m->next_try_boot = m->next_try_wall = 0;
+    locks_forget(m);
+}
+
 enum plan_section migration_section(const struct migration *m)
 {
     static const enum plan_section sections[PHASES] = {
@@ -235,6 +252,7 @@ unsigned migration_facts(const struct coordinator *c, const struct migration *m)
         {migration_has_steps(m, PLAN_PURGE), FACT_HIDES},
         {window->floor == m->version && (!window->contracting || window->contracting == m->version),
          FACT_FLOOR},
+        {m->lock.since_boot != 0 || m->next_try_boot != 0, FACT_TRYING},
     };
     unsigned bits = 0;
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)

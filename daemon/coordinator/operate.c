@@ -119,8 +119,7 @@ static void apply_phase(struct coordinator *c, struct act_intent *a, struct migr
         c->env.executor_ops->cancel(c->env.executor);
         return;
     }
-    m->attempt = 0;
-    m->next_try_boot = m->next_try_wall = 0;
+    migration_forget_tries(m);
     transition_apply(c, m, &a->transition);
 }
 

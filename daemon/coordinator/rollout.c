@@ -1,5 +1,6 @@
 /* What is done next: the scheduler of migrations, and the gate's passage from fence to verification.
  * A contract that is ready goes before a queued expand; contracts and expands run in version order. */
+#include "locks.h"
 #include "proof.h"
 #include "reach.h"
 #include "state.h"
@@ -72,6 +73,15 @@ static bool decide(struct coordinator *c, struct intent *intent, struct change_s
 
 static void verify(struct coordinator *c, struct migration *m);
 
+/* The next one may be due already. */
+static void forget_tries_but_when(struct migration *m)
+{
+    int64_t boot = m->next_try_boot, wall = m->next_try_wall;
+    migration_forget_tries(m);
+    m->next_try_boot = boot;
+    m->next_try_wall = wall;
+}
+
 static void apply(struct coordinator *c, struct intent *intent)
 {
     struct transition_intent *t = (struct transition_intent *)intent;
@@ -80,8 +90,9 @@ static void apply(struct coordinator *c, struct intent *intent)
     c->rollout.busy = false;
     t->error = NULL; /* the migration has it now */
     transition_apply(c, m, &t->transition);
-    if (t->event == EVENT_STEP_FAILED || t->transition.step.action == ACTION_UNFENCE)
-        m->attempt = t->event == EVENT_TRY_FAILED ? m->attempt : 0;
+    bool let_go = t->event == EVENT_STEP_FAILED || t->transition.step.action == ACTION_UNFENCE;
+    if (let_go && t->event != EVENT_TRY_FAILED)
+        forget_tries_but_when(m);
     if (t->transition.step.action == ACTION_FENCE)
         verify(c, m);
 }
@@ -190,18 +201,11 @@ static bool may_work(const struct coordinator *c, const struct migration *m)
            m->next_try_boot <= coordinator_now(c).boot_ms;
 }
 
-/* Whatever is held is tried as if for the first time afterwards: the time for tries has not run. */
-static void forget_tries(struct migration *m)
-{
-    m->attempt = 0;
-    m->next_try_boot = m->next_try_wall = 0;
-}
-
 static bool may_pass(struct coordinator *c, struct migration *m)
 {
     if (gate_is_open(c, m))
         return may_work(c, m);
-    forget_tries(m);
+    migration_forget_tries(m);
     reach_forget(m);
     c->watch.urgent |= facts_hang_on_sight(c, m);
     return false;
@@ -217,6 +221,8 @@ static bool go_on_fenced(struct coordinator *c, struct migration *m)
 {
     if (!is_fenced(c, m) || !may_pass(c, m))
         return false;
+    if (!locks_are_free(c, m))
+        return locks_are_asked_about(m);
     verify(c, m);
     return true;
 }
@@ -236,6 +242,8 @@ static bool pass_gate(struct coordinator *c, struct migration *m)
         return false;
     if (!may_pass(c, m))
         return false;
+    if (!locks_are_free(c, m)) /* admission closes for a try that nobody is in the way of */
+        return locks_are_asked_about(m);
     if (reach_is_wanted(m))
         reach_ask(c, m, open_gate);
     else
@@ -268,15 +276,14 @@ static void begin(struct coordinator *c, struct migration *m)
 static bool expand(struct coordinator *c, struct migration *m)
 {
     if (m->paused || c->pause.paused)
-        forget_tries(m);
-    if (!may_work(c, m))
+        migration_forget_tries(m);
+    if (!may_work(c, m) || (m->phase == PHASE_QUEUED && !requirement_is_met(c, m)) ||
+        !locks_are_free(c, m))
         return false;
-    if (m->phase != PHASE_QUEUED)
-        run_start(c, m);
-    else if (requirement_is_met(c, m))
+    if (m->phase == PHASE_QUEUED)
         begin(c, m);
     else
-        return false;
+        run_start(c, m);
     return true;
 }
 
@@ -302,8 +309,9 @@ static bool restore(struct coordinator *c, struct migration *m)
     if (m->phase != PHASE_RESTORING || m->failed)
         return false;
     if (c->pause.paused)
-        forget_tries(m);
-    if (c->pause.paused || m->running || m->next_try_boot > coordinator_now(c).boot_ms)
+        migration_forget_tries(m);
+    if (c->pause.paused || m->running || m->next_try_boot > coordinator_now(c).boot_ms ||
+        !locks_are_free(c, m))
         return false;
     run_start(c, m);
     return true;
@@ -400,6 +408,8 @@ static void ask_to_be_woken(const struct coordinator *c)
             continue;
         if (m->next_try_boot > now)
             earlier_of(&at, m->next_try_boot);
+        if (locks_due_boot(c, m) > now)
+            earlier_of(&at, locks_due_boot(c, m));
         earlier_of(&at, waivers_due_boot(m));
         if (!awaits_contract(m))
             continue;
@@ -427,6 +437,7 @@ void rollout_advance(struct coordinator *c)
             term_restart(c, "the registry has to be read in anew");
         else if (!c->rollout.busy && !c->journal.exclusive)
             begin_something(c);
+        locks_follow_run(c);
         witness_advance(c);
     }
     ask_to_be_woken(c);
@@ -435,7 +446,9 @@ void rollout_advance(struct coordinator *c)
 void rollout_reset(struct coordinator *c)
 {
     c->rollout = (struct rollout){.term = c->rollout.term + 1};
-    for (struct migration *m = c->migrations; m; m = m->by_version.next)
-        m->running = false;
+    for (struct migration *m = c->migrations; m; m = m->by_version.next) {
+        m->running = m->lock.asked = m->lock.ending = false;
+        locks_forget(m);
+    }
     witness_reset(c);
 }

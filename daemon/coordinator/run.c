@@ -1,5 +1,6 @@
 /* One transaction of a migration's phase: its SQL, its steps, the window and the events are committed
  * together by the executor. */
+#include "locks.h"
 #include "record.h"
 #include "state.h"
 
@@ -25,15 +26,6 @@ static void run_free(struct run *run)
 }
 
 /* ---- preparing ---- */
-
-/* The steps from `first` on that share its transaction. */
-static size_t group_size(const struct migration *m, const struct step *first)
-{
-    const struct step *end = m->steps + m->step_count, *step = first;
-    while (step < end && step->section == first->section && step->transaction == first->transaction)
-        step++;
-    return (size_t)(step - first);
-}
 
 static bool is_last(const struct migration *m, const struct run *run)
 {
@@ -76,7 +68,7 @@ static struct run *prepare(const struct coordinator *c, struct migration *m)
     run->version = m->version;
     run->section = migration_section(m);
     run->steps = first;
-    run->step_count = first ? group_size(m, first) : 0;
+    run->step_count = first ? migration_transaction_steps(m, first) : 0;
     run->transition = memory_new(sizeof *run->transition);
     if (!transition_prepare(c, m, is_last(m, run) ? EVENT_PHASE_DONE : EVENT_STEP_DONE,
                             run->transition, &refusal)) {
@@ -122,8 +114,7 @@ static void succeeded(struct coordinator *c, struct migration *m, struct run *ru
         if (i < result->seconds_count)
             run->steps[i].seconds = result->seconds[i];
     }
-    m->attempt = 0;
-    m->next_try_boot = m->next_try_wall = 0;
+    migration_forget_tries(m);
     journal_note_generation(c, result->commit.generation);
     term_note_events(c, &run->changes, &result->commit);
     enum phase before = m->phase;
@@ -292,8 +283,10 @@ void run_start(struct coordinator *c, struct migration *m)
     struct completion *completion = memory_new(sizeof *completion);
     struct run *run = prepare(c, m);
 
-    if (m->attempt++ == 0)
+    m->attempt++;
+    if (m->first_try_boot == 0)
         m->first_try_boot = coordinator_now(c).boot_ms;
+    locks_begin_run(c, m);
     m->next_try_boot = m->next_try_wall = 0;
     m->running = true;
     c->rollout.busy = true;

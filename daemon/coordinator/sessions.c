@@ -1,5 +1,6 @@
 /* Ending database sessions by an operator's word: those that a hold names, or those of a replica that is
  * evicted. The act is committed to the audit trail before it is done. */
+#include "locks.h"
 #include "state.h"
 
 #include <schemagate/base/memory.h>
@@ -12,6 +13,7 @@ struct target {
     char *standby; /* NULL: on the primary */
     int pid;
     char *backend_start, *name, *address;
+    char *transaction_start; /* NULL: whatever it does */
 };
 
 struct termination {
@@ -21,6 +23,8 @@ struct termination {
     size_t target_count, awaited;
     char *error; /* the first one */
     char *app, *instance, *incarnation; /* NULL: sessions alone, nobody is evicted */
+    int64_t version; /* of the migration in whose way they are; 0: none */
+    bool idle_only;
     char *reason, *actor;
     coordinator_answer *answer;
     void *context;
@@ -33,6 +37,7 @@ static void termination_free(struct termination *t)
         free(t->targets[i].backend_start);
         free(t->targets[i].name);
         free(t->targets[i].address);
+        free(t->targets[i].transaction_start);
     }
     free(t->targets);
     free(t->error);
@@ -44,12 +49,17 @@ static void termination_free(struct termination *t)
     free(t);
 }
 
-static void add_target(struct termination *t, const struct witnessed_session *session)
+static struct target *new_target(struct termination *t)
 {
     t->targets = memory_grow(t->targets, t->target_count + 1, sizeof *t->targets);
-    t->targets[t->target_count++] = (struct target){
+    return &t->targets[t->target_count++];
+}
+
+static void add_target(struct termination *t, const struct witnessed_session *session)
+{
+    *new_target(t) = (struct target){
         memory_copy(session->standby), session->pid, memory_copy(session->backend_start),
-        memory_copy(session->name), memory_copy(session->address)};
+        memory_copy(session->name), memory_copy(session->address), NULL};
 }
 
 static void refuse(struct termination *t, enum problem problem, const char *detail)
@@ -86,7 +96,7 @@ static void finish(struct termination *t)
         coordinator_remove(c, REPLICA_EVICTED, t->app, t->instance, t->incarnation, t->reason, t->actor,
                            t->answer, t->context);
     else
-        t->answer(t->context, &(struct outcome){0});
+        t->answer(t->context, &(struct outcome){.migration = migrations_find(c, t->version)});
     termination_free(t);
 }
 
@@ -110,8 +120,14 @@ static void terminate_all(struct termination *t)
         return;
     }
     for (size_t i = 0, count = t->target_count; i < count; i++)
-        c->env.witness_ops->terminate(c->env.witness, t->targets[i].standby, t->targets[i].pid,
-                                      t->targets[i].backend_start, ended, t);
+        c->env.witness_ops->terminate(c->env.witness,
+                                      &(struct witness_target){
+                                          .standby = t->targets[i].standby,
+                                          .pid = t->targets[i].pid,
+                                          .backend_start = t->targets[i].backend_start,
+                                          .transaction_start = t->targets[i].transaction_start,
+                                          .idle_only = t->idle_only},
+                                      ended, t);
 }
 
 /* ---- the audit trail; where this daemon does not lead, the journal says so ---- */
@@ -122,6 +138,11 @@ struct record_intent {
     struct intent intent;
     struct termination *t; /* NULL: it goes on by itself */
 };
+
+static const char *event_kind(const struct termination *t)
+{
+    return t->idle_only ? "migration.unblock" : t->version ? "operator.unblock" : "operator.terminate";
+}
 
 static bool record_decide(struct coordinator *c, struct intent *intent, struct change_set *changes)
 {
@@ -140,7 +161,8 @@ static bool record_decide(struct coordinator *c, struct intent *intent, struct c
                                         t->targets[i].name, "address", t->targets[i].address,
                                         "standby", t->targets[i].standby));
     changes_event(changes, &(struct change_event){
-                               .kind = "operator.terminate",
+                               .kind = event_kind(t),
+                               .version = t->version,
                                .app = t->app,
                                .instance = t->instance,
                                .actor = t->actor,
@@ -292,4 +314,23 @@ void coordinator_evict_sessions(struct coordinator *c, const char *app, const ch
         witness_look(c, found_replica, t);
     else
         record(t);
+}
+
+/* ---- those in the way of a migration ---- */
+
+void sessions_end_blockers(struct coordinator *c, int64_t version, const struct blocker_list *list,
+                           const char *reason, const char *actor, coordinator_answer *answer,
+                           void *context)
+{
+    struct termination *t = termination_new(c, reason, actor, answer, context);
+    t->version = version;
+    t->idle_only = list->idle_only;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct blocker *b = list->blockers[i];
+        char name[256];
+        snprintf(name, sizeof name, "%s/%s", b->role, b->application_name);
+        *new_target(t) = (struct target){NULL, b->pid, memory_copy(b->backend_start), memory_copy(name),
+                                         memory_copy(""), memory_copy(b->transaction_start)};
+    }
+    record(t);
 }

@@ -106,6 +106,10 @@ unsigned migration_facts(const struct coordinator *c, const struct migration *m)
 enum plan_section migration_section(const struct migration *m);
 /* The first step of a section that is not done, or NULL. */
 struct step *migration_next_step(struct migration *m, enum plan_section section);
+/* How many steps, from `first` on, share its transaction. */
+size_t migration_transaction_steps(const struct migration *m, const struct step *first);
+/* Whatever comes next is tried as if for the first time: the time for tries has not run. */
+void migration_forget_tries(struct migration *m);
 bool migration_has_steps(const struct migration *m, enum plan_section section);
 /* True while what its contract drops is hidden, and waits for its purge. */
 bool migration_is_kept(const struct migration *m);

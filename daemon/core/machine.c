@@ -32,6 +32,7 @@ struct row {
 #define SERVED FACT_SERVED
 #define HIDES FACT_HIDES
 #define FLOOR FACT_FLOOR
+#define TRYING FACT_TRYING
 
 static const struct row rows[] = {
     {PHASE_QUEUED, EVENT_TURN, 0, FAILED, PHASE_EXPANDING, KEEPS, ACTION_RUN,
@@ -118,6 +119,8 @@ static const struct row rows[] = {
      "its contract may be tried again"},
     {PHASE_EXPANDED, EVENT_UNDO, HAS_UNDO, 0, PHASE_UNDOING, CLEARS, ACTION_NONE,
      "the undo waits for its gate"},
+    {PHASE_EXPANDED, EVENT_CANCEL, TRYING, FAILED, PHASE_EXPANDED, FAILS, ACTION_NONE,
+     "its contract is cancelled between two tries, nothing is committed"},
     {PHASE_EXPANDED, EVENT_CANCEL, 0, 0, PHASE_EXPANDED, KEEPS, REFUSE,
      "it is served: pause its contract, or undo it"},
 
@@ -155,6 +158,8 @@ static const struct row rows[] = {
      "its contract has begun: pause it, or wait for its end"},
     {PHASE_CONTRACTING, EVENT_CANCEL, RUNNING, 0, PHASE_CONTRACTING, KEEPS, ACTION_CANCEL_TRY,
      "the running statement is cancelled"},
+    {PHASE_CONTRACTING, EVENT_CANCEL, TRYING | COMMITTED, FAILED, PHASE_CONTRACTING, FAILS, ACTION_NONE,
+     "cancelled between two tries; part of the contract is committed"},
     {PHASE_CONTRACTING, EVENT_CANCEL, 0, 0, PHASE_CONTRACTING, KEEPS, REFUSE,
      "nothing of it runs at this moment: pause it instead"},
 
@@ -318,7 +323,7 @@ static const char *const effect_names[] = {"", "failed", "clears failure"};
 static const char *const fact_names[FACT_BITS] = {"backfill", "contract", "undo section",
                                                   "committed", "failed",   "running",
                                                   "newest",    "fenced",   "served",
-                                                  "hides",     "floor"};
+                                                  "hides",     "floor",    "trying"};
 
 /* The name of each event, and what is said where no row takes it. */
 static const struct {

@@ -77,8 +77,9 @@ static size_t add_before(const struct executor_try *try, struct session_statemen
     s[1] = (struct session_statement){
         .prepared = "begin",
         .parameters = {db->epoch, db->nonce, db->lock_key, try->lock_timeout,
-                       try->statement_timeout, with_sql ? role_of(&try->execution) : "none"},
-        .parameter_count = 6,
+                       try->statement_timeout, with_sql ? role_of(&try->execution) : "none",
+                       db->may_hurry ? "t" : "f"},
+        .parameter_count = 7,
         .drops_rows = true,
     };
     s[2] = plain("SET LOCAL search_path TO DEFAULT");

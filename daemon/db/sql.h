@@ -15,6 +15,8 @@ extern const char sql_commit[], sql_settle[], sql_load[], sql_verify[], sql_even
 extern const char sql_witness[], sql_barred_roles[], sql_reach[], sql_replayed[], sql_terminate[];
 extern const char sql_begin_deliveries[], sql_note_delivery[];
 extern const char sql_catalog[], sql_catalog_settings[];
+extern const char sql_search_path[], sql_may_hurry[], sql_is_superuser[];
+extern const char sql_read_as[], sql_resolve[], sql_watch[];
 extern const char sql_execution_begin[], sql_execution_alone[], sql_execution_end[];
 
 /* Writes the script that brings the schema from `layout` (0: it is not there) to SQL_LAYOUT, and

@@ -53,6 +53,9 @@ struct database {
     struct identity identity;
     struct term term;
     char epoch[24], nonce[33], lock_key[24]; /* as parameters */
+    bool may_hurry;    /* the role may set deadlock_timeout: an autovacuum makes way for a try */
+    char *search_path; /* that submitted SQL runs under */
+    session_answered *witness_ready;
 
     struct executor_try *running; /* NULL: the executor is free */
     struct offload *cancelling;   /* a cancel request is under way: nothing else may be started */
@@ -78,6 +81,14 @@ void store_prepare(struct database *db, session_answered *done);
 
 /* Prepares the witness's statements. */
 void witness_prepare(struct database *db, session_answered *done);
+/* Sends a batch over s, one of the witness's sessions; without one (NULL) it is answered as lost. */
+void witness_send(struct database *db, struct session *s, const struct session_statement *statements,
+                  size_t count, session_answered *done, void *context);
+int session_pid(const struct session *s); /* 0: NULL */
+
+/* watch.c: what a try would have to wait for. As in struct witness_ops. */
+void watch_look(void *witness, const struct watch_request *request,
+                void (*done)(void *context, const json_t *seen), void *context);
 
 /* Prepares what surrounds submitted SQL, in the session that holds the lock. */
 void executor_prepare(struct database *db, session_answered *done);

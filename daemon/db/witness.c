@@ -16,17 +16,37 @@
 #define ANSWER_MS 15000
 #define ERROR_BYTES 1024
 
+/* What the role may do, and what its sessions begin with: asked once a term. */
+static void on_witness_ready(void *context, struct session_outcome *outcome)
+{
+    struct database *db = context;
+
+    if (!outcome->lost && outcome->error == NULL) {
+        memory_replace(&db->search_path, PQgetvalue(outcome->results[0], 0, 0));
+        db->may_hurry = answer_is_true(outcome->results[1], 0);
+    }
+    db->witness_ready(db, outcome);
+}
+
 void witness_prepare(struct database *db, session_answered *done)
 {
-    static const struct session_statement statements[] = {
+    bool may_be_granted = PQserverVersion(session_connection(db->witness)) >= 150000;
+    const struct session_statement statements[] = {
+        {.sql = sql_search_path},
+        {.sql = may_be_granted ? sql_may_hurry : sql_is_superuser},
         {.sql = sql_witness, .prepare = "witness"},
         {.sql = sql_catalog, .prepare = "catalog"},
         {.sql = sql_barred_roles, .prepare = "barred_roles"},
+        {.sql = sql_read_as, .prepare = "read_as"},
+        {.sql = sql_resolve, .prepare = "resolve"},
+        {.sql = sql_watch, .prepare = "watch"},
     };
 
-    session_run(db->witness, &(struct session_batch){.statements = statements, .count = 3,
-                                                     .deadline_ms = ANSWER_MS, .done = done,
-                                                     .context = db});
+    db->witness_ready = done;
+    session_run(db->witness, &(struct session_batch){
+                                 .statements = statements,
+                                 .count = sizeof statements / sizeof statements[0],
+                                 .deadline_ms = ANSWER_MS, .done = on_witness_ready, .context = db});
 }
 
 /* Without a session the answer is that of one that was lost, in the next turn of the loop. */
@@ -46,10 +66,8 @@ static void on_unsent(evutil_socket_t fd, short what, void *context)
     unsent.done(unsent.context, &outcome);
 }
 
-/* s NULL: there is none. */
-static void witness_send(struct database *db, struct session *s,
-                         const struct session_statement *statements, size_t count,
-                         session_answered *done, void *context)
+void witness_send(struct database *db, struct session *s, const struct session_statement *statements,
+                  size_t count, session_answered *done, void *context)
 {
     if (s == NULL || !leadership_is_leading(db)) {
         const struct timeval now = {0, 0};
@@ -138,7 +156,7 @@ static void look_on_primary(void *context, struct session_outcome *outcome)
     }
 }
 
-static int pid_of(const struct session *s)
+int session_pid(const struct session *s)
 {
     return s != NULL ? PQbackendPID(session_connection(s)) : 0;
 }
@@ -151,8 +169,8 @@ static void witness_look(void *witness, void (*done)(void *context, const json_t
     char own[64];
 
     *look = (struct look){.db = db, .done = done, .context = context};
-    snprintf(own, sizeof own, "{%d,%d,%d}", pid_of(db->holder), pid_of(db->store),
-             pid_of(db->witness));
+    snprintf(own, sizeof own, "{%d,%d,%d}", session_pid(db->holder), session_pid(db->store),
+             session_pid(db->witness));
     const struct session_statement statements[] = {
         {.prepared = "witness", .parameters = {own}, .parameter_count = 1},
         {.prepared = "barred_roles"},
@@ -227,20 +245,24 @@ static void on_terminated(void *context, struct session_outcome *outcome)
     buf_free(&error);
 }
 
-static void witness_terminate(void *witness, const char *standby, int pid,
-                              const char *backend_start,
+static void witness_terminate(void *witness, const struct witness_target *target,
                               void (*done)(void *context, bool ended, const char *error),
                               void *context)
 {
     struct database *db = witness;
-    struct session *s = standby == NULL ? db->witness : standby_session(db, standby);
+    struct session *s =
+        target->standby == NULL ? db->witness : standby_session(db, target->standby);
     struct termination *t = memory_new(sizeof *t);
     char number[16];
 
     *t = (struct termination){done, context};
-    snprintf(number, sizeof number, "%d", pid);
+    snprintf(number, sizeof number, "%d", target->pid);
     const struct session_statement statement = {
-        .sql = sql_terminate, .parameters = {number, backend_start}, .parameter_count = 2};
+        .sql = sql_terminate,
+        .parameters = {number, target->backend_start,
+                       target->transaction_start != NULL ? target->transaction_start : "",
+                       target->idle_only ? "t" : "f"},
+        .parameter_count = 4};
     witness_send(db, s, &statement, 1, on_terminated, t);
 }
 
@@ -248,4 +270,5 @@ const struct witness_ops database_witness_ops = {
     .look = witness_look,
     .reach = witness_reach,
     .terminate = witness_terminate,
+    .watch = watch_look,
 };

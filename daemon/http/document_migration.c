@@ -7,6 +7,19 @@ static const char *const step_state_names[] = {
     [STEP_FAILED] = "failed",
 };
 
+/* Of an index that is being built, as PostgreSQL counts it. */
+static void write_progress(struct writer *w, const struct migration *m, const struct step *step)
+{
+    const json_t *progress = json_object_get(m->lock.seen, "progress");
+    bool runs = m->running && !step->transactional && step->state != STEP_DONE;
+
+    if (runs && json_is_object(progress)) {
+        writer_json(w, "progress", progress);
+    } else {
+        writer_null(w, "progress");
+    }
+}
+
 static void write_steps(struct writer *w, const struct migration *m)
 {
     writer_open_list(w, "steps");
@@ -25,6 +38,7 @@ static void write_steps(struct writer *w, const struct migration *m)
         writer_number(w, "attempts", step->attempts);
         writer_time(w, "started_at", step->started_wall);
         writer_real(w, "seconds", step->seconds);
+        write_progress(w, m, step);
         writer_close_object(w);
     }
     writer_close_list(w);
@@ -119,17 +133,50 @@ bool document_has_gate(const struct migration *m)
     return false;
 }
 
-/* Who blocks is known once the witness looks at sessions; the tries are known already. */
+static void write_blocker(struct writer *w, const struct blocker *b)
+{
+    writer_open_object(w, NULL);
+    if (b->pid != 0) {
+        writer_number(w, "pid", b->pid);
+    } else {
+        writer_null(w, "pid");
+        writer_text(w, "gid", b->gid);
+    }
+    writer_text(w, "kind", b->kind);
+    writer_text(w, "user", b->role);
+    writer_text(w, "application_name", b->application_name);
+    writer_text(w, "state", *b->state != '\0' ? b->state : NULL);
+    writer_time(w, "since", b->since_wall);
+    writer_real(w, "query_seconds", b->query_seconds);
+    writer_real(w, "transaction_seconds", b->transaction_seconds);
+    writer_text(w, "relation", *b->relation != '\0' ? b->relation : NULL);
+    writer_bool(w, "waited_for", b->blocks);
+    writer_text(w, "advice", blocker_advice(b));
+    writer_close_object(w);
+}
+
+/* While it waits for its tables: before a try, during one, between two. */
 static void write_lock(struct writer *w, const struct migration *m)
 {
-    if (m->next_try_wall == 0) {
+    const struct lock_wait *wait = &m->lock;
+
+    if (m->next_try_wall == 0 && wait->blocker_count == 0) {
         writer_null(w, "lock");
         return;
     }
     writer_open_object(w, "lock");
     writer_number(w, "attempt", m->attempt);
     writer_time(w, "next_try_at", m->next_try_wall);
+    writer_bool(w, "blind", wait->blind);
+    writer_text(w, "advice",
+                wait->blind ? "the age of other roles' transactions is hidden, so tries are made without waiting "
+                              "for a quiet moment: GRANT pg_read_all_stats to the daemon's database role"
+                            : NULL);
+    writer_number(w, "blockers_total", (int64_t)wait->blocker_count);
     writer_open_list(w, "blockers");
+    for (size_t i = 0; i < wait->blocker_count && i < DOCUMENT_HOLDS_MAX; i++) {
+        write_blocker(w, &wait->blockers[i]);
+    }
     writer_close_list(w);
     writer_close_object(w);
 }
@@ -177,6 +224,9 @@ void document_actions(struct writer *w, const struct coordinator *c, const struc
         if (allowed[actions[i].event]) {
             writer_text(w, NULL, actions[i].name);
         }
+    }
+    if (coordinator_can_unblock(c, m)) {
+        writer_text(w, NULL, "unblock");
     }
     if (coordinator_may_waive(c, m)) {
         writer_text(w, NULL, "waive");

@@ -33,6 +33,7 @@ void migrations_show(struct request *r); /* argument: 1 for the gate alone */
 void migrations_act(struct request *r);  /* argument: enum machine_event */
 void migrations_pause_all(struct request *r); /* argument: 1 to pause, 0 to resume */
 void migrations_waive(struct request *r);
+void migrations_unblock(struct request *r);
 void migrations_baseline(struct request *r);
 extern const struct shape submission_shape, plan_shape, poll_query_shape, reason_shape, waive_shape,
     baseline_shape;

@@ -165,6 +165,15 @@ void migrations_act(struct request *r)
                     caller_actor(r->caller, actor), on_acted, r);
 }
 
+void migrations_unblock(struct request *r)
+{
+    char actor[CALLER_ACTOR_SIZE];
+
+    request_expect(r);
+    coordinator_unblock(r->server->coordinator, r->at.version, reason_of(r),
+                        caller_actor(r->caller, actor), on_acted, r);
+}
+
 struct waive_body {
     const char *code, *reason;
     const json_t *subjects;

@@ -66,6 +66,8 @@ const struct route routes[] = {
     ACTION("undo", EVENT_UNDO, "Take a migration's expand back"),
     ACTION("restore", EVENT_RESTORE, "Bring back what a contract has hidden"),
     ACTION("cancel", EVENT_CANCEL, "Cancel a queued migration, or what is being tried"),
+    {METHOD_POST, MIGRATION "/unblock", OPERATOR, migrations_unblock, &reason_shape, NULL, 0, ROUTE_JSON,
+     "Terminate the sessions that are in the way of a migration"},
     {METHOD_POST, MIGRATION "/waive", OPERATOR, migrations_waive, &waive_shape, NULL, 0, ROUTE_JSON,
      "Let a hold pass, for a time"},
     {METHOD_POST, "/v1/sessions/{pid}/terminate", OPERATOR, sessions_terminate, &terminate_shape, NULL, 0,

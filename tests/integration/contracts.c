@@ -53,23 +53,15 @@ static void a_contract_that_failed_waits_for_its_gate_again(void **state)
     rollout_expect_window(client, 2, 2);
 }
 
-/* A reader holds the table: each try ends with its lock_timeout, and in between old code may
- * start. */
-static void between_two_tries_admission_is_open(void **state)
+/* A reader holds the table: nothing is tried, and admission stays open, while it is there. */
+static void while_the_table_is_watched_admission_is_open(void **state)
 {
     struct world *world = *state;
-    const char *environment[] = {"SCHEMAGATE_MIGRATION_LOCK_TIMEOUT_MS=20",
-                                 "SCHEMAGATE_MIGRATION_RETRY_FIRST_MS=200", NULL};
-    struct http_client *client = begin(world, environment, SAMPLE_RENAME);
+    struct http_client *client = begin(world, NULL, SAMPLE_RENAME);
     sql_run(world->sql, "BEGIN; SELECT * FROM customer");
     fleet_join(client, REPLICA("new", 1, 2));
-    rollout_wait_status(client, 2, "retrying");
-    int64_t deadline = test_now_ms() + PATIENCE_MS;
-    int status;
-    do
-        status = fleet_register(client, REPLICA("old", 1, 1))->status;
-    while (status == 409 && test_now_ms() < deadline);
-    assert_int_equal(status, 201);
+    rollout_wait_blocked(client, 2);
+    expect_answer(fleet_register(client, REPLICA("old", 1, 1)), 201, NULL);
     sql_run(world->sql, "COMMIT");
     rollout_wait_hold(client, 2, "replica-behind");
     assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "name"), 1);
@@ -103,7 +95,7 @@ static void a_waiting_contract_stalls_nobody_for_longer_than_its_lock_timeout(vo
     PGconn *application = sql_open(world->conninfo);
     sql_run(world->sql, "BEGIN; SELECT * FROM customer");
     fleet_join(client, REPLICA("new", 1, 2));
-    rollout_wait_status(client, 2, "retrying");
+    rollout_wait_blocked(client, 2);
     int64_t worst = 0, deadline = test_now_ms() + 2000;
     while (test_now_ms() < deadline) {
         int64_t started = test_now_ms();
@@ -179,7 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(a_contract_that_fails_reopens_admission),
         world_test(a_contract_that_failed_waits_for_its_gate_again),
-        world_test(between_two_tries_admission_is_open),
+        world_test(while_the_table_is_watched_admission_is_open),
         world_test(tries_end_and_are_said_to_have_failed),
         world_test(a_waiting_contract_stalls_nobody_for_longer_than_its_lock_timeout),
         world_test(a_try_is_cancelled),

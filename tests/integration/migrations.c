@@ -232,7 +232,7 @@ static void a_baseline_that_shuts_out_a_replica_is_refused(void **state)
                   NULL);
 }
 
-static void a_lock_that_is_not_to_be_had_is_tried_again(void **state)
+static void a_lock_that_is_not_to_be_had_is_waited_for(void **state)
 {
     struct world *world = *state;
     struct http_client *client = world_client(world);
@@ -240,7 +240,7 @@ static void a_lock_that_is_not_to_be_had_is_tried_again(void **state)
     rollout_wait(client, 1, "complete");
     sql_run(world->sql, "BEGIN; SELECT * FROM customer");
     rollout_submit(client, 2, SAMPLE_RENAME);
-    rollout_wait_status(client, 2, "retrying");
+    rollout_wait_blocked(client, 2);
     sql_run(world->sql, "COMMIT");
     rollout_wait(client, 2, "expanded");
 }
@@ -306,7 +306,7 @@ int main(void)
         world_test(several_migrations_are_open_at_once),
         world_test(an_existing_database_is_adopted),
         world_test(a_baseline_that_shuts_out_a_replica_is_refused),
-        world_test(a_lock_that_is_not_to_be_had_is_tried_again),
+        world_test(a_lock_that_is_not_to_be_had_is_waited_for),
         world_test(every_step_leaves_a_row_and_every_transition_an_event),
         world_test(a_long_poll_ends_with_the_change_that_it_waits_for),
     };

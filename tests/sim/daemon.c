@@ -168,6 +168,10 @@ static void add_statement(struct plan *plan, const struct blueprint *b, enum pla
                           int number)
 {
     bool alone = number == 1 && (b->alone & (1u << section));
+    struct plan_work work = {0};
+
+    if (number % 2) /* the others lock nothing that is there already */
+        plan_work_lock(&work, "t", LOCK_ACCESS_EXCLUSIVE);
     plan->statements[plan->statement_count++] = (struct plan_statement){
         .section = section,
         .number = (unsigned)number,
@@ -177,6 +181,7 @@ static void add_statement(struct plan *plan, const struct blueprint *b, enum pla
         .column = 1,
         .sql = memory_printf("%lld %d %d/%d %d", (long long)b->version, (int)section, number,
                              b->statements[section], alone),
+        .work = work,
     };
 }
 

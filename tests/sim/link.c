@@ -23,7 +23,7 @@ void call_release(struct call *call)
 static enum session session_of(const struct call *call)
 {
     return call->kind == CALL_COMMIT || call->kind == CALL_LOAD || call->kind == CALL_VERIFY ||
-                   call->kind == CALL_LOOK || call->kind == CALL_PROVE
+                   call->kind == CALL_LOOK || call->kind == CALL_WATCH || call->kind == CALL_PROVE
                ? SESSION_STORE
                : SESSION_HOLDER;
 }
@@ -117,6 +117,7 @@ void link_deliver(struct call *call, bool lost)
         break;
     case CALL_VERIFY:
     case CALL_LOOK:
+    case CALL_WATCH:
         call->done.verify(call->context, lost ? NULL : call->facts);
         break;
     case CALL_RUN:
@@ -381,10 +382,19 @@ static void reach(void *witness, json_t *drops, json_t *roles,
     look(witness, done, context);
 }
 
-static void terminate(void *witness, const char *standby, int pid, const char *backend_start,
+static void watch(void *witness, const struct watch_request *request,
+                  void (*done)(void *context, const json_t *seen), void *context)
+{
+    struct call *call = new_call(witness, CALL_WATCH, context);
+    (void)request;
+    call->done.verify = done;
+    submit(witness, call);
+}
+
+static void terminate(void *witness, const struct witness_target *target,
                       void (*done)(void *context, bool ended, const char *error), void *context)
 {
-    (void)witness, (void)standby, (void)pid, (void)backend_start;
+    (void)witness, (void)target;
     done(context, false, NULL); /* nobody asks for it here */
 }
 
@@ -444,7 +454,8 @@ static void cancel(void *executor)
 
 const struct store_ops link_store_ops = {
     .commit = commit, .load = load, .verify = verify, .events = events};
-const struct witness_ops link_witness_ops = {.look = look, .reach = reach, .terminate = terminate};
+const struct witness_ops link_witness_ops = {
+    .look = look, .reach = reach, .terminate = terminate, .watch = watch};
 const struct executor_ops link_executor_ops = {.run = run, .cancel = cancel};
 
 static bool is_busy(const struct link *link, enum session session)

@@ -13,6 +13,7 @@ enum call_kind {
     CALL_LOAD,
     CALL_VERIFY,
     CALL_LOOK,
+    CALL_WATCH,
     CALL_RUN,
     CALL_POLL,
     CALL_TAKE_OVER,

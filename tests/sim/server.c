@@ -144,6 +144,20 @@ static void take_look(struct sim *s, struct call *call)
     link_answer(s, call);
 }
 
+/* Somebody is in the way now and then, and for a while. */
+static void take_watch(struct sim *s, struct call *call)
+{
+    json_t *blockers = json_array();
+
+    if (!s->calm && chance_percent(s, s->profile.try_again))
+        json_array_append_new(blockers, json_pack("{s:i, s:s, s:s, s:f}", "pid", 4711, "kind", "session",
+                                                  "state", "active", "transaction_seconds",
+                                                  chance_percent(s, 50) ? 0.2 : 20.0));
+    call->facts = json_pack("{s:b, s:b, s:o, s:n}", "sees_all", !chance_one_in(s, 10), "yields", 1,
+                            "blockers", blockers, "progress");
+    link_answer(s, call);
+}
+
 /* ---- the lock ---- */
 
 static void take_poll(struct sim *s, struct call *call)
@@ -305,6 +319,7 @@ void server_take(struct sim *s, struct call *call)
         [CALL_COMMIT] = take_commit, [CALL_LOAD] = take_load,       [CALL_VERIFY] = take_verify,
         [CALL_RUN] = take_run,       [CALL_POLL] = take_poll,       [CALL_TAKE_OVER] = take_over,
         [CALL_PING] = take_ping,     [CALL_PROVE] = take_prove,     [CALL_LOOK] = take_look,
+        [CALL_WATCH] = take_watch,
     };
     takers[call->kind](s, call);
 }

@@ -25,6 +25,8 @@ static bool is_explained(const struct daemon *d, const struct migration *m)
     int64_t now = d->sim->now + d->boot_offset;
     enum migration_status status = coordinator_migration_status(d->c, m);
 
+    if (m->lock.since_boot && m->lock.due_boot > now)
+        return true; /* somebody is in its way, or was, and it will look again */
     if (status == STATUS_DONE || status == STATUS_FAILED || status == STATUS_PAUSED ||
         m->next_try_boot > now)
         return true;

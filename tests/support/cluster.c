@@ -22,6 +22,7 @@
 static const char settings[] = "listen_addresses = ''\n"
                                "unix_socket_permissions = 0777\n"
                                "max_connections = 60\n"
+                               "max_prepared_transactions = 4\n"
                                "shared_buffers = 64MB\n"
                                "autovacuum = off\n"
                                "log_min_messages = warning\n";

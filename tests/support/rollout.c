@@ -64,6 +64,19 @@ void rollout_wait_status(struct http_client *client, int64_t version, const char
     }
 }
 
+void rollout_wait_blocked(struct http_client *client, int64_t version)
+{
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
+    for (;;) {
+        const struct http_answer *answer = rollout_get(client, version);
+        if (json_array_size(json_at(answer->json, "/lock/blockers")) > 0)
+            return;
+        if (test_now_ms() > deadline)
+            test_fail("migration %" PRId64 " is not blocked: %s", version, answer->body);
+        test_pause();
+    }
+}
+
 static bool find_hold(const struct http_answer *gate, const char *code)
 {
     size_t i;

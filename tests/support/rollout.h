@@ -21,6 +21,9 @@ void rollout_wait(struct http_client *client, int64_t version, const char *phase
 /* Waits until the migration has this status ("failed", "paused"). */
 void rollout_wait_status(struct http_client *client, int64_t version, const char *status);
 
+/* Waits until somebody is named who is in the way of its next try. */
+void rollout_wait_blocked(struct http_client *client, int64_t version);
+
 /* Waits until the gate has this hold. */
 void rollout_wait_hold(struct http_client *client, int64_t version, const char *code);
 

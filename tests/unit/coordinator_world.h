@@ -18,7 +18,7 @@
 #include <utlist.h>
 
 enum call_kind {
-    CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_REACH, CALL_TERMINATE
+    CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_REACH, CALL_WATCH, CALL_TERMINATE
 };
 
 /* One call of the coordinator's that is not answered yet. */
@@ -37,7 +37,7 @@ struct call {
     struct window window;
     int64_t event_ids[2048];
     size_t event_count;
-    json_t *facts; /* VERIFY, LOOK */
+    json_t *facts; /* VERIFY, LOOK, WATCH */
     int pid;
     struct plan *plan;
     union {
@@ -58,7 +58,10 @@ struct world {
     json_t *sight; /* what the witness sees; null: the look fails */
     json_t *reach; /* who can reach what is dropped; null: it cannot be looked at */
     const char *terminate_error; /* NULL: sessions can be terminated */
-    unsigned looks;
+    json_t *watched;             /* what a watch sees; NULL: nobody is in the way; null: it fails */
+    unsigned looks, watches;
+    unsigned ended;              /* sessions that were terminated while they blocked */
+    bool idle_only;              /* of the last termination */
     json_t *tables; /* "window": object; the others: arrays of rows */
     int64_t last_event;
     struct call *calls;
@@ -182,71 +185,7 @@ static inline void write_changes(struct world *w, struct call *call)
     call->generation = world_generation(w);
 }
 
-/* ---- the oracle: DESIGN.md section 2 ---- */
-
-static inline bool row_holds(const json_t *row)
-{
-    return strcmp(world_text(row, "state"), "live") == 0 || strcmp(world_text(row, "state"), "lost") == 0;
-}
-
-static inline int64_t compatible_up_to(const struct world *w, const json_t *replica)
-{
-    const json_t *row;
-    size_t i;
-    json_array_foreach(world_table(w, "compatible"), i, row)
-    {
-        if (strcmp(world_text(row, "app"), world_text(replica, "app")) == 0 &&
-            strcmp(world_text(row, "release"), world_text(replica, "release")) == 0)
-            return world_number(row, "max");
-    }
-    return 0;
-}
-
-/* No replica that the database knows, and that may run, is left below the contract. */
-static inline void check_contract(struct world *w, const struct call *call)
-{
-    const json_t *row;
-    size_t i;
-
-    assert_int_equal(world_window(w).contracting, call->version);
-    json_array_foreach(world_table(w, "replicas"), i, row)
-    {
-        if (row_holds(row) && world_number(row, "max") < call->version &&
-            compatible_up_to(w, row) < call->version)
-            fail_msg("contract %lld runs against %s/%s", (long long)call->version,
-                     world_text(row, "app"), world_text(row, "instance"));
-    }
-    if (w->before_contract)
-        w->before_contract(w, call);
-    *(strcmp(call->phase, "purge") == 0 ? &w->purges_run : &w->contracts_run) += 1;
-}
-
-static inline void check_undo(struct world *w, const struct call *call)
-{
-    const json_t *row;
-    size_t i;
-    int64_t previous = world_number(world_table(w, "window"), "baseline");
-
-    assert_int_equal(world_window(w).undoing, call->version);
-    json_array_foreach(world_table(w, "migrations"), i, row)
-    {
-        enum phase phase = PHASE_QUEUED;
-        int64_t version = world_number(row, "version");
-        phase_parse(world_text(row, "phase"), &phase);
-        if (phase == PHASE_UNDOING) /* served, until it is done */
-            phase_parse(world_text(row, "origin"), &phase);
-        if (phase_is_expanded(phase) && version < call->version && version > previous)
-            previous = version;
-    }
-    json_array_foreach(world_table(w, "replicas"), i, row)
-    {
-        if (row_holds(row) && world_number(row, "min") > previous)
-            fail_msg("undo %lld runs against %s/%s", (long long)call->version, world_text(row, "app"),
-                     world_text(row, "instance"));
-    }
-    if (w->before_contract)
-        w->before_contract(w, call);
-}
+#include "coordinator_oracle.h" /* it looks into the world */
 
 /* ---- carrying out, and answering ---- */
 
@@ -308,6 +247,14 @@ static inline void carry_out_run(struct world *w, struct call *call)
 static inline void end_session(struct world *w, struct call *call)
 {
     json_t *sessions = json_object_get(w->sight, "sessions");
+    json_t *blockers = json_object_get(w->watched, "blockers");
+    for (size_t i = json_array_size(blockers); i-- > 0 && !w->terminate_error;) {
+        if (world_number(json_array_get(blockers, i), "pid") != call->pid)
+            continue;
+        json_array_remove(blockers, i);
+        w->ended++;
+        call->ended = true;
+    }
     for (size_t i = json_array_size(sessions); i-- > 0 && !w->terminate_error;) {
         if (world_number(json_array_get(sessions, i), "pid") != call->pid)
             continue;
@@ -332,6 +279,10 @@ static inline void world_carry_out(struct world *w, struct call *call)
         call->facts = json_deep_copy(w->sight);
     else if (call->kind == CALL_REACH && !w->database_away && json_is_object(w->reach))
         call->facts = json_deep_copy(w->reach);
+    else if (call->kind == CALL_WATCH && !w->database_away)
+        call->facts = w->watched ? json_deep_copy(w->watched)
+                                 : json_pack("{s:b, s:b, s:[], s:n}", "sees_all", 1, "yields", 1,
+                                             "blockers", "progress");
     else if (call->kind == CALL_TERMINATE)
         end_session(w, call);
 }
@@ -405,6 +356,10 @@ static inline void world_answer(struct world *w, struct call *call)
         break;
     case CALL_REACH:
         call->done.verify(call->context, call->facts);
+        break;
+    case CALL_WATCH:
+        w->watches++;
+        call->done.verify(call->context, json_is_object(call->facts) ? call->facts : NULL);
         break;
     case CALL_TERMINATE:
         call->done.terminate(call->context, call->ended, w->terminate_error);
@@ -508,15 +463,22 @@ static inline void witness_ops_reach(void *world, json_t *drops, json_t *roles,
     new_call(world, CALL_REACH, context)->done.verify = done;
 }
 
-static inline void witness_ops_terminate(void *world, const char *standby, int pid,
-                                         const char *backend_start,
+static inline void witness_ops_terminate(void *world, const struct witness_target *target,
                                          void (*done)(void *context, bool ended, const char *error),
                                          void *context)
 {
-    (void)standby, (void)backend_start;
     struct call *call = new_call(world, CALL_TERMINATE, context);
-    call->pid = pid;
+    call->pid = target->pid;
+    ((struct world *)world)->idle_only = target->idle_only;
     call->done.terminate = done;
+}
+
+static inline void witness_ops_watch(void *world, const struct watch_request *request,
+                                     void (*done)(void *context, const json_t *seen), void *context)
+{
+    for (size_t i = 0; i < request->lock_count; i++)
+        assert_true(request->locks[i].mode >= LOCK_SHARE_UPDATE_EXCLUSIVE);
+    new_call(world, CALL_WATCH, context)->done.verify = done;
 }
 
 static inline void planner_read(void *world, const char *sql, size_t length,
@@ -572,7 +534,8 @@ static inline struct world *world_new(void)
 {
     static const struct store_ops store = {store_commit, store_load, store_verify, store_events};
     static const struct executor_ops executor = {executor_run, executor_cancel};
-    static const struct witness_ops witness = {witness_ops_look, witness_ops_reach, witness_ops_terminate};
+    static const struct witness_ops witness = {witness_ops_look, witness_ops_reach, witness_ops_terminate,
+                                               witness_ops_watch};
     static const struct planner_ops planner = {planner_read};
     static const struct world_ops world = {world_now, world_wake_at, world_wake,
                                            world_chance, world_changed, world_restart};
@@ -610,6 +573,7 @@ static inline void world_free(struct world *w)
     json_decref(w->tables);
     json_decref(w->sight);
     json_decref(w->reach);
+    json_decref(w->watched);
     free(w);
 }
 

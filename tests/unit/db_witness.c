@@ -237,7 +237,10 @@ static struct ended terminate(const char *on, int pid, const char *backend_start
 {
     struct ended e = {0};
 
-    database_witness_ops.terminate(part.db, on, pid, backend_start, on_ended, &e);
+    database_witness_ops.terminate(
+        part.db,
+        &(struct witness_target){.standby = on, .pid = pid, .backend_start = backend_start},
+        on_ended, &e);
     part_wait(&part, e.answers > 0);
     return e;
 }

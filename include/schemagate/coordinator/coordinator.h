@@ -183,6 +183,13 @@ void coordinator_terminate(struct coordinator *c, int pid, const char *backend_s
                            const char *reason, const char *actor, coordinator_answer *answer,
                            void *context);
 
+/* Terminates the sessions that are named as those in the way of its tries, each only while it is still in the same
+ * transaction. */
+void coordinator_unblock(struct coordinator *c, int64_t version, const char *reason, const char *actor,
+                         coordinator_answer *answer, void *context);
+bool coordinator_can_unblock(const struct coordinator *c, const struct migration *m);
+const char *blocker_advice(const struct blocker *b); /* what an operator can do; or NULL */
+
 /* Pauses or resumes the whole daemon. */
 void coordinator_pause_all(struct coordinator *c, bool paused, const char *reason, const char *actor,
                            coordinator_answer *answer, void *context);

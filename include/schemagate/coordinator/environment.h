@@ -129,6 +129,22 @@ struct executor_ops {
 
 /* ---- the witness: what PostgreSQL itself shows; read-only ---- */
 
+struct watch_request {
+    const struct plan_relation_lock *locks; /* that a try would take; each relation once */
+    size_t lock_count;     /* 0: only what the executor waits for now is asked */
+    int64_t older_than_ms; /* transactions younger than this are waited for in passing */
+    const char *run_as;    /* role, or "": names are looked up as its SQL would */
+};
+
+/* A session that is to be ended, as long as it is still what was seen. */
+struct witness_target {
+    const char *standby; /* NULL: on the primary */
+    int pid;
+    const char *backend_start;
+    const char *transaction_start; /* it is still in this transaction; NULL: whatever it does */
+    bool idle_only;                /* and leaves it idle */
+};
+
 struct witness_ops {
     /* Looks once. `sight` is borrowed; NULL: the connection went away.
      *   {"sees_all": bool,                     the role may see every session's state and address
@@ -152,10 +168,20 @@ struct witness_ops {
      *    "subscriptions": number}                   that write into it */
     void (*reach)(void *witness, json_t *drops, json_t *roles,
                   void (*done)(void *context, const json_t *reach), void *context);
-    /* Terminates the session pid if it is still the one that began at backend_start; `ended` tells whether
-     * it was there. standby: NULL for the primary. */
-    void (*terminate)(void *witness, const char *standby, int pid, const char *backend_start,
+    /* Terminates a session if it is still the one; `ended` tells whether it was there. */
+    void (*terminate)(void *witness, const struct witness_target *target,
                       void (*done)(void *context, bool ended, const char *error), void *context);
+    /* Who would keep a try waiting, and who keeps the executor's session waiting now; cheap, and it queues
+     * for no lock. `seen` is borrowed; NULL: it could not be had.
+     *   {"sees_all": bool,      false: the age of transactions is hidden, all that hold a lock are named
+     *    "yields": bool,        an autovacuum makes way for a try, and is not named
+     *    "blockers": [{"pid" (null: a prepared transaction, "gid" names it), "kind", "relation", "role",
+     *                  "application_name", "state", "blocks" (the executor waits for it now),
+     *                  "backend_start", "transaction_start", "since" (of the state), "state_seconds",
+     *                  "transaction_seconds", "query_seconds"}],  the oldest first, at most 50
+     *    "progress": {"phase", "done", "total", "unit"}}  of an index that is being built, or null */
+    void (*watch)(void *witness, const struct watch_request *request,
+                  void (*done)(void *context, const json_t *seen), void *context);
 };
 
 /* ---- the rest ---- */

@@ -41,6 +41,32 @@ struct migration_error {
     unsigned line, column;
 };
 
+/* Who is in the way of a migration's next try, or keeps the present one waiting. Strings are owned by the wait. */
+struct blocker {
+    int pid;         /* 0: a prepared transaction, which `gid` names */
+    const char *gid; /* or NULL */
+    const char *kind; /* session, autovacuum, autovacuum-wraparound, replication, background, prepared-transaction */
+    const char *relation; /* that it locks; "": not known */
+    const char *role, *application_name, *state, *backend_start, *transaction_start;
+    int64_t since_wall; /* of its state; 0: hidden */
+    double state_seconds, transaction_seconds, query_seconds;
+    bool blocks; /* the executor waits for it */
+};
+
+/* A migration's wait for its tables: before a try, during it, and after one that failed. */
+struct lock_wait {
+    bool asked; /* a look is under way */
+    bool blind; /* the age of other roles' transactions is hidden: tries are made without waiting for a quiet moment */
+    int64_t since_boot; /* the watch began; 0: nothing is watched */
+    int64_t due_boot, pause_ms; /* the next look */
+    int64_t free_boot; /* nobody old was in the way then; 0: not yet */
+    struct blocker *blockers; /* owned; the oldest first */
+    size_t blocker_count;
+    json_t *seen; /* owns the strings; its "progress" is that of the statement that runs */
+    bool ending;  /* sessions are being ended by configuration */
+    int64_t end_again_boot;
+};
+
 enum migration_status {
     STATUS_RUNNING,
     STATUS_WAITING,
@@ -77,7 +103,9 @@ struct migration {
     bool running;            /* the executor is at work on it */
     bool begun;              /* it expands, and nothing of that is committed yet */
     unsigned attempt;        /* tries of the current transaction */
-    int64_t first_try_boot, next_try_boot, next_try_wall; /* next_try: 0 none */
+    struct lock_wait lock;
+    int64_t first_try_boot;  /* since when it is tried, or its tables are watched; 0: not yet */
+    int64_t next_try_boot, next_try_wall; /* 0: none */
     int64_t soak_from_boot;  /* 0: a replica is behind */
     int64_t soak_stored_ms;  /* elapsed before this term */
     int64_t soak_written_ms; /* elapsed time as the database has it */

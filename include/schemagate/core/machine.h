@@ -70,7 +70,8 @@ enum machine_fact {
     FACT_SERVED = 1 << 8,    /* it is one of the served versions */
     FACT_HIDES = 1 << 9,     /* the contract hides, and something is left to purge */
     FACT_FLOOR = 1 << 10,    /* it is the window's floor, and no other contract is under way */
-    FACT_BITS = 11
+    FACT_TRYING = 1 << 11,   /* it waits for its next try, or watches its tables before one */
+    FACT_BITS = 12
 };
 
 struct machine_step {

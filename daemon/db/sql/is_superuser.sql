@@ -1,0 +1,2 @@
+-- Whether this role is a superuser.
+SELECT rolsuper FROM pg_roles WHERE rolname = current_user;
