@@ -171,7 +171,8 @@ static void note(struct depend *depend, enum landed_kind kind, const char *text,
         move_to(&landed_at(depend, text)->latest[kind], section);
 }
 
-static void note_column(struct depend *depend, const char *table, const char *column, enum plan_section section)
+static void note_column(struct depend *depend, const char *table, const char *column,
+                        enum plan_section section)
 {
     struct landed *landed = landed_at(depend, column);
 

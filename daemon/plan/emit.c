@@ -211,7 +211,8 @@ static bool note_tables(struct group *group, const struct plan_work *work)
 /* The sections that the planner adds have no marker that could say otherwise. */
 static bool is_atomic(const struct reader *reader, enum plan_section section)
 {
-    return section >= PLAN_WRITTEN_SECTIONS || reader->emission->one_table || reader->sections[section].atomic;
+    return section >= PLAN_WRITTEN_SECTIONS || reader->emission->one_table
+           || reader->sections[section].atomic;
 }
 
 static bool joins(const struct reader *reader, struct group *group, const struct emitted *item)

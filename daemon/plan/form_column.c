@@ -89,8 +89,11 @@ static struct column read_column(struct place *place)
         .generated = column_fill(definition) == COLUMN_GENERATED,
     };
 
-    for (size_t i = 0; i < definition->n_constraints; i++)
-        add_part(&column, definition->constraints[i]->constraint, definition->constraints[i]->constraint->location);
+    for (size_t i = 0; i < definition->n_constraints; i++) {
+        const PgQuery__Constraint *constraint = definition->constraints[i]->constraint;
+
+        add_part(&column, constraint, constraint->location);
+    }
     if (definition->coll_clause != NULL)
         add_part(&column, NULL, definition->coll_clause->location);
     if (column.count > 1)
@@ -233,7 +236,8 @@ static char *fill_from_sequence(const struct column *column, const char *quoted)
 
     form_created(place->split, sequence);
     form_emit(place, PLAN_EXPAND, EMIT_SHARED, "The column's numbers come from here.",
-              "CREATE SEQUENCE %s AS %s%s%s", sequence, sequence_type(column), *options == '\0' ? "" : " ", options);
+              "CREATE SEQUENCE %s AS %s%s%s", sequence, sequence_type(column),
+              *options == '\0' ? "" : " ", options);
     form_emit(place, PLAN_EXPAND, EMIT_SHARED, "The sequence goes when the column goes.",
               "ALTER SEQUENCE %s OWNED BY %s.%s", sequence, table, quoted);
     literal = emit_string(sequence);
@@ -257,9 +261,12 @@ static void become_identity(const struct column *column, const char *quoted, con
 
     text = piece_of(place->statement->reader, column->identity->start, column->identity->end);
     form_alter(place, PLAN_BACKFILL, EMIT_BEGINS, note, "ALTER COLUMN %s DROP DEFAULT", quoted);
+    /* pg_get_serial_sequence knows one sequence of a column. */
+    form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note, "ALTER SEQUENCE %s OWNED BY NONE", sequence);
     form_alter(place, PLAN_BACKFILL, EMIT_SHARED, note, "ALTER COLUMN %s ADD %s", quoted, text);
-    form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note, "SELECT setval(pg_get_serial_sequence(%s, %s), nextval(%s), false)",
-              table_literal, column_literal, sequence_literal);
+    form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note,
+              "SELECT setval(pg_get_serial_sequence(%s, %s), nextval(%s), false)", table_literal,
+              column_literal, sequence_literal);
     form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note, "DROP SEQUENCE %s", sequence);
     free(table);
     free(text);
@@ -333,8 +340,8 @@ static void add_constraint(const struct column *column, size_t index, const char
         constraint.initdeferred = constraint.initdeferred || attribute == CONSTR(ATTR_DEFERRED);
     }
     if (constraint.contype == CONSTR(UNIQUE) || constraint.contype == CONSTR(PRIMARY)) {
-        form_unique_by_index(column->place, section_of(column, part), &constraint, column->definition->colname,
-                             part->start, end);
+        form_unique_by_index(column->place, section_of(column, part), &constraint,
+                             column->definition->colname, part->start, end);
     } else {
         const char *name = form_free_name(column->place,
                                           piece_constraint_name(column->place->operation->table, &constraint,
@@ -350,7 +357,8 @@ static bool is_table_constraint(const struct part *part)
 {
     PgQuery__ConstrType type = part->constraint->contype;
 
-    return type == CONSTR(CHECK) || type == CONSTR(FOREIGN) || type == CONSTR(UNIQUE) || type == CONSTR(PRIMARY);
+    return type == CONSTR(CHECK) || type == CONSTR(FOREIGN) || type == CONSTR(UNIQUE)
+           || type == CONSTR(PRIMARY);
 }
 
 /* ---- all of it ---- */
@@ -396,7 +404,7 @@ static const char *impossible(const struct column *column)
     if (column->generated)
         return "a stored generated column writes the whole table anew under ACCESS EXCLUSIVE";
     if (column->place->operation->rewrites && !column->filled)
-        return "the column's type has rules of its own, and the whole table is written anew under ACCESS EXCLUSIVE";
+        return "the column's type has rules of its own: all of the table is written anew";
     return NULL;
 }
 

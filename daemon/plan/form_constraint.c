@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char added[] = "NOT VALID: the lock is held for a moment, no row is read; from here on new rows are checked.";
+static const char added[] =
+    "NOT VALID: the lock is held for a moment, no row is read; from here on new rows are checked.";
 static const char validated[] = "The rows that were there are checked while everybody reads and writes.";
 
 void form_validated(struct place *place, enum plan_section section, const char *name, const char *body)
@@ -45,14 +46,14 @@ static void foreign_key_by_partition(struct place *place, const char *name, cons
     char *quoted = emit_name(name);
 
     for (size_t i = 0; i < known->partition_count; i++) {
-        form_emit(place, place->section, EMIT_SEPARATE, added, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID",
-                  known->partitions[i], quoted, body);
+        form_emit(place, place->section, EMIT_SEPARATE, added,
+                  "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", known->partitions[i], quoted, body);
         form_emit(place, place->section, EMIT_SEPARATE, validated, "ALTER TABLE %s VALIDATE CONSTRAINT %s",
                   known->partitions[i], quoted);
     }
     form_alter(place, place->section, EMIT_SEPARATE,
-               "The partitions have it already, and validated: no row is read.", "ADD CONSTRAINT %s %s", quoted,
-               body);
+               "The partitions have it already, and validated: no row is read.",
+               "ADD CONSTRAINT %s %s", quoted, body);
     free(quoted);
 }
 
@@ -95,8 +96,8 @@ void form_not_null(struct place *place, enum plan_section section, const char *c
 
     form_validated(place, section, name, body);
     form_alter(place, section, EMIT_BEGINS,
-               "The validated CHECK proves it: no row is read under the lock.", "ALTER COLUMN %s SET NOT NULL",
-               quoted_column);
+               "The validated CHECK proves it: no row is read under the lock.",
+               "ALTER COLUMN %s SET NOT NULL", quoted_column);
     form_alter(place, section, EMIT_SHARED, "It has done its work: NOT NULL says the same.",
                "DROP CONSTRAINT %s", quoted);
     free(body);
@@ -146,7 +147,8 @@ static char *index_tail(const struct place *place, const PgQuery__Constraint *co
     char *tail = allocate_text("%s%s%s%s%s%s%s%s", constraint->n_including > 0 ? " INCLUDE (" : "", including,
                                constraint->n_including > 0 ? ")" : "",
                                constraint->nulls_not_distinct ? " NULLS NOT DISTINCT" : "",
-                               *storage == '\0' ? "" : " ", storage, *space == '\0' ? "" : " TABLESPACE ", space);
+                               *storage == '\0' ? "" : " ", storage,
+                               *space == '\0' ? "" : " TABLESPACE ", space);
 
     free(including);
     free(storage);
@@ -178,9 +180,11 @@ void form_unique_by_index(struct place *place, enum plan_section section,
     form_emit(place, section, EMIT_OUTSIDE,
               "The index that the constraint needs is built CONCURRENTLY: nobody waits for it.",
               "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)%s", quoted, table, keys, tail);
-    form_alter(place, section, EMIT_SEPARATE, "It takes over the index that is there: the lock is held for a moment.",
+    form_alter(place, section, EMIT_SEPARATE,
+               "It takes over the index that is there: the lock is held for a moment.",
                "ADD CONSTRAINT %s %s USING INDEX %s%s%s", quoted, primary ? "PRIMARY KEY" : "UNIQUE", quoted,
-               constraint->deferrable ? " DEFERRABLE" : "", constraint->initdeferred ? " INITIALLY DEFERRED" : "");
+               constraint->deferrable ? " DEFERRABLE" : "",
+               constraint->initdeferred ? " INITIALLY DEFERRED" : "");
     if (column == NULL && section < PLAN_CONTRACT)
         undo_add(place, "ALTER TABLE %s DROP CONSTRAINT %s", table, quoted);
     free(table);
@@ -195,9 +199,11 @@ void form_add_unique(struct place *place)
 
     if (form_is_partitioned(place)) {
         form_refuse(place, RULE_NO_SAFE_FORM,
-                    "PostgreSQL has no way to add this to the partitioned table '%s' without a lock on all of it",
+                    "PostgreSQL has no way to add this to the partitioned table '%s' without a lock on "
+                    "all of it",
                     operation->table);
         return;
     }
-    form_unique_by_index(place, place->section, operation->constraint, NULL, operation->start, operation->end);
+    form_unique_by_index(place, place->section, operation->constraint, NULL, operation->start,
+                         operation->end);
 }

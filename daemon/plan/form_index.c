@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char built[] = "Built CONCURRENTLY, it makes nobody wait: writers go on while the table is read twice.";
+static const char built[] =
+    "Built CONCURRENTLY, it makes nobody wait: writers go on while the table is read twice.";
 
 /* The index that was given its name here lies in the schema of its table. */
 static void undo_chosen(struct place *place, const char *quoted)
@@ -98,7 +99,8 @@ void form_reindex(struct place *place)
         if (words[i].type != place->operation->node->reindex_stmt->kind || at == end)
             continue;
         sql = piece_with(reader, start, end, at + strlen(words[i].word), " CONCURRENTLY");
-        form_emit(place, place->section, EMIT_OUTSIDE, "Rebuilt CONCURRENTLY, it makes nobody wait.", "%s", sql);
+        form_emit(place, place->section, EMIT_OUTSIDE, "Rebuilt CONCURRENTLY, it makes nobody wait.", "%s",
+                  sql);
         free(sql);
         return;
     }

@@ -20,8 +20,8 @@ void form_no_safe_form(struct place *place)
 void form_reshape(struct place *place)
 {
     form_refuse(place, RULE_ONE_SHAPE_ONLY,
-                "'%s' leaves one shape only: the new release cannot start before the contract, and the contract "
-                "waits until the old release is gone",
+                "'%s' leaves one shape only: the new release cannot start before the contract, and the "
+                "contract waits until the old release is gone",
                 operation_kinds[place->operation->kind].name);
 }
 

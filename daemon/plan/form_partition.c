@@ -50,8 +50,10 @@ static void index_partition(struct place *place, const char *partition, const ch
     relation.relname = bare;
     own.relation = &relation;
     name = emit_name(form_free_name(place, piece_index_name(&own)));
-    form_emit(place, place->section, EMIT_OUTSIDE, "One partition after the other, CONCURRENTLY: nobody waits.",
-              "CREATE %sINDEX CONCURRENTLY %s ON %s %s", index->unique ? "UNIQUE " : "", name, partition, tail);
+    form_emit(place, place->section, EMIT_OUTSIDE,
+              "One partition after the other, CONCURRENTLY: nobody waits.",
+              "CREATE %sINDEX CONCURRENTLY %s ON %s %s", index->unique ? "UNIQUE " : "", name,
+              partition, tail);
     form_emit(place, place->section, EMIT_SEPARATE,
               "The parent's index is valid once that of every partition is attached.",
               "ALTER INDEX %s ATTACH PARTITION %.*s%s", parent, (int)last, partition, name);
@@ -80,9 +82,9 @@ void form_partitioned_index(struct place *place)
     table = form_table(place);
     tail = piece_of(reader, using < open ? using : open, end);
     form_emit(place, place->section, EMIT_SEPARATE,
-              "ON ONLY the parent, which has no rows of its own: a moment; not valid until all partitions follow.",
-              "CREATE %sINDEX %s ON ONLY %s %s", index->unique ? "UNIQUE " : "", parent + last_name(parent), table,
-              tail);
+              "ON ONLY the parent, which has no rows of its own; it is valid once all partitions follow.",
+              "CREATE %sINDEX %s ON ONLY %s %s", index->unique ? "UNIQUE " : "",
+              parent + last_name(parent), table, tail);
     for (size_t i = 0; i < place->operation->known->partition_count; i++)
         index_partition(place, place->operation->known->partitions[i], parent, tail);
     undo_add(place, "DROP INDEX %s", parent);

@@ -1,5 +1,5 @@
-/* Pieces of the submitted text, and the names that PostgreSQL gives to what has none: generated statements keep
- * as much of what was written as they can. All results are owned by the caller. */
+/* Pieces of the submitted text, and the names that PostgreSQL gives to what has none: generated
+ * statements keep as much of what was written as they can. All results are owned by the caller. */
 #ifndef PLAN_PIECE_H
 #define PLAN_PIECE_H
 

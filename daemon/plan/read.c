@@ -168,7 +168,8 @@ static void read_sections(struct reader *reader)
         next = PLAN_WRITTEN_SECTIONS;
         for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++)
             if (reader->plan->has_section[i] && reader->sections[i].start >= behind
-                && (next == PLAN_WRITTEN_SECTIONS || reader->sections[i].start < reader->sections[next].start))
+                && (next == PLAN_WRITTEN_SECTIONS
+                    || reader->sections[i].start < reader->sections[next].start))
                 next = i;
         if (next < PLAN_WRITTEN_SECTIONS) {
             behind = reader->sections[next].start + 1;

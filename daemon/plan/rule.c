@@ -29,8 +29,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Save the file as UTF-8."},
     [RULE_EMPTY_FILE] =
         {"empty-file", PLAN_ERROR, false, NULL,
-         "Write SQL, as your tool prints it, or under the markers '-- schemagate: expand', 'backfill', 'contract' "
-         "and 'undo'."},
+         "Write SQL, as your tool prints it, or under the markers '-- schemagate: expand', 'backfill', "
+         "'contract' and 'undo'."},
     [RULE_UNTERMINATED] =
         {"unterminated", PLAN_ERROR, false,
          "Everything up to the end of the file would belong to it.", "Close what is opened here."},
@@ -124,8 +124,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "'-- schemagate: allow suspect-do-block reason=\"…\"' before the statement."},
     [RULE_POSTPONED] =
         {"postponed", PLAN_NOTE, false,
-         "With keep_hours only what can be hidden is done at once, so that a restore finds everything else as "
-         "older code knows it.",
+         "With keep_hours only what can be hidden is done at once, so that a restore finds everything "
+         "else as older code knows it.",
          "Nothing needs to be done. What has to run with the contract itself belongs into a migration of its "
          "own, with keep_hours=0."},
     [RULE_NOTHING_HIDDEN] =
@@ -136,15 +136,15 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
     [RULE_NO_SAFE_FORM] =
         {"no-safe-form", PLAN_ERROR, true,
          "As it is written it stops the application, or the old release, for as long as it runs.",
-         "Write the steps yourself under the markers '-- schemagate: expand', 'backfill' and 'contract'; or, if "
-         "the table is small or unused, put '-- schemagate: allow no-safe-form reason=\"…\"' before the "
-         "statement to run it as it is written."},
+         "Write the steps yourself under the markers '-- schemagate: expand', 'backfill' and "
+         "'contract'; or, if the table is small or unused, put "
+         "'-- schemagate: allow no-safe-form reason=\"…\"' before the statement to run it as it is written."},
     [RULE_REQUIRED_COLUMN] =
         {"required-column", PLAN_ERROR, true,
-         "The rows that are there have no value for it, and INSERTs of the old release, which does not know it, "
-         "would fail.",
-         "Give it a DEFAULT; or add it without NOT NULL, fill it by an UPDATE, and SET NOT NULL: each goes to its "
-         "phase by itself."},
+         "The rows that are there have no value for it, and INSERTs of the old release, which does not "
+         "know it, would fail.",
+         "Give it a DEFAULT; or add it without NOT NULL, fill it by an UPDATE, and SET NOT NULL: each "
+         "goes to its phase by itself."},
     [RULE_ONE_SHAPE_ONLY] =
         {"one-shape-only", PLAN_ERROR, true,
          "Old and new code run side by side during a rollout, and each needs its own shape.",
@@ -157,8 +157,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "'-- schemagate: allow needs-contract reason=\"…\"' puts the statement into the contract."},
     [RULE_UNPLACED] =
         {"unplaced", PLAN_ERROR, false,
-         "A statement in the wrong phase breaks the old release or the new one, so what cannot be read is placed "
-         "by its author.",
+         "A statement in the wrong phase breaks the old release or the new one, so what cannot be read "
+         "is placed by its author.",
          "Put the markers '-- schemagate: expand', 'backfill', 'contract' and 'undo' into the file, and the "
          "statement under the one where it belongs."},
     [RULE_NEEDS_SCHEMA] =

@@ -13,11 +13,14 @@
 #define TIGHT (BIT(CLASS_TIGHTENS) | BIT(CLASS_UNSAFE) | BIT(CLASS_ADDITIVE))
 
 static const char adds[] = "It only adds: code of the old release goes on as before.";
-static const char tightens[] = "Rows that the old release writes could be refused, so the old release has to be gone.";
+static const char tightens[] =
+    "Rows that the old release writes could be refused, so the old release has to be gone.";
 static const char removes[] = "The old release could still use what goes, so it has to be gone.";
-static const char fills[] = "Rows are changed once what they need is there, and before the new release is let in.";
+static const char fills[] =
+    "Rows are changed once what they need is there, and before the new release is let in.";
 static const char fresh[] = "It is about something that this migration creates: nobody uses it yet.";
-static const char books[] = "The migration tool's own record: the tool and the database agree from the expand on.";
+static const char books[] =
+    "The migration tool's own record: the tool and the database agree from the expand on.";
 
 /* The first row that fits counts; what has none goes by its class. */
 static const struct split_row {
@@ -65,11 +68,14 @@ static const struct {
     [CLASS_UNKNOWN] = {PLAN_EXPAND, form_opaque, NULL},
 };
 
+/* Where nobody uses it yet, everything may stand as it is written, but for a few that are about time: a new
+ * enum value cannot be used in its own transaction. */
 static form *form_of(const struct operation *operation)
 {
-    if (operation->class == CLASS_BOOKKEEPING
-        || (operation->on_new && operation->kind != OP_CREATE_TABLE_AS
-            && by_class[operation->class].form != form_opaque))
+    bool anyhow = operation->kind == OP_CREATE_TABLE_AS || operation->kind == OP_ADD_ENUM_VALUE
+                  || by_class[operation->class].form == form_opaque;
+
+    if (operation->class == CLASS_BOOKKEEPING || (operation->on_new && !anyhow))
         return form_written;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].kind == operation->kind && (rows[i].classes & BIT(operation->class)) != 0)
@@ -119,7 +125,8 @@ static bool may_follow(const struct operation *operation)
 /* False if it has to follow something where it may not. */
 static bool follow(struct place *place)
 {
-    static const char follows[] = "It names what an earlier statement of the file changes in this phase, and follows it.";
+    static const char follows[] =
+        "It names what an earlier statement of the file changes in this phase, and follows it.";
     enum plan_section earliest = depend_earliest(place->split->depend, place);
 
     if (earliest <= place->section)

@@ -1,5 +1,5 @@
-/* Splitting a file without sections: each operation goes to the phase where it is safe, in the form in which it
- * is safe (DESIGN.md section 8).
+/* Splitting a file without sections: each operation goes to the phase where it is safe, in the form in
+ * which it is safe (DESIGN.md section 8).
  *
  *   statement → operations → a row of the table in split.c: phase and form
  *                          → must it follow something that landed later? (depend.c)
@@ -15,7 +15,7 @@ struct depend;
 struct split {
     struct reader *reader;
     struct depend *depend;
-    char **created; /* owned: the quoted names of the tables that the file creates, whose locks hold up nobody */
+    char **created; /* owned: quoted names of tables that the file creates: their locks hold up nobody */
     size_t created_count;
     char **names; /* owned: names that were chosen for what has none */
     size_t name_count;
@@ -91,14 +91,15 @@ form form_data, form_no_safe_form, form_reshape, form_opaque;  /* form_other.c *
 /* The steps of SET NOT NULL without a scan under the lock. */
 void form_not_null(struct place *place, enum plan_section section, const char *column);
 
-/* A constraint of the table that is added without a look at its rows, then validated. `body`: from its key word
- * on ("CHECK (…)"). */
+/* A constraint of the table that is added without a look at its rows, then validated. `body`: from its
+ * key word on ("CHECK (…)"). */
 void form_validated(struct place *place, enum plan_section section, const char *name, const char *body);
 
-/* UNIQUE or PRIMARY KEY by way of an index that is built CONCURRENTLY. `column`: of a column's constraint, else
- * NULL; [start, end): the constraint's text. */
+/* UNIQUE or PRIMARY KEY by way of an index that is built CONCURRENTLY. `column`: of a column's
+ * constraint, else NULL; [start, end): the constraint's text. */
 void form_unique_by_index(struct place *place, enum plan_section section,
-                          const PgQuery__Constraint *constraint, const char *column, size_t start, size_t end);
+                          const PgQuery__Constraint *constraint, const char *column, size_t start,
+                          size_t end);
 
 /* ---- taking back (undo.c) ---- */
 

@@ -1,5 +1,5 @@
-/* What takes a planned file's expand and backfill back. It is derived for the whole file or not at all: half an
- * undo would leave what nobody has tested. */
+/* What takes a planned file's expand and backfill back. It is derived for the whole file or not at all:
+ * half an undo would leave what nobody has tested. */
 #include "allocate.h"
 #include "piece.h"
 #include "split.h"
@@ -243,8 +243,8 @@ static void undo_unknown(struct place *place)
 /* The types of the parameters that tell functions of one name apart. */
 static char *parameter_types(const struct place *place, const PgQuery__CreateFunctionStmt *create)
 {
-    static const int ends[] = {PG_QUERY__TOKEN__ASCII_44, PG_QUERY__TOKEN__ASCII_41, PG_QUERY__TOKEN__ASCII_61,
-                               PG_QUERY__TOKEN__DEFAULT};
+    static const int ends[] = {PG_QUERY__TOKEN__ASCII_44, PG_QUERY__TOKEN__ASCII_41,
+                               PG_QUERY__TOKEN__ASCII_61, PG_QUERY__TOKEN__DEFAULT};
     const struct statement *statement = place->statement;
     char *types = allocate_text("%s", "");
 
@@ -278,8 +278,8 @@ static void undo_create_function(struct place *place)
     }
     name = name_of_list(node->create_function_stmt->funcname, node->create_function_stmt->n_funcname);
     types = parameter_types(place, node->create_function_stmt);
-    undo_add(place, "DROP %s %s(%s)", node->create_function_stmt->is_procedure ? "PROCEDURE" : "FUNCTION", name,
-             types);
+    undo_add(place, "DROP %s %s(%s)",
+             node->create_function_stmt->is_procedure ? "PROCEDURE" : "FUNCTION", name, types);
     free(name);
     free(types);
 }

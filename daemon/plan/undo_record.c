@@ -1,5 +1,6 @@
-/* A migration tool's own record is taken back with the migration: so the tool and the database agree. Only what
- * tools write is understood: INSERT of one row of constants, and UPDATE of one column from constant to constant. */
+/* A migration tool's own record is taken back with the migration: so the tool and the database agree.
+ * Only what tools write is understood: INSERT of one row of constants, and UPDATE of one column from
+ * constant to constant. */
 #include "allocate.h"
 #include "split.h"
 
@@ -71,8 +72,8 @@ static char *row_condition(const PgQuery__InsertStmt *insert, const PgQuery__Lis
             return NULL;
         }
         column = emit_name(insert->cols[i]->res_target->name);
-        longer = allocate_text("%s%s%s = %s", condition == NULL ? "" : condition, condition == NULL ? "" : " AND ",
-                               column, value);
+        longer = condition == NULL ? allocate_text("%s = %s", column, value)
+                                   : allocate_text("%s AND %s = %s", condition, column, value);
         free(condition);
         free(column);
         free(value);
