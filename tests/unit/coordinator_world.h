@@ -18,7 +18,8 @@
 #include <utlist.h>
 
 enum call_kind {
-    CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_REACH, CALL_WATCH, CALL_TERMINATE
+    CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_REACH, CALL_WATCH,
+    CALL_TERMINATE
 };
 
 /* One call of the coordinator's that is not answered yet. */
