@@ -38,7 +38,8 @@
          "UPDATE customer SET full_name = name;\n"                                                     \
          "-- schemagate: contract\nALTER TABLE customer DROP COLUMN name;\n"
 
-#define HAS_NAME "SELECT count(*) FROM pg_attribute WHERE attrelid = 'customer'::regclass AND attname = 'name'"
+#define HAS_NAME                                                                                       \
+    "SELECT count(*) FROM pg_attribute WHERE attrelid = 'customer'::regclass AND attname = 'name'"
 #define NAME_IS_NOT_NULL                                                                               \
     "SELECT attnotnull::int FROM pg_attribute WHERE attrelid = 'customer'::regclass AND attname = 'name'"
 
@@ -86,8 +87,8 @@ static void old_code_finds_a_hidden_column_no_more(void **state)
     assert_string_equal(json_text_at(answer->json, "/hidden/0/relation"), "customer");
     assert_string_equal(json_text_at(answer->json, "/hidden/0/column"), "name");
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event WHERE version = 2 AND "
-                                            "kind = 'migration.hidden' AND data->'hidden'->0->>'column' = 'name'"),
-                     1);
+                                            "kind = 'migration.hidden' AND "
+                                            "data->'hidden'->0->>'column' = 'name'"), 1);
 }
 
 static void a_restored_column_has_its_data_and_old_code_may_start(void **state)
@@ -99,7 +100,8 @@ static void a_restored_column_has_its_data_and_old_code_may_start(void **state)
     rollout_wait(client, 2, "expanded");
     rollout_expect_phase(client, 2, "expanded", "paused");
     rollout_expect_window(client, 0, 2);
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM customer WHERE name IN ('Ada', 'Grace')"), 2);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM customer "
+                                            "WHERE name IN ('Ada', 'Grace')"), 2);
     assert_int_equal(sql_number(world->sql, NAME_IS_NOT_NULL), 1);
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_constraint WHERE "
                                             "conrelid = 'customer'::regclass AND contype = 'c'"), 0);
@@ -218,7 +220,8 @@ static void a_later_contract_ends_the_way_back(void **state)
 #define WITH_CHILDREN                                                                                  \
     "-- schemagate: expand\n"                                                                          \
     "CREATE TABLE customer (id int PRIMARY KEY, name text);\n"                                         \
-    "CREATE TABLE orders (id int, customer int CONSTRAINT of_customer REFERENCES customer ON DELETE CASCADE);\n" \
+    "CREATE TABLE orders (id int, customer int\n"                                                      \
+    " CONSTRAINT of_customer REFERENCES customer ON DELETE CASCADE);\n"                                \
     "INSERT INTO customer VALUES (1, 'Ada');\nINSERT INTO orders VALUES (1, 1);\n"
 
 #define DROP_CUSTOMER                                                                                  \
@@ -268,12 +271,14 @@ static void privileges_are_taken_and_given_back(void **state)
     make_roles(world);
     struct http_client *client = &world_daemon(world, NULL)->client;
     rollout_submit(client, 1, "-- schemagate: expand\n"
-                              "CREATE TABLE customer (id int, name text, mail text);\nCREATE TABLE old (id int);\n"
+                              "CREATE TABLE customer (id int, name text, mail text);\n"
+                              "CREATE TABLE old (id int);\n"
                               "INSERT INTO customer VALUES (1, 'Ada', 'a@b');\n"
                               "GRANT SELECT, INSERT, UPDATE ON customer TO app;\n"
                               "GRANT SELECT (mail) ON customer TO app;\n"
                               "GRANT SELECT, DELETE ON old TO app;\n");
     rollout_submit(client, 2, REVOKE);
+    rollout_wait(client, 2, "expanded");
     PGconn *reader = sql_open(world->conninfo); /* has read the table, and holds its lock */
     sql_run(reader, "BEGIN; SELECT * FROM customer; SELECT * FROM old");
     fleet_join(client, REPLICA("new", 1, 2));

@@ -42,8 +42,8 @@ bool window_equal(const struct window *a, const struct window *b);
 
 enum admission window_admit(const struct window_view *view, struct version_range range);
 
-/* What the floor is while no contract at or above `version` is done: the highest of the `count` versions below
- * it whose contracts are, in any order, or the baseline. */
+/* What the floor is while no contract at or above `version` is done: the highest of the `count` versions
+ * below it whose contracts are, in any order, or the baseline. */
 int64_t window_floor_below(const int64_t *contracted, size_t count, int64_t baseline, int64_t version);
 
 /* The greatest served version below `version`, or -1. */
