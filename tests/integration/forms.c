@@ -15,12 +15,17 @@ static const char library[] =
     "  price int NOT NULL DEFAULT 1);\n"
     "CREATE INDEX books_price ON books (price);\n"
     "INSERT INTO authors SELECT i, 'author ' || i FROM generate_series(1, 20) AS i;\n"
+    "CREATE TABLE loans (book int, day date, author_id int) PARTITION BY RANGE (day);\n"
+    "CREATE TABLE loans_old PARTITION OF loans FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n"
+    "CREATE TABLE \"Loans.New\" PARTITION OF loans FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');\n"
+    "INSERT INTO loans SELECT i, date '2020-01-01' + i, i % 20 + 1 FROM generate_series(1, 700) AS i;\n"
     "INSERT INTO books (title, author_id, isbn, price)\n"
     "  SELECT 'book ' || i, i % 20 + 1, 'isbn ' || i, i FROM generate_series(1, 2000) AS i;\n";
 
 static const char old_code[] =
     "INSERT INTO books (title, author_id, isbn, price) SELECT 'more', 1, 'isbn m' || max(n), 7 FROM books;\n"
     "UPDATE books SET title = title || '.' WHERE n = 17;\n"
+    "INSERT INTO loans VALUES (1, '2021-02-03', 1);\n"
     "DELETE FROM books WHERE n = (SELECT max(n) FROM books WHERE title = 'more')";
 
 struct form {
@@ -76,9 +81,18 @@ static const struct form forms[] = {
      "  FROM pg_attribute WHERE attrelid = 'books'::regclass AND attname = 'label'", true},
     {"an enum's value", "CREATE TYPE mood AS ENUM ('calm'); ALTER TYPE mood ADD VALUE 'glad';\n"
                         "ALTER TABLE books ADD COLUMN mood mood DEFAULT 'glad';",
-     "INSERT INTO books (title, mood) VALUES ('new', 'calm')", "SELECT count(*) > 0 FROM books WHERE "
-     "mood = 'glad'",
-     false},
+     "INSERT INTO books (title, mood) VALUES ('new', 'calm')",
+     "SELECT count(*) > 0 FROM books WHERE mood = 'glad'", false},
+    {"a partitioned table's index", "CREATE INDEX ON loans USING btree (book, day);",
+     "INSERT INTO loans VALUES (1, '2021-02-03', 2)",
+     "SELECT count(*) = 3 AND bool_and(indisvalid) FROM pg_index\n"
+     "  WHERE indrelid IN ('loans'::regclass, 'loans_old'::regclass, '\"Loans.New\"'::regclass)", false},
+    {"a partitioned table's foreign key", "ALTER TABLE loans ADD FOREIGN KEY (author_id) REFERENCES authors;",
+     "INSERT INTO loans VALUES (1, '2021-02-03', 2)",
+     "SELECT count(*) = 3 AND bool_and(convalidated) AND count(*) FILTER (WHERE conparentid <> 0) = 2\n"
+     "  FROM pg_constraint WHERE conname = 'loans_author_id_fkey'", true},
+    {"a partition that goes", "ALTER TABLE loans DETACH PARTITION loans_old;", "SELECT count(*) FROM loans",
+     "SELECT count(*) = 1 FROM pg_inherits WHERE inhparent = 'loans'::regclass", true},
     {"a table of its own",
      "CREATE TABLE tags (book int, tag text NOT NULL);\nCREATE INDEX ON tags (tag);\n"
      "ALTER TABLE tags ADD CHECK (tag <> '');\nINSERT INTO tags SELECT n, title FROM books;",
@@ -153,7 +167,7 @@ static void old_and_new_code_run_beside_every_form(void **state)
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         char *held;
 
-        sql_run(world->sql, "DROP TABLE IF EXISTS books, authors CASCADE");
+        sql_run(world->sql, "DROP TABLE IF EXISTS books, authors, loans, loans_old CASCADE");
         sql_run(world->sql, "%s", library);
         roll_out(world, client, &forms[i], (int64_t)i + 2);
         held = sql_text(world->sql, "%s", forms[i].holds);
