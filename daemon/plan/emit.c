@@ -314,6 +314,8 @@ static bool needs_no_quotes(const char *name)
     if (strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") != strlen(name) || isdigit((unsigned char)*name)
         || *name == '\0')
         return false;
+    if (strpbrk(name, "0123456789") != NULL)
+        return true; /* no key word has a digit */
     result = pg_query_scan(name);
     tokens = pg_query__scan_result__unpack(NULL, result.pbuf.len, (const uint8_t *)result.pbuf.data);
     plain = result.error == NULL && tokens != NULL && tokens->n_tokens == 1

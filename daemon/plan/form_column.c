@@ -185,7 +185,7 @@ static void fill(const struct column *column, const char *quoted, const char *ex
     form_alter(place, PLAN_EXPAND, EMIT_SHARED,
                "Set behind ADD COLUMN, it is for new rows only: the table is not written anew.",
                "ALTER COLUMN %s SET DEFAULT %s", quoted, expression);
-    form_rows(place, PLAN_BACKFILL, "The rows that were there get their values, a batch at a time.",
+    form_rows(place, PLAN_BACKFILL, "The rows that were there get their values.",
               "UPDATE %s SET %s = %s WHERE %s IS NULL", table, quoted, expression, quoted);
     free(table);
 }
