@@ -198,12 +198,15 @@ static void what_was_derived_leads_back(void **state)
                    "  ADD COLUMN number serial;\n"
                    "CREATE TABLE tags (book int, kind text);\nCREATE INDEX ON books (title);\n"
                    "CREATE FUNCTION twice(a int, OUT b numeric(10, 2)) LANGUAGE sql AS 'SELECT a * 2';\n"
+                   "ALTER TABLE books ALTER COLUMN price SET DEFAULT 9;\n"
                    "CREATE VIEW titles AS SELECT title FROM books;\nCREATE TYPE mood AS ENUM ('calm');\n");
     rollout_wait(client, 2, "complete");
     rollout_act(client, 2, "undo");
     rollout_wait(client, 2, "undone");
     after = sql_text(world->sql, "%s", shape);
     assert_string_equal(before, after);
+    assert_int_equal(sql_number(world->sql, "SELECT column_default FROM information_schema.columns\n"
+                                            "  WHERE table_name = 'books' AND column_name = 'price'"), 1);
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_proc WHERE proname = 'twice'"), 0);
     free(before);
     free(after);
