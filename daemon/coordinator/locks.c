@@ -1,5 +1,5 @@
-/* Waiting for table locks (DESIGN.md section 7): the witness watches the tables, without queueing, until no old
- * transaction is in the way of the next try; who is in the way is named, and may be ended. */
+/* Waiting for table locks (DESIGN.md section 7): the witness watches the tables, without queueing, until
+ * no old transaction is in the way of the next try; who is in the way is named, and may be ended. */
 #include "locks.h"
 #include "record.h"
 #include "state.h"
@@ -17,8 +17,8 @@
 #define FRESH_MS 20         /* so long a quiet moment counts */
 #define RUN_PAUSE_MS 50     /* before the first look at a try that runs, doubling */
 #define RUN_PAUSE_MAX_MS 1000
-/* So long no try is made because of the same old transactions; and where they come and go, so that there is never a
- * quiet moment. Then one is made all the same: it fails after its lock_timeout, or goes through. */
+/* So long no try is made because of the same old transactions; and where they come and go, so that there
+ * is never a quiet moment. Then one is made all the same: it fails after its lock_timeout, or goes through. */
 #define PATIENCE_MS 30000
 #define PATIENCE_PASSING_MS 1000
 #define AGAIN_MS 10000      /* after a session could not be ended */
@@ -40,8 +40,8 @@ static void raise_lock(struct plan_work *all, const struct plan_relation_lock *l
         all->locks[i].parents |= strcmp(all->locks[i].relation, lock->relation) == 0;
 }
 
-/* Weaker locks keep nobody waiting who only reads and writes. Outside of transactions there is no lock_timeout, and
- * what runs CONCURRENTLY does not need one. */
+/* Weaker locks keep nobody waiting who only reads and writes. Outside of transactions there is no
+ * lock_timeout, and what runs CONCURRENTLY does not need one. */
 static void collect_locks(const struct step *steps, size_t count, struct plan_work *all)
 {
     for (size_t i = 0; i < count && steps[i].transactional && steps[i].work.kind == WORK_STATEMENT; i++)
@@ -346,7 +346,8 @@ void coordinator_unblock(struct coordinator *c, int64_t version, const char *rea
     if (term_goes_on(c) && list.count == 0) {
         if (m->lock.blocker_count > 0)
             snprintf(detail, sizeof detail,
-                     "a prepared transaction has no session to end: COMMIT PREPARED or ROLLBACK PREPARED '%s'",
+                     "a prepared transaction has no session to end: COMMIT PREPARED or "
+                     "ROLLBACK PREPARED '%s'",
                      m->lock.blockers[0].gid ? m->lock.blockers[0].gid : "");
         else
             snprintf(detail, sizeof detail, "no session is in the way of migration %lld now",
@@ -363,10 +364,10 @@ static const struct {
     const char *kind, *advice;
 } advices[] = {
     {"session", "wait for the end of its transaction, or `schemagate unblock` ends the session"},
-    {"autovacuum", "it makes way after deadlock_timeout, which a try does not wait for: GRANT SET ON PARAMETER "
-                   "deadlock_timeout TO the daemon's role (PostgreSQL 15), or wait for its end"},
-    {"autovacuum-wraparound", "it prevents transaction ids from wrapping around and makes way for nobody: wait for "
-                              "its end, and do not cancel it"},
+    {"autovacuum", "it makes way after deadlock_timeout, which a try does not wait for: "
+                   "GRANT SET ON PARAMETER deadlock_timeout TO the daemon's role (PostgreSQL 15), or wait for its end"},
+    {"autovacuum-wraparound", "it prevents transaction ids from wrapping around and makes way for nobody: "
+                              "wait for its end, and do not cancel it"},
     {"prepared-transaction", "COMMIT PREPARED or ROLLBACK PREPARED ends it"},
     {"replication", "a subscription copies the table, or a slot is made: wait for its end"},
     {"background", "a background worker: wait for the end of what it works for"},

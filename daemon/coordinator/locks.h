@@ -4,8 +4,8 @@
 
 #include <schemagate/coordinator/coordinator.h>
 
-/* True when the next transaction of m may be tried now; else the tables are watched, and rollout_advance is called
- * when there is something new. */
+/* True when the next transaction of m may be tried now; else the tables are watched, and rollout_advance
+ * is called when there is something new. */
 bool locks_are_free(struct coordinator *c, struct migration *m);
 /* The first look is under way: its answer comes before anything of less urgency is begun. */
 bool locks_are_asked_about(const struct migration *m);

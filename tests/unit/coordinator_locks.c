@@ -224,8 +224,8 @@ static void test_who_may_not_end_sessions_is_told(void **state)
 static void test_a_prepared_transaction_has_no_session(void **state)
 {
     (void)state;
-    w->watched = json_pack("{s:b, s:[{s:n, s:s, s:s}]}", "sees_all", 1, "blockers", "pid", "gid", "two-phase",
-                           "kind", "prepared-transaction");
+    w->watched = json_pack("{s:b, s:[{s:n, s:s, s:s}]}", "sees_all", 1, "blockers", "pid", "gid",
+                           "two-phase", "kind", "prepared-transaction");
     submit(w, 1, ALTERS);
     assert_false(coordinator_can_unblock(w->c, the_migration(w, 1)));
     assert_non_null(strstr(ask_to_unblock(1).detail, "ROLLBACK PREPARED 'two-phase'"));

@@ -183,8 +183,8 @@ void coordinator_terminate(struct coordinator *c, int pid, const char *backend_s
                            const char *reason, const char *actor, coordinator_answer *answer,
                            void *context);
 
-/* Terminates the sessions that are named as those in the way of its tries, each only while it is still in the same
- * transaction. */
+/* Terminates the sessions that are named as those in the way of its tries, each only while it is still in
+ * the same transaction. */
 void coordinator_unblock(struct coordinator *c, int64_t version, const char *reason, const char *actor,
                          coordinator_answer *answer, void *context);
 bool coordinator_can_unblock(const struct coordinator *c, const struct migration *m);

@@ -41,11 +41,13 @@ struct migration_error {
     unsigned line, column;
 };
 
-/* Who is in the way of a migration's next try, or keeps the present one waiting. Strings are owned by the wait. */
+/* Who is in the way of a migration's next try, or keeps the present one waiting. Strings are owned by the
+ * wait. */
 struct blocker {
     int pid;         /* 0: a prepared transaction, which `gid` names */
     const char *gid; /* or NULL */
-    const char *kind; /* session, autovacuum, autovacuum-wraparound, replication, background, prepared-transaction */
+    const char *kind; /* session, autovacuum, autovacuum-wraparound, replication, background,
+                         prepared-transaction */
     const char *relation; /* that it locks; "": not known */
     const char *role, *application_name, *state, *backend_start, *transaction_start;
     int64_t since_wall; /* of its state; 0: hidden */
@@ -56,7 +58,7 @@ struct blocker {
 /* A migration's wait for its tables: before a try, during it, and after one that failed. */
 struct lock_wait {
     bool asked; /* a look is under way */
-    bool blind; /* the age of other roles' transactions is hidden: tries are made without waiting for a quiet moment */
+    bool blind; /* the age of other roles' transactions is hidden: nobody is waited for */
     int64_t since_boot; /* the watch began; 0: nothing is watched */
     int64_t due_boot, pause_ms; /* the next look */
     int64_t free_boot; /* nobody old was in the way then; 0: not yet */
