@@ -131,7 +131,7 @@ static const struct {
     {ON(DECLARE_CURSOR_STMT), OP_SET, classify_plain},
     {ON(FETCH_STMT), OP_SET, classify_plain},
     {ON(CLOSE_PORTAL_STMT), OP_SET, classify_plain},
-    {ON(NOTIFY_STMT), OP_SERVER, classify_plain},
+    {ON(NOTIFY_STMT), OP_SERVER, classify_additive},
     {ON(LOAD_STMT), OP_SERVER, classify_plain},
     {ON(CHECK_POINT_STMT), OP_SERVER, classify_plain},
     {ON(ALTER_SYSTEM_STMT), OP_SERVER, classify_plain},

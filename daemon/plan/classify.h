@@ -59,7 +59,8 @@ void classify_query(struct classify *classify, const PgQuery__Node *query);
 /* The column that CHECK (column IS NOT NULL) speaks of, or NULL. */
 const char *classify_not_null_column(const PgQuery__Node *check);
 /* True if ALTER COLUMN TYPE writes no row and changes no value (widening.c). */
-bool classify_widens(const struct catalog_table *table, const char *column, const PgQuery__ColumnDef *new_type);
+bool classify_widens(const struct catalog_table *table, const char *column,
+                     const PgQuery__ColumnDef *new_type);
 
 classify_read classify_alter_table, classify_rename, classify_drop, classify_set_schema, classify_set_owner,
     classify_comment, classify_label, classify_create_table, classify_create_foreign_table,

@@ -149,9 +149,32 @@ static void refine_storage(struct command *command, struct operation *operation)
     operation->lock = LOCK_ACCESS_EXCLUSIVE;
 }
 
+/* Storage parameters that take effect without a rewrite or a new plan. */
+static bool are_light(const PgQuery__Node *options)
+{
+    static const char *const light[] = {"fillfactor", "autovacuum_",     "toast",
+                                        "vacuum_",    "log_autovacuum_", "deduplicate_items",
+                                        "parallel_workers"};
+
+    if (options == NULL || options->node_case != PG_QUERY__NODE__NODE_LIST)
+        return false;
+    for (size_t i = 0; i < options->list->n_items; i++) {
+        const char *name = options->list->items[i]->def_elem->defname;
+        size_t at = 0;
+
+        while (at < sizeof(light) / sizeof(light[0]) && strncmp(name, light[at], strlen(light[at])) != 0)
+            at++;
+        if (at == sizeof(light) / sizeof(light[0]))
+            return false;
+    }
+    return true;
+}
+
 /* security_invoker and its like change what a view's readers may see. */
 static void refine_options(struct command *command, struct operation *operation)
 {
+    if (!are_light(command->command->def))
+        operation->lock = LOCK_ACCESS_EXCLUSIVE;
     if (command->alter->objtype != OBJECT(VIEW))
         return;
     operation->kind = OP_ALTER_OTHER;

@@ -1,5 +1,5 @@
-/* ADD COLUMN and ADD CONSTRAINT. What a constraint says about columns that are new in the same file refuses no
- * row of old code, which leaves them NULL; it may still be checked under a lock. */
+/* ADD COLUMN and ADD CONSTRAINT. What a constraint says about columns that are new in the same file refuses
+ * no row of old code, which leaves them NULL; it may still be checked under a lock. */
 #include "classify.h"
 #include "column.h"
 #include "tree.h"
@@ -129,7 +129,8 @@ static void refine_check(struct adding *adding, struct operation *operation)
 
     operation->scans = !operation->not_valid;
     if (column != NULL && operation->not_valid && operation->object != NULL)
-        created_add(created, CREATED_NOT_NULL, operation->schema, operation->table, operation->object, column);
+        created_add(created, CREATED_NOT_NULL, operation->schema, operation->table, operation->object,
+                    column);
     else if (column != NULL && !operation->not_valid)
         created_add(created, CREATED_PROOF, operation->schema, operation->table, column, NULL);
     if (adding->constraint->raw_expr != NULL && check_passes(adding, operation))
@@ -280,8 +281,8 @@ static void remember_column(struct classify *classify, const struct operation *o
     if (may_exist
         && (operation->known == NULL || catalog_column(operation->known, operation->column) != NULL))
         return;
-    created_add(classify->created, plain ? CREATED_COLUMN : CREATED_FILLED, operation->schema, operation->table,
-                operation->column, NULL);
+    created_add(classify->created, plain ? CREATED_COLUMN : CREATED_FILLED, operation->schema,
+                operation->table, operation->column, NULL);
 }
 
 void classify_add_column(struct classify *classify, const PgQuery__AlterTableStmt *alter,

@@ -183,7 +183,8 @@ static void publish(struct classify *classify, enum operation_kind kind, PgQuery
     }
 }
 
-void classify_create_publication(struct classify *classify, const PgQuery__Node *node, enum operation_kind kind)
+void classify_create_publication(struct classify *classify, const PgQuery__Node *node,
+                                 enum operation_kind kind)
 {
     const PgQuery__CreatePublicationStmt *create = node->create_publication_stmt;
 
@@ -192,7 +193,8 @@ void classify_create_publication(struct classify *classify, const PgQuery__Node 
     publish(classify, kind, create->pubobjects, create->n_pubobjects);
 }
 
-void classify_alter_publication(struct classify *classify, const PgQuery__Node *node, enum operation_kind kind)
+void classify_alter_publication(struct classify *classify, const PgQuery__Node *node,
+                                enum operation_kind kind)
 {
     const PgQuery__AlterPublicationStmt *alter = node->alter_publication_stmt;
 
@@ -233,7 +235,8 @@ void classify_grant_role(struct classify *classify, const PgQuery__Node *node, e
 }
 
 /* They are about objects that are still to come. */
-void classify_default_privileges(struct classify *classify, const PgQuery__Node *node, enum operation_kind kind)
+void classify_default_privileges(struct classify *classify, const PgQuery__Node *node,
+                                 enum operation_kind kind)
 {
     (void)node;
     classify_add(classify, kind)->class = CLASS_ADDITIVE;

@@ -33,7 +33,8 @@ static void read_elements(struct classify *classify, const PgQuery__RangeVar *ta
     }
 }
 
-static void read_create(struct classify *classify, const PgQuery__CreateStmt *create, enum operation_kind kind)
+static void read_create(struct classify *classify, const PgQuery__CreateStmt *create,
+                        enum operation_kind kind)
 {
     struct operation *operation = classify_add_on(classify, kind, create->relation);
     bool known = operation->known != NULL;
@@ -42,7 +43,8 @@ static void read_create(struct classify *classify, const PgQuery__CreateStmt *cr
     for (size_t i = 0; i < create->n_inh_relations; i++)
         if (create->inh_relations[i]->node_case == PG_QUERY__NODE__NODE_RANGE_VAR)
             classify_set_other(classify, operation, create->inh_relations[i]->range_var,
-                               create->partbound != NULL ? LOCK_ACCESS_EXCLUSIVE : LOCK_SHARE_UPDATE_EXCLUSIVE);
+                               create->partbound != NULL ? LOCK_ACCESS_EXCLUSIVE
+                                                         : LOCK_SHARE_UPDATE_EXCLUSIVE);
     if (known && create->if_not_exists)
         return; /* nothing happens */
     operation->on_new = true;
@@ -282,6 +284,8 @@ void classify_cluster(struct classify *classify, const PgQuery__Node *node, enum
     operation->rewrites = true;
 }
 
+/* The table is locked against writers only, but its readers lock its indexes as well, and these are rebuilt
+ * under ACCESS EXCLUSIVE. */
 void classify_reindex(struct classify *classify, const PgQuery__Node *node, enum operation_kind kind)
 {
     const PgQuery__ReindexStmt *reindex = node->reindex_stmt;
@@ -289,10 +293,8 @@ void classify_reindex(struct classify *classify, const PgQuery__Node *node, enum
 
     operation->scans = true;
     operation->object = classify_text(reindex->name);
-    if (reindex->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_INDEX && operation->table != NULL) {
+    if (reindex->kind == PG_QUERY__REINDEX_OBJECT_TYPE__REINDEX_OBJECT_INDEX && operation->table != NULL)
         operation->object = operation->table; /* the table is the index's */
-        operation->lock = LOCK_ACCESS_EXCLUSIVE;
-    }
     if (node_option_is_on(reindex->params, reindex->n_params, "concurrently", false)) {
         operation->concurrently = true;
         operation->lock = LOCK_SHARE_UPDATE_EXCLUSIVE;

@@ -16,6 +16,9 @@ enum created_kind {
     CREATED_MEMBER,   /* constraint, trigger, policy or rule of a table that was there before */
     CREATED_INDEX,    /* on a table that was there before */
     CREATED_NOT_NULL, /* a CHECK not validated; `member` names the constraint, the value is its column */
+    CREATED_RELAXED,  /* a column that was there before and need not be given any more */
+    CREATED_FILLER,   /* a table whose new trigger may fill what INSERT leaves out */
+    CREATED_DROPPED,  /* the name of something that is gone by then */
     CREATED_PROOF     /* a validated CHECK (column IS NOT NULL); `member` names the column */
 };
 

@@ -124,7 +124,8 @@ struct plan_statement *emit_as_written(struct statement *source, enum plan_secti
 {
     struct emitted *added = add(source, section, alone, text_of(source), false);
 
-    statement_work(source->node, &added->statement.work);
+    if (source->node != NULL) /* else its author has vouched for what cannot be read */
+        statement_work(source->node, &added->statement.work);
     return &added->statement;
 }
 

@@ -77,6 +77,11 @@ static bool set_requires(struct use *use, const char *value)
     return read_number(value, 1, PLAN_VERSION_MAX, &use->reader->plan->requires);
 }
 
+static bool set_style(struct use *use, const char *value)
+{
+    return read_choice(value, (const char *const[]){"off", "on"}, &use->reader->style);
+}
+
 static bool set_atomic(struct use *use, const char *value)
 {
     return read_choice(value, (const char *const[]){"no", "yes"},
@@ -109,6 +114,7 @@ static const struct {
     {ON_MIGRATION, "soak_seconds", set_soak, "a whole number from 0 to 315360000"},
     {ON_MIGRATION, "keep_hours", set_keep, "a whole number from 0 to 87600"},
     {ON_MIGRATION, "requires", set_requires, "a schema version: a whole number from 1 to 2^48 - 1"},
+    {ON_MIGRATION, "style", set_style, "'on' or 'off'"},
     {ON_SECTION, "atomic", set_atomic, "'yes' or 'no'"},
     {ON_CONTRACT, "hide", set_hide, "'rename' or 'revoke'"},
     {ON_ALLOW, "reason", check_reason, "a text that says why"},

@@ -156,7 +156,7 @@ struct operation {
     const char *schema, *table; /* the table, view, type or whatever it is about; NULL: none */
     const char *column;         /* or NULL */
     const char *object;         /* constraint, index, trigger, new name …; or NULL */
-    const struct catalog_table *known; /* what the catalog says about `table`; NULL: not asked, or not there */
+    const struct catalog_table *known; /* what the catalog says about `table`; NULL: not asked, not there */
 
     /* A second table that is locked: what a foreign key refers to, a partition, an inherited table. */
     const char *other_schema, *other_table;

@@ -2,6 +2,7 @@
 #include "allocate.h"
 #include "dropped.h"
 #include "emit.h"
+#include "judge.h"
 #include "reader.h"
 
 #include <pg_query/pg_query.pb-c.h>
@@ -216,6 +217,7 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
     free(reader.allowances);
     free(reader.tokens);
     reader_forget_needs(&reader);
+    judge_begin_transaction(&reader);
     for (size_t i = 0; i < PLAN_SECTIONS; i++)
         created_clear(&reader.created[i]);
     text_close(&reader.text);

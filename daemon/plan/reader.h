@@ -49,6 +49,13 @@ struct reader {
     struct allowance *allowances;           /* in the order of the text */
     size_t allowance_count;
     unsigned statement_count;   /* read so far */
+    bool event_trigger_said;    /* one remark is enough */
+    bool style;                 /* rules of style are asked for */
+    struct {
+        char *table; /* owned; NULL: none. Quoted */
+        unsigned line;
+        enum plan_lock lock;
+    } held; /* the last lock that stops writers which the transaction so far has taken (judge.c) */
     struct created created[PLAN_SECTIONS]; /* by the section whose locks matter to nobody then (classify.c) */
     struct split *split;        /* while a file without sections is read; else NULL */
     struct emission *emission;  /* emit.c: the statements of the plan to be; NULL: none yet */

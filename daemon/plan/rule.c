@@ -174,6 +174,419 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "An undo is derived for the whole file or not at all: half of one would be a state that nobody has "
          "tested.",
          "Nothing, if going back is not needed; else put markers into the file and write the undo section."},
+    [RULE_UNPARSED] =
+        {"unparsed", PLAN_ERROR, true,
+         "The grammar is that of PostgreSQL 15: what only a newer server understands can be run, but "
+         "not checked.",
+         "Correct the statement, or, if the server understands it and it belongs here, put "
+         "'-- schemagate: allow unparsed reason=\"…\"' before it."},
+    [RULE_DROP_TABLE] =
+        {"drop-table", PLAN_ERROR, true,
+         "Every query of the running release that names the table fails from that moment on.",
+         "Move the statement below '-- schemagate: contract'; it runs when no replica needs {table} "
+         "any more."},
+    [RULE_DROP_COLUMN] =
+        {"drop-column", PLAN_ERROR, true,
+         "The running release lists its columns in SELECT and INSERT: each of these queries fails from"
+         " that moment on.",
+         "Move it below '-- schemagate: contract': ALTER TABLE {table} DROP COLUMN {column};"},
+    [RULE_DROP_OBJECT] =
+        {"drop-object", PLAN_ERROR, true,
+         "The running release may name it: its queries fail from that moment on.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_DROP_CONSTRAINT] =
+        {"drop-constraint", PLAN_ERROR, true,
+         "ON CONFLICT of the running release fails without its unique constraint, and without a "
+         "foreign key nothing deletes or clears the rows that refer to a deleted one. (Without the "
+         "catalog's facts it is not known of which kind the constraint is.)",
+         "Move it below '-- schemagate: contract': ALTER TABLE {table} DROP CONSTRAINT {name}; a CHECK"
+         " that new code has to break may be allowed here."},
+    [RULE_DROP_INDEX] =
+        {"drop-index", PLAN_ERROR, true,
+         "The queries of the running release that the index is for read the whole table instead, and "
+         "ON CONFLICT fails without its unique index.",
+         "Move it below '-- schemagate: contract': DROP INDEX CONCURRENTLY {table};"},
+    [RULE_TRUNCATE] =
+        {"truncate", PLAN_ERROR, true,
+         "The running release still reads the rows, and ACCESS EXCLUSIVE shuts it out until the "
+         "transaction ends.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_RENAME_TABLE] =
+        {"rename-table", PLAN_ERROR, true,
+         "The running release knows the old name only: each of its queries on the table fails.",
+         "Keep {table} in expand: CREATE VIEW {name} AS SELECT * FROM {table}; and rename in contract."},
+    [RULE_RENAME_COLUMN] =
+        {"rename-column", PLAN_ERROR, true,
+         "The running release knows the old name only, the new one knows only the new: whatever the "
+         "moment, one of them fails.",
+         "Add {name} in expand, keep both in step by a trigger, fill it in backfill, and drop {column}"
+         " in contract."},
+    [RULE_RENAME_OBJECT] =
+        {"rename-object", PLAN_ERROR, true,
+         "The running release knows the old name only.",
+         "Create the new one beside it in expand, and drop the old one below '-- schemagate: "
+         "contract'."},
+    [RULE_SET_SCHEMA] =
+        {"set-schema", PLAN_ERROR, true,
+         "The running release finds it in the old schema only.",
+         "Move the statement below '-- schemagate: contract', and put both schemas on the search_path "
+         "of new code before."},
+    [RULE_SET_OWNER] =
+        {"set-owner", PLAN_ERROR, true,
+         "The old owner loses every right that it was not granted, and the running release may be "
+         "connected as the old owner.",
+         "GRANT what the old owner needs in expand, and move the statement below '-- schemagate: "
+         "contract'."},
+    [RULE_DETACH_PARTITION] =
+        {"detach-partition", PLAN_ERROR, true,
+         "The rows vanish from the parent, where the running release looks for them.",
+         "Move it below '-- schemagate: contract': ALTER TABLE {table} DETACH PARTITION {other} "
+         "CONCURRENTLY;"},
+    [RULE_COLUMN_TYPE] =
+        {"column-type", PLAN_ERROR, true,
+         "The running release sends and expects the old type; its prepared statements fail ('cached "
+         "plan must not change result type').",
+         "Add a column of the new type in expand, keep both in step by a trigger, fill it in backfill,"
+         " and drop {column} in contract."},
+    [RULE_DROP_EXPRESSION] =
+        {"drop-expression", PLAN_ERROR, true,
+         "Rows that the running release writes get no computed value any more.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_DISABLE_TRIGGER] =
+        {"disable-trigger", PLAN_ERROR, true,
+         "What the trigger does for the rows of the running release is not done any more.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_ALTER_TYPE] =
+        {"alter-type", PLAN_ERROR, true,
+         "The running release reads and writes values of the type as they were, '(a,b)' for two "
+         "attributes.",
+         "Create a new type in expand, and drop the old one below '-- schemagate: contract'."},
+    [RULE_RENAME_ENUM_VALUE] =
+        {"rename-enum-value", PLAN_ERROR, true,
+         "The running release writes and expects the old value.",
+         "ALTER TYPE {table} ADD VALUE in expand, UPDATE in backfill, and leave the old value be."},
+    [RULE_ALTER_OBJECT] =
+        {"alter-object", PLAN_ERROR, true,
+         "The running release may rely on it as it is.",
+         "Create a new one beside it in expand, or move the statement below '-- schemagate: contract'."},
+    [RULE_REVOKE] =
+        {"revoke", PLAN_ERROR, true,
+         "The running release may need the right: its queries fail with 'permission denied' from that "
+         "moment on.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_CHANGE_ROLE] =
+        {"change-role", PLAN_ERROR, true,
+         "The running release may be connected as this role, and opens new connections at any time.",
+         "Move the statement below '-- schemagate: contract', or keep roles out of migrations."},
+    [RULE_SERVER_STATEMENT] =
+        {"server-statement", PLAN_ERROR, true,
+         "It is about the server or another database, which no migration of this one can take back.",
+         "Run it by hand, as an administrator of the server."},
+    [RULE_ADD_COLUMN_NOT_NULL] =
+        {"add-column-not-null", PLAN_ERROR, true,
+         "The statement fails if the table has a row, and INSERTs of the running release, which does "
+         "not know the column, fail from that moment on.",
+         "Give it a default: ALTER TABLE {table} ADD COLUMN {column} … NOT NULL DEFAULT …; or add it "
+         "without NOT NULL, fill it in backfill and SET NOT NULL in contract."},
+    [RULE_SET_NOT_NULL] =
+        {"set-not-null", PLAN_ERROR, true,
+         "The running release may still write NULL: such INSERTs and UPDATEs fail from that moment on.",
+         "In contract: ALTER TABLE {table} ADD CONSTRAINT … CHECK ({column} IS NOT NULL) NOT VALID; "
+         "VALIDATE it; ALTER COLUMN {column} SET NOT NULL; DROP CONSTRAINT. Fill the NULLs in backfill"
+         " before."},
+    [RULE_DROP_DEFAULT] =
+        {"drop-default", PLAN_ERROR, true,
+         "INSERTs of the running release that leave the column out get NULL instead, and fail where it"
+         " is NOT NULL.",
+         "Move it below '-- schemagate: contract': ALTER TABLE {table} ALTER COLUMN {column} DROP "
+         "DEFAULT;"},
+    [RULE_GENERATED_ALWAYS] =
+        {"generated-always", PLAN_ERROR, true,
+         "INSERTs of the running release that give the column a value of their own fail.",
+         "ALTER TABLE {table} ALTER COLUMN {column} ADD GENERATED BY DEFAULT AS IDENTITY in expand; "
+         "SET GENERATED ALWAYS in contract."},
+    [RULE_ADD_CHECK] =
+        {"add-check", PLAN_ERROR, true,
+         "Rows that the running release writes are refused where they break the rule, NOT VALID or "
+         "not.",
+         "In contract: ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (…) NOT VALID; then ALTER TABLE"
+         " {table} VALIDATE CONSTRAINT {name};"},
+    [RULE_ADD_FOREIGN_KEY] =
+        {"add-foreign-key", PLAN_ERROR, true,
+         "Rows of the running release that refer to nothing are refused, NOT VALID or not, and so is "
+         "deleting rows of {other} that others refer to.",
+         "In contract: ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (…) REFERENCES {other} "
+         "NOT VALID; then ALTER TABLE {table} VALIDATE CONSTRAINT {name};"},
+    [RULE_ADD_UNIQUE] =
+        {"add-unique", PLAN_ERROR, true,
+         "Rows of the running release that repeat a value are refused.",
+         "In contract: CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} (…); then ALTER TABLE "
+         "{table} ADD CONSTRAINT … UNIQUE USING INDEX {name};"},
+    [RULE_ADD_PRIMARY_KEY] =
+        {"add-primary-key", PLAN_ERROR, true,
+         "Rows of the running release that repeat a value or leave one out are refused.",
+         "In contract: CREATE UNIQUE INDEX CONCURRENTLY, make the columns NOT NULL by a validated "
+         "CHECK, then ALTER TABLE {table} ADD PRIMARY KEY USING INDEX …;"},
+    [RULE_ADD_EXCLUDE] =
+        {"add-exclude", PLAN_ERROR, true,
+         "Rows of the running release that overlap another are refused.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_ALTER_CONSTRAINT] =
+        {"alter-constraint", PLAN_ERROR, true,
+         "Transactions of the running release that set things right before they COMMIT fail at the "
+         "first statement.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_TIGHTEN_DOMAIN] =
+        {"tighten-domain", PLAN_ERROR, true,
+         "Values that the running release writes are refused in every column of the domain.",
+         "In contract: ALTER DOMAIN {table} ADD CONSTRAINT {name} CHECK (…) NOT VALID; then VALIDATE "
+         "CONSTRAINT."},
+    [RULE_ROW_SECURITY] =
+        {"row-security", PLAN_ERROR, true,
+         "Rows vanish for the running release without an error, and its writes are refused.",
+         "Create the policies that the running release needs first, and move the statement below '-- "
+         "schemagate: contract'."},
+    [RULE_ENABLE_TRIGGER] =
+        {"enable-trigger", PLAN_ERROR, true,
+         "The writes of the running release set off the trigger, which may refuse them.",
+         "Move the statement below '-- schemagate: contract', or allow it if the trigger refuses "
+         "nothing."},
+    [RULE_CREATE_RULE] =
+        {"create-rule", PLAN_ERROR, true,
+         "The writes of the running release are rewritten into others.",
+         "Move the statement below '-- schemagate: contract', or use a trigger."},
+    [RULE_ALTER_SEQUENCE] =
+        {"alter-sequence", PLAN_ERROR, true,
+         "Numbers that the running release draws may repeat, or run out.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_PUBLISH_TABLE] =
+        {"publish-table", PLAN_ERROR, true,
+         "UPDATE and DELETE fail on a published table that has no replica identity (a primary key, as "
+         "a rule).",
+         "Make sure that {table} has a primary key, or publish INSERTs only; then allow it."},
+    [RULE_REPLICA_IDENTITY] =
+        {"replica-identity-nothing", PLAN_ERROR, true,
+         "UPDATE and DELETE fail where the table is published.",
+         "Keep the primary key as the replica identity, or choose an index."},
+    [RULE_INDEX_NOT_CONCURRENT] =
+        {"index-not-concurrent", PLAN_ERROR, true,
+         "SHARE keeps every writer of the table out while the index is built, and who waits for the "
+         "lock makes readers wait, too.",
+         "CREATE INDEX CONCURRENTLY {name} ON {table} …; it runs outside of transactions, which "
+         "schemagate sees to."},
+    [RULE_DROP_INDEX_NOT_CONCURRENT] =
+        {"drop-index-not-concurrent", PLAN_ERROR, true,
+         "ACCESS EXCLUSIVE on the index's table: readers and writers wait behind it, and it waits for "
+         "all that run.",
+         "DROP INDEX CONCURRENTLY {table};"},
+    [RULE_REINDEX_NOT_CONCURRENT] =
+        {"reindex-not-concurrent", PLAN_ERROR, true,
+         "SHARE keeps every writer of the table out while the indexes are built, and readers that "
+         "would use them.",
+         "REINDEX … CONCURRENTLY …;"},
+    [RULE_REFRESH_NOT_CONCURRENT] =
+        {"refresh-not-concurrent", PLAN_ERROR, true,
+         "ACCESS EXCLUSIVE keeps every reader of the view out until its query is done.",
+         "REFRESH MATERIALIZED VIEW CONCURRENTLY {table}; (it needs a unique index on the view)"},
+    [RULE_VOLATILE_DEFAULT] =
+        {"volatile-default", PLAN_ERROR, true,
+         "Each row gets a value of its own: the table is written anew under ACCESS EXCLUSIVE, for as "
+         "long as that takes.",
+         "ALTER TABLE {table} ADD COLUMN {column} …; ALTER TABLE {table} ALTER COLUMN {column} SET "
+         "DEFAULT …; and in backfill: UPDATE {table} SET {column} = … WHERE {column} IS NULL;"},
+    [RULE_SERIAL_COLUMN] =
+        {"serial-column", PLAN_ERROR, true,
+         "Each row gets a number: the table is written anew under ACCESS EXCLUSIVE, for as long as "
+         "that takes.",
+         "CREATE SEQUENCE …; ALTER TABLE {table} ADD COLUMN {column} bigint; ALTER TABLE {table} ALTER"
+         " COLUMN {column} SET DEFAULT nextval('…'); ALTER SEQUENCE … OWNED BY {table}.{column}; and "
+         "fill the old rows in backfill."},
+    [RULE_GENERATED_COLUMN] =
+        {"generated-column", PLAN_ERROR, true,
+         "The value of each row is computed and stored: the table is written anew under ACCESS "
+         "EXCLUSIVE, for as long as that takes.",
+         "Add {column} as a plain column, fill it by a trigger and in backfill; or compute it in a "
+         "view."},
+    [RULE_DOMAIN_COLUMN] =
+        {"domain-column", PLAN_ERROR, true,
+         "PostgreSQL looks at each row for the rules of the domain: the table is written anew under "
+         "ACCESS EXCLUSIVE.",
+         "Use the domain's base type, and a CHECK that is NOT VALID at first."},
+    [RULE_CHECK_WITHOUT_NOT_VALID] =
+        {"check-without-not-valid", PLAN_ERROR, true,
+         "Every row is looked at under ACCESS EXCLUSIVE: nobody reads or writes the table for as long "
+         "as that takes.",
+         "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (…) NOT VALID; then, in a transaction of its"
+         " own: ALTER TABLE {table} VALIDATE CONSTRAINT {name};"},
+    [RULE_FOREIGN_KEY_WITHOUT_NOT_VALID] =
+        {"foreign-key-without-not-valid", PLAN_ERROR, true,
+         "Every row is looked up under SHARE ROW EXCLUSIVE on both tables: nobody writes either for as"
+         " long as that takes.",
+         "ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (…) REFERENCES {other} NOT VALID; "
+         "then, in a transaction of its own: ALTER TABLE {table} VALIDATE CONSTRAINT {name};"},
+    [RULE_UNIQUE_WITHOUT_INDEX] =
+        {"unique-without-index", PLAN_ERROR, true,
+         "The index is built under ACCESS EXCLUSIVE: nobody reads or writes the table for as long as "
+         "that takes.",
+         "CREATE UNIQUE INDEX CONCURRENTLY … ON {table} (…); then ALTER TABLE {table} ADD CONSTRAINT …"
+         " UNIQUE (or PRIMARY KEY) USING INDEX …;"},
+    [RULE_EXCLUDE_BUILDS_INDEX] =
+        {"exclude-builds-index", PLAN_ERROR, true,
+         "The index is built under ACCESS EXCLUSIVE, and PostgreSQL has no other way to add such a "
+         "constraint.",
+         "Add it while {table} is small, or write into a new table that has it from the beginning."},
+    [RULE_NOT_NULL_SCAN] =
+        {"not-null-scan", PLAN_ERROR, true,
+         "Every row is looked at under ACCESS EXCLUSIVE, unless a validated CHECK has proved it "
+         "already.",
+         "ALTER TABLE {table} ADD CONSTRAINT … CHECK ({column} IS NOT NULL) NOT VALID; VALIDATE it in "
+         "a transaction of its own; then SET NOT NULL looks at nothing; DROP CONSTRAINT."},
+    [RULE_TYPE_REWRITE] =
+        {"type-rewrite", PLAN_ERROR, true,
+         "The table and its indexes are written anew under ACCESS EXCLUSIVE, unless the new type holds"
+         " the old values as they are.",
+         "Add a column of the new type, copy by trigger and backfill, and drop {column} in contract."},
+    [RULE_TABLE_REWRITE] =
+        {"table-rewrite", PLAN_ERROR, true,
+         "The table is written anew under ACCESS EXCLUSIVE: nobody reads or writes it for as long as "
+         "that takes.",
+         "Use pg_repack, or move the rows to a new table in backfill."},
+    [RULE_ATTACH_SCAN] =
+        {"attach-scan", PLAN_ERROR, true,
+         "Every row of the partition (and of the default one) is looked at while it is locked.",
+         "ALTER TABLE {other} ADD CONSTRAINT … CHECK (the partition's bounds) NOT VALID; VALIDATE it; "
+         "ATTACH; DROP CONSTRAINT. If that is done already, allow it."},
+    [RULE_DETACH_NOT_CONCURRENT] =
+        {"detach-not-concurrent", PLAN_ERROR, true,
+         "ACCESS EXCLUSIVE on the parent: every query of the whole table waits.",
+         "ALTER TABLE {table} DETACH PARTITION {other} CONCURRENTLY; (PostgreSQL 14)"},
+    [RULE_LOCK_TABLE] =
+        {"lock-table", PLAN_ERROR, true,
+         "The table stays locked until the transaction ends.",
+         "Take the statement out: schemagate waits for a quiet moment before it locks anything."},
+    [RULE_DOMAIN_SCAN] =
+        {"domain-scan", PLAN_ERROR, true,
+         "Every table that has a column of the domain is read under SHARE.",
+         "Add the constraint NOT VALID, and VALIDATE it in a transaction of its own."},
+    [RULE_LONG_UNDER_LOCK] =
+        {"long-under-lock", PLAN_ERROR, true,
+         "Statements of a section share a transaction: what was locked before stays locked until this "
+         "one is done.",
+         "Write 'atomic=no' on the section, or move the statement to a section of its own (data to '--"
+         " schemagate: backfill')."},
+    [RULE_DROP_NOT_NULL] =
+        {"drop-not-null", PLAN_WARNING, true,
+         "The running release may not expect NULL where there was none.",
+         "Make sure that old code can read NULL in {column}, or that new code writes none before the "
+         "contract."},
+    [RULE_REPLACE_OBJECT] =
+        {"replace-object", PLAN_WARNING, true,
+         "The running release calls the new body from that moment on, and undo does not know the old "
+         "one.",
+         "Give it a new name, and drop the old one in contract; or allow it if old code gets what it "
+         "expects."},
+    [RULE_CREATE_TRIGGER] =
+        {"create-trigger", PLAN_WARNING, true,
+         "The writes of the running release set off the trigger: if it raises or changes rows, old "
+         "code notices. What it does cannot be read from here.",
+         "Make sure that the trigger takes what old code writes."},
+    [RULE_OPAQUE_STATEMENT] =
+        {"opaque-statement", PLAN_WARNING, true,
+         "What it does cannot be read, so nobody has checked that it belongs here.",
+         "Look through what it does: whatever removes or tightens belongs into contract."},
+    [RULE_UNKNOWN_STATEMENT] =
+        {"unknown-statement", PLAN_ERROR, true,
+         "Nothing is known about this form, so it cannot be said what it would break.",
+         "Place it by '-- schemagate: allow unknown-statement reason=\"…\"' before it, once you have "
+         "made sure."},
+    [RULE_CASCADE] =
+        {"cascade", PLAN_WARNING, true,
+         "Whatever depends on it goes as well, and that may be more than when this was written.",
+         "Drop each dependent object by name, without CASCADE."},
+    [RULE_JSON_COLUMN] =
+        {"json-column", PLAN_WARNING, true,
+         "json has no equality: SELECT DISTINCT and GROUP BY of the running release that list every "
+         "column fail.",
+         "ALTER TABLE {table} ADD COLUMN {column} jsonb;"},
+    [RULE_DOMAIN_WITH_CONSTRAINT] =
+        {"domain-with-constraint", PLAN_WARNING, true,
+         "A rule of a domain can only be changed for all tables at once, and a column of it is written"
+         " anew.",
+         "CREATE DOMAIN without CHECK and NOT NULL, and put CHECKs on the tables."},
+    [RULE_ENUM_VALUE] =
+        {"enum-value", PLAN_NOTE, true,
+         "As soon as new code writes the value, the running release may read it.",
+         "Make sure that old code can read a value that it does not know. It cannot be taken back: "
+         "undo leaves it."},
+    [RULE_DATA_IN_EXPAND] =
+        {"data-in-expand", PLAN_WARNING, true,
+         "All rows are changed in one transaction, which locks them until it ends, beside DDL that "
+         "waits for locks.",
+         "Move it below '-- schemagate: backfill': a plain UPDATE of one table runs in batches there."},
+    [RULE_DELETE_ROWS] =
+        {"delete-rows", PLAN_WARNING, true,
+         "The running release may still read the rows, and undo cannot bring them back.",
+         "Move the statement below '-- schemagate: contract'."},
+    [RULE_PUBLISHED_TABLE] =
+        {"published-table", PLAN_WARNING, true,
+         "Subscribers of a logical replication stop ('missing replicated column') until they have the "
+         "column, and WAL piles up here meanwhile.",
+         "Add {column} to the subscribers' {table} first."},
+    [RULE_EVENT_TRIGGER] =
+        {"event-trigger", PLAN_NOTE, true,
+         "It runs beside each statement of the migration, and may refuse it.",
+         "Make sure that the event triggers of this database let the migration pass."},
+    [RULE_EXTENSION_OWNED] =
+        {"extension-owned", PLAN_ERROR, true,
+         "The next update of the extension undoes the change, or fails.",
+         "Leave it to the extension."},
+    [RULE_DEPENDENTS] =
+        {"dependents", PLAN_WARNING, true,
+         "What depends on it breaks, blocks the statement, or goes along with CASCADE.",
+         "Drop or replace what depends on it before, in the same section."},
+    [RULE_STILL_REQUIRED] =
+        {"still-required", PLAN_ERROR, true,
+         "The column is NOT NULL without a default: new code, which does not know it, can insert no "
+         "row until the contract has run.",
+         "In expand: ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL; (or SET DEFAULT)"},
+    [RULE_INDEX_EXISTS] =
+        {"index-exists", PLAN_WARNING, true,
+         "The statement fails, or with IF NOT EXISTS does nothing, whatever the index there is made "
+         "of.",
+         "Choose another name, or take the statement out if it is the same index."},
+    [RULE_STILL_REACHABLE] =
+        {"still-reachable", PLAN_WARNING, true,
+         "Views read with the rights of their owner: what is revoked here is still reachable through "
+         "them.",
+         "REVOKE on the views as well."},
+    [RULE_STYLE_CHAR] =
+        {"style-char", PLAN_WARNING, true,
+         "char(n) pads with blanks, which comparisons then ignore.",
+         "Write: {column} text"},
+    [RULE_STYLE_TEXT] =
+        {"style-text", PLAN_WARNING, true,
+         "Another length is another type; a CHECK can be replaced without touching the column.",
+         "Write: {column} text CHECK (length({column}) <= …)"},
+    [RULE_STYLE_BIGINT] =
+        {"style-bigint", PLAN_WARNING, true,
+         "A number of 32 bits runs out at 2,147,483,647, and another type is a rewrite.",
+         "Write: {column} bigint"},
+    [RULE_STYLE_IDENTITY] =
+        {"style-identity", PLAN_WARNING, true,
+         "A serial's sequence is an object of its own, with rights of its own.",
+         "Write: {column} bigint GENERATED BY DEFAULT AS IDENTITY"},
+    [RULE_STYLE_TIMESTAMPTZ] =
+        {"style-timestamptz", PLAN_WARNING, true,
+         "A timestamp without time zone means another moment wherever the session's TimeZone differs.",
+         "Write: {column} timestamptz"},
+    [RULE_STYLE_ROBUST] =
+        {"style-robust", PLAN_WARNING, true,
+         "What cannot run in a transaction may have been done in part when it is tried again.",
+         "Add IF NOT EXISTS or IF EXISTS."},
+    [RULE_STYLE_WIDE_INDEX] =
+        {"style-wide-index", PLAN_WARNING, true,
+         "An index of more than three columns seldom finds more than one of the first three.",
+         "Begin with the columns that narrow most, and leave the others out."},
 };
 
 const struct plan_rule *plan_rule_find(const char *id)

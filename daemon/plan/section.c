@@ -1,8 +1,9 @@
 /* One section: its statements, as libpg_query's parser tells them apart. */
 #include "allocate.h"
 #include "emit.h"
-#include "operation.h"
+#include "judge.h"
 #include "statement.h"
+#include "unparsed.h"
 
 #include <pg_query.h>
 
@@ -11,39 +12,33 @@
 #include <string.h>
 
 /* A statement that names a thing five times needs to be told once. */
-static bool is_said(struct statement *statement, enum plan_rule_id rule, const char *message)
+static bool is_said(struct statement *statement, enum plan_rule_id rule, size_t offset, const char *message)
 {
     const struct plan *plan = statement->reader->plan;
-    struct text_place place = text_locate(&statement->reader->text, statement->start);
+    struct text_place first = text_locate(&statement->reader->text, statement->start);
+    struct text_place place = text_locate(&statement->reader->text, offset);
 
     for (size_t i = plan->finding_count; i > 0; i--) {
         const struct plan_finding *finding = &plan->findings[i - 1];
 
-        if (finding->line != place.line || finding->column != place.column)
+        if (finding->line < first.line)
             return false;
-        if (finding->id == plan_rules[rule].id && strcmp(finding->message, message) == 0)
+        if (finding->line == place.line && finding->column == place.column
+            && finding->id == plan_rules[rule].id && strcmp(finding->message, message) == 0)
             return true;
     }
     return false;
 }
 
-void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
-                      const char *format, ...)
+struct plan_finding *statement_report_at(struct statement *statement, enum plan_rule_id rule, size_t offset,
+                                         const char *object, const char *message)
 {
     struct reader *reader = statement->reader;
     struct plan_finding *finding;
-    va_list arguments;
-    char *message;
 
-    va_start(arguments, format);
-    message = allocate_text_v(format, arguments);
-    va_end(arguments);
-    if (is_said(statement, rule, message)) {
-        free(message);
-        return;
-    }
-    finding = reader_report(reader, rule, statement->start, object, "%s", message);
-    free(message);
+    if (is_said(statement, rule, offset, message))
+        return NULL;
+    finding = reader_report(reader, rule, offset, object, "%s", message);
     for (size_t i = statement->first_allowance; i < statement->last_allowance; i++) {
         struct allowance *allowance = &reader->allowances[i];
 
@@ -55,6 +50,20 @@ void statement_report(struct statement *statement, enum plan_rule_id rule, const
             finding->allow_reason = allocate_text("%s", allowance->reason);
         }
     }
+    return finding->id == plan_rules[rule].id ? finding : NULL;
+}
+
+void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
+                      const char *format, ...)
+{
+    va_list arguments;
+    char *message;
+
+    va_start(arguments, format);
+    message = allocate_text_v(format, arguments);
+    va_end(arguments);
+    statement_report_at(statement, rule, statement->start, object, message);
+    free(message);
 }
 
 /* The first allowance at or behind `offset`. */
@@ -100,51 +109,99 @@ static void place_allowances(struct statement *statement, size_t from)
     }
 }
 
-/* Takes the statement apart; what it does is part of the plan. */
-static void read_operations(struct statement *statement)
-{
-    struct operations operations;
-
-    operations_read(statement, &operations);
-    operations_note(statement, &operations);
-    operations_free(&operations);
-}
-
+/* Takes the statement apart and judges it; what it does is part of the plan. Of one that may not be there at
+ * all there is no more to say. */
 static void take_as_written(struct statement *statement)
 {
+    size_t before = statement->reader->plan->finding_count;
+    struct operations operations;
+
     statement_refuse(statement);
-    read_operations(statement);
+    operations_read(statement, &operations);
+    operations_note(statement, &operations);
+    if (statement->reader->plan->finding_count == before)
+        operations_judge(statement, &operations);
+    operations_free(&operations);
     emit_as_written(statement, statement->section,
                     statement_is_transactional(statement->node) ? EMIT_SHARED : EMIT_OUTSIDE);
 }
 
-static void read_tree(struct reader *reader, enum plan_section section, const struct section *range,
-                      const PgQueryProtobuf *packed, reader_take *take)
+/* A statement that is not parsed, because its author allows it. */
+struct aside {
+    size_t start, end;
+};
+
+enum { ASIDES_MAX = 20 }; /* each costs a parse of the section */
+
+/* A section while it is read. */
+struct reading {
+    struct reader *reader;
+    enum plan_section section;
+    const struct section *range;
+    reader_take *take;
+    char *copy;           /* owned; its text, without what is set aside */
+    size_t from;          /* behind the statement before */
+    struct aside *asides; /* owned; by their place when the section is read */
+    size_t aside_count, next_aside;
+};
+
+/* It is run by itself: nobody knows what it locks. */
+static void read_aside(struct reading *reading, const struct aside *aside)
+{
+    struct statement statement = {
+        .reader = reading->reader,
+        .number = ++reading->reader->statement_count,
+        .section = reading->section,
+        .base = reading->range->start,
+        .start = aside->start,
+        .end = aside->end,
+    };
+
+    reader_trim(reading->reader, &statement.start, &statement.end);
+    place_allowances(&statement, reading->from);
+    statement_report(&statement, RULE_UNPARSED, NULL, "the statement is run as it stands, unread");
+    emit_as_written(&statement, reading->section, EMIT_SEPARATE);
+    judge_begin_transaction(reading->reader);
+    reading->from = statement.end;
+}
+
+static void read_asides(struct reading *reading, size_t before)
+{
+    while (reading->next_aside < reading->aside_count && reading->asides[reading->next_aside].start < before)
+        read_aside(reading, &reading->asides[reading->next_aside++]);
+}
+
+static void read_statement(struct reading *reading, const PgQuery__RawStmt *raw)
+{
+    struct reader *reader = reading->reader;
+    const struct section *range = reading->range;
+    struct statement statement = {
+        .reader = reader,
+        .node = raw->stmt,
+        .section = reading->section,
+        .base = range->start,
+    };
+
+    statement.start = range->start + (size_t)raw->stmt_location;
+    statement.end = raw->stmt_len > 0 ? statement.start + (size_t)raw->stmt_len : range->end;
+    reader_trim(reader, &statement.start, &statement.end);
+    read_asides(reading, statement.start);
+    statement.number = ++reader->statement_count;
+    place_allowances(&statement, reading->from);
+    reading->take(&statement);
+    reading->from = statement.end;
+}
+
+static void read_tree(struct reading *reading, const PgQueryProtobuf *packed)
 {
     PgQuery__ParseResult *tree =
         pg_query__parse_result__unpack(NULL, packed->len, (const uint8_t *)packed->data);
-    size_t from = range->start;
 
     if (tree == NULL)
         abort();
-    for (size_t i = 0; i < tree->n_stmts; i++) {
-        const PgQuery__RawStmt *raw = tree->stmts[i];
-        struct statement statement = {
-            .reader = reader,
-            .node = raw->stmt,
-            .number = ++reader->statement_count,
-            .section = section,
-            .base = range->start,
-        };
-
-        statement.start = range->start + (size_t)raw->stmt_location;
-        statement.end =
-            raw->stmt_len > 0 ? statement.start + (size_t)raw->stmt_len : range->end;
-        reader_trim(reader, &statement.start, &statement.end);
-        place_allowances(&statement, from);
-        take(&statement);
-        from = statement.end;
-    }
+    for (size_t i = 0; i < tree->n_stmts; i++)
+        read_statement(reading, tree->stmts[i]);
+    read_asides(reading, SIZE_MAX);
     pg_query__parse_result__free_unpacked(tree, NULL);
 }
 
@@ -190,16 +247,34 @@ static bool is_exhausted(const char *message)
     return false;
 }
 
-static void report_error(struct reader *reader, const struct section *section,
-                         const PgQueryError *error)
+/* Where the grammar gave up. It counts characters, of the copy. */
+static size_t place_of(const struct reading *reading, const PgQueryError *error)
 {
+    const struct section *range = reading->range;
     size_t characters = error->cursorpos > 0 ? (size_t)error->cursorpos - 1 : 0;
-    size_t offset = text_advance(&reader->text, section->start, characters, section->end);
+    struct text copy = {.bytes = reading->copy};
+    size_t offset = range->start + text_advance(&copy, 0, characters, range->end - range->start);
+
+    return strstr(error->message, "at end of input") != NULL ? last_token(reading->reader, range, offset)
+                                                             : offset;
+}
+
+static bool may_be_newer(const struct reader *reader, const struct section *section, size_t offset)
+{
+    size_t start, end;
+
+    return unparsed_find(reader, offset, section->start, section->end, &start, &end)
+           && unparsed_is_newer(reader, start, end) && !unparsed_is_forbidden(reader, start, end);
+}
+
+static void report_error(const struct reading *reading, const PgQueryError *error)
+{
+    struct reader *reader = reading->reader;
+    const struct section *section = reading->range;
+    size_t offset = place_of(reading, error);
     const struct token *copy = find_copy(reader, section->start, offset);
     char *message = reader_quote(error->message, strlen(error->message));
 
-    if (strstr(error->message, "at end of input") != NULL)
-        offset = last_token(reader, section, offset);
     if (copy != NULL)
         reader_report(reader, RULE_CLIENT_COPY, copy->start, NULL,
                       "COPY from STDIN needs a client that sends rows");
@@ -207,27 +282,80 @@ static void report_error(struct reader *reader, const struct section *section,
         reader_report(reader, RULE_UNREADABLE, offset, NULL,
                       "the statement is nested too deeply, or is too large, to be read");
     else
-        reader_report(reader, RULE_SYNTAX_ERROR, offset, NULL, "%s", message);
+        reader_report(reader, may_be_newer(reader, section, offset) ? RULE_UNPARSED : RULE_SYNTAX_ERROR,
+                      offset, NULL, "%s", message);
     free(message);
     for (size_t i = allowance_at(reader, section->start);
          i < reader->allowance_count && reader->allowances[i].offset < section->end; i++)
         reader->allowances[i].state = ALLOWANCE_USED;
 }
 
+/* True if nothing but comments stands between an `allow unparsed` and the statement. */
+static bool is_allowed(const struct reader *reader, const struct section *section, size_t start)
+{
+    size_t before = reader_token_at(reader, start);
+
+    while (before > 0 && reader_is_comment(&reader->tokens[before - 1]))
+        before--;
+    for (size_t i = allowance_at(reader, section->start);
+         i < reader->allowance_count && reader->allowances[i].offset < start; i++)
+        if (reader->allowances[i].rule == RULE_UNPARSED
+            && reader->allowances[i].offset >= reader->tokens[before].start)
+            return true;
+    return false;
+}
+
+/* Takes the statement that cannot be parsed out of the copy, if its author vouches for it. Where there are no
+ * sections nobody could say where it belongs. */
+static bool set_aside(struct reading *reading, const PgQueryError *error)
+{
+    const struct reader *reader = reading->reader;
+    const struct section *range = reading->range;
+    size_t start, end;
+
+    if (reading->take != take_as_written || is_exhausted(error->message)
+        || reading->aside_count == ASIDES_MAX
+        || !unparsed_find(reader, place_of(reading, error), range->start, range->end, &start, &end)
+        || reading->copy[start - range->start] == ' ' || !is_allowed(reader, range, start)
+        || unparsed_is_forbidden(reader, start, end))
+        return false;
+    memset(reading->copy + (start - range->start), ' ', end - start);
+    reading->asides =
+        allocate_one_more(reading->asides, reading->aside_count, sizeof(*reading->asides));
+    reading->asides[reading->aside_count++] = (struct aside){start, end};
+    return true;
+}
+
+static int compare_asides(const void *left, const void *right)
+{
+    const struct aside *a = left, *b = right;
+
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
 static void read_range(struct reader *reader, enum plan_section section, const struct section *range,
                        reader_take *take)
 {
-    char behind = reader->text.bytes[range->end];
+    struct reading reading = {
+        .reader = reader, .section = section, .range = range, .take = take, .from = range->start};
     PgQueryProtobufParseResult result;
 
-    reader->text.bytes[range->end] = '\0';
-    result = pg_query_parse_protobuf(reader->text.bytes + range->start);
-    reader->text.bytes[range->end] = behind;
+    reading.copy = allocate_copy(reader->text.bytes + range->start, range->end - range->start);
+    result = pg_query_parse_protobuf(reading.copy);
+    judge_begin_transaction(reader);
+    while (result.error != NULL && set_aside(&reading, result.error)) {
+        pg_query_free_protobuf_parse_result(result);
+        result = pg_query_parse_protobuf(reading.copy);
+    }
+    if (reading.aside_count > 1)
+        qsort(reading.asides, reading.aside_count, sizeof(*reading.asides), compare_asides);
     if (result.error == NULL)
-        read_tree(reader, section, range, &result.parse_tree, take);
+        read_tree(&reading, &result.parse_tree);
     else
-        report_error(reader, range, result.error);
+        report_error(&reading, result.error);
     pg_query_free_protobuf_parse_result(result);
+    free(reading.asides);
+    free(reading.copy);
 }
 
 void reader_read_section(struct reader *reader, enum plan_section section)

@@ -46,6 +46,10 @@ void statement_note_names(struct statement *statement, const ProtobufCMessage *m
 void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The same about a part of the statement, at its own place. Valid until the next report. */
+struct plan_finding *statement_report_at(struct statement *statement, enum plan_rule_id rule, size_t offset,
+                                         const char *object, const char *message);
+
 /* The text of a String or of a string constant; NULL for other nodes. */
 const char *node_string(const PgQuery__Node *node);
 

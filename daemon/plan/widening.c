@@ -1,5 +1,5 @@
 /* Changes of a column's type that PostgreSQL makes without reading the table: the stored values stay valid as
- * they are (ATColumnChangeRequiresRewrite, and the support functions of varchar, numeric and the time types). */
+ * they are (ATColumnChangeRequiresRewrite; the support functions of varchar, numeric and the time types). */
 #include "classify.h"
 
 #include <stdio.h>
@@ -129,7 +129,8 @@ static const struct {
     {"cidr", "inet", always},
 };
 
-bool classify_widens(const struct catalog_table *table, const char *column, const PgQuery__ColumnDef *new_type)
+bool classify_widens(const struct catalog_table *table, const char *column,
+                     const PgQuery__ColumnDef *new_type)
 {
     const struct catalog_column *known = catalog_column(table, column);
     struct shape old, new;

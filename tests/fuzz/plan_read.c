@@ -14,7 +14,9 @@ const char *const fuzz_words[] = {
     "-- schemagate: ", "migration", "\n-- schemagate: expand\n", "\n-- schemagate: backfill\n",
     "\n-- schemagate: contract\n", "\n-- schemagate: undo\n",
     "\n-- schemagate: allow suspect-do-block reason=x\n", " atomic=no", " hide=rename", " name=\"",
-    " soak_seconds=", " requires=", "CONCURRENTLY ", "DROP ", "COPY t FROM stdin;", "DO $$", "$$", "$a$",
+    " soak_seconds=", " requires=", "CONCURRENTLY ", "DROP ",
+    "ALTER TABLE t ADD ", " NOT VALID", " DEFAULT ", "CHECK (", " REFERENCES u",
+    "\n-- schemagate: allow unparsed reason=x\n", "COPY t FROM stdin;", "DO $$", "$$", "$a$",
     "/*", "*/", "--", "U&'", "E'", "\\", "schemagate.", "pg_advisory_lock(", " BEGIN ATOMIC ", "\r\n",
     "\xEF\xBB\xBF", "\xC3\xA9", "'", "\"", ";", "(", ")", NULL,
 };

@@ -7,13 +7,13 @@ cd "$(dirname "$0")/../.."
 schemagate=${SCHEMAGATE_BINARY:?is the program; make sets it}
 print=${SCHEMAGATE_PROGRAMS:?is the folder of the golden program; make sets it}/print
 
-# The page with the diagram of the state machine between its markers.
-architecture_page() {
-    awk -v command="$print diagram" '
-        /^<!-- end machine diagram -->/ { inside = 0 }
+# A page with what a command prints between its markers: page FILE COMMAND
+page() {
+    awk -v command="$print $2" '
+        /^<!-- end of what is generated -->/ { inside = 0 }
         !inside { print }
-        /^<!-- machine diagram -->/ { inside = 1; while ((command | getline line) > 0) print line }
-    ' docs/architecture.md
+        /^<!-- generated -->/ { inside = 1; while ((command | getline line) > 0) print line }
+    ' "$1"
 }
 
 # file, and the command that prints it
@@ -21,7 +21,8 @@ table="
 tests/golden/machine.tsv   $print machine
 tests/golden/replica.tsv   $print replica
 tests/golden/routes.txt    $print routes
-docs/architecture.md       architecture_page
+docs/architecture.md       page docs/architecture.md diagram
+docs/findings.md           page docs/findings.md rules
 docs/configuration.md      $schemagate check-config --reference
 config/schemagate.ini      $schemagate check-config --sample
 "

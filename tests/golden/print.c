@@ -4,6 +4,7 @@
 #include <schemagate/core/replica.h>
 #include <schemagate/http/server.h>
 #include <schemagate/plan/plan.h>
+#include <schemagate/plan/rule.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,41 @@ static void print_diagram(FILE *out)
 }
 
 static const struct {
+    enum plan_rule_id first;
+    const char *heading;
+} groups[] = {
+    {RULE_UNREADABLE, "The text"},
+    {RULE_MALFORMED_DIRECTIVE, "The directives"},
+    {RULE_TRANSACTION_CONTROL, "What no migration may contain"},
+    {RULE_POSTPONED, "Contracts that can be restored"},
+    {RULE_NO_SAFE_FORM, "Files without markers"},
+    {RULE_UNPARSED, "What the grammar does not read"},
+    {RULE_DROP_TABLE, "The running release breaks: what it names is gone"},
+    {RULE_ADD_COLUMN_NOT_NULL, "The running release breaks: what it writes is refused"},
+    {RULE_INDEX_NOT_CONCURRENT, "The application waits for a lock"},
+    {RULE_DROP_NOT_NULL, "What somebody should know"},
+    {RULE_PUBLISHED_TABLE, "What the catalog of the database adds"},
+    {RULE_STYLE_CHAR, "Style, where it is asked for"},
+};
+
+/* Of docs/findings.md: every rule of the table. */
+static void print_rules(FILE *out)
+{
+    for (size_t i = 0; i < PLAN_RULES; i++) {
+        const struct plan_rule *rule = &plan_rules[i];
+
+        for (size_t at = 0; at < sizeof(groups) / sizeof(groups[0]); at++)
+            if (groups[at].first == i)
+                fprintf(out, "## %s\n\n", groups[at].heading);
+        fprintf(out, "### `%s`\n\n%s%s\n\n", rule->id, plan_severity_name(rule->severity),
+                rule->allowable ? "; can be allowed" : "");
+        if (rule->why != NULL)
+            fprintf(out, "%s\n\n", rule->why);
+        fprintf(out, "*What to do:* %s\n\n", rule->fix);
+    }
+}
+
+static const struct {
     const char *name;
     void (*print)(FILE *out);
 } tables[] = {
@@ -24,6 +60,7 @@ static const struct {
     {"replica", replica_print_table},
     {"routes", http_print_routes},
     {"diagram", print_diagram},
+    {"rules", print_rules},
 };
 
 static char *read_file(const char *name, size_t *length)
@@ -112,6 +149,7 @@ int main(int argc, char **argv)
             return 0;
         }
     }
-    fprintf(stderr, "usage: %s machine|replica|routes|diagram\n       %s plan FILE\n", argv[0], argv[0]);
+    fprintf(stderr, "usage: %s machine|replica|routes|diagram|rules\n       %s plan FILE\n", argv[0],
+            argv[0]);
     return 2;
 }

@@ -19,13 +19,13 @@
 #define IN_STEP                                                                                        \
     "-- schemagate: expand\n"                                                                          \
     "ALTER TABLE customer ADD COLUMN full_name text;\n"                                                \
-    "UPDATE customer SET full_name = name;\n"                                                          \
     "CREATE FUNCTION names() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN -- name and full_name\n"     \
     " IF TG_OP = 'INSERT' THEN NEW.full_name := coalesce(NEW.full_name, NEW.name);\n"                  \
     "  new . \"name\" := coalesce(NEW.name, NEW.full_name);\n"                                         \
     " ELSIF NEW.full_name IS DISTINCT FROM OLD.full_name THEN NEW.name := NEW.full_name; END IF;\n"    \
     " RETURN NEW; END $$;\n"                                                                           \
-    "CREATE TRIGGER names BEFORE INSERT OR UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION names();\n"
+    "CREATE TRIGGER names BEFORE INSERT OR UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION names();\n" \
+    "-- schemagate: backfill\nUPDATE customer SET full_name = name;\n"
 
 #define DROP_IN_STEP                                                                                   \
     "-- schemagate: contract\n"                                                                        \
@@ -35,8 +35,10 @@
 #define DROP_NAME                                                                                      \
     KEEP "-- schemagate: expand\n"                                                                     \
          "ALTER TABLE customer ADD COLUMN full_name text;\n"                                           \
-         "UPDATE customer SET full_name = name;\n"                                                     \
-         "-- schemagate: contract\nALTER TABLE customer DROP COLUMN name;\n"
+         "-- schemagate: backfill\nUPDATE customer SET full_name = name;\n"                            \
+         "-- schemagate: contract\n"                                                                   \
+         "-- schemagate: allow still-required reason=\"new code inserts later\"\n"                     \
+         "ALTER TABLE customer DROP COLUMN name;\n"
 
 #define HAS_NAME                                                                                       \
     "SELECT count(*) FROM pg_attribute WHERE attrelid = 'customer'::regclass AND attname = 'name'"

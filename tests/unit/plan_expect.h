@@ -56,4 +56,19 @@ static inline void expect_in_section(const char *statements, const char *expecte
     free(sql);
 }
 
+/* The rule says nothing about them, whatever others do. */
+static inline void expect_no(const char *id, const char *statements)
+{
+    struct plan *plan;
+    char *sql = NULL;
+
+    assert_true(asprintf(&sql, "-- schemagate: expand\n%s", statements) > 0);
+    plan = plan_read(sql, strlen(sql), NULL);
+    for (size_t i = 0; i < plan->finding_count; i++)
+        if (strcmp(plan->findings[i].id, id) == 0)
+            fail_msg("%s in: %s", id, statements);
+    plan_free(plan);
+    free(sql);
+}
+
 #endif

@@ -1,6 +1,7 @@
 /* What a contract with hours to keep becomes: it hides, the rest waits for the purge, and a restore leads
  * back. */
 #include <schemagate/plan/plan.h>
+#include <schemagate/plan/rule.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,8 @@
 
 static const struct plan_options kept = {.version = 42, .says_keep = true, .keep_hours = 24};
 
-/* The statements of one section, one a line, in front of each its transaction; then the findings. */
+/* The statements of one section, one a line, in front of each its transaction; then the findings, but for
+ * those about what the statements do. */
 static char *plan_text(const char *sql, const struct plan_options *options)
 {
     struct plan *plan = plan_read(sql, strlen(sql), options);
@@ -31,8 +33,9 @@ static char *plan_text(const char *sql, const struct plan_options *options)
                 statement->transactional ? "" : "!", statement->sql);
     }
     for (size_t i = 0; i < plan->finding_count; i++)
-        fprintf(out, "%u:%u %s\n", plan->findings[i].line, plan->findings[i].column,
-                plan->findings[i].id);
+        if (plan_rule_find(plan->findings[i].id) < &plan_rules[RULE_UNPARSED])
+            fprintf(out, "%u:%u %s\n", plan->findings[i].line, plan->findings[i].column,
+                    plan->findings[i].id);
     fclose(out);
     plan_free(plan);
     return text;

@@ -50,15 +50,105 @@ enum plan_rule_id {
     RULE_NEEDS_SCHEMA,
     RULE_SETTING_DROPPED,
     RULE_NO_UNDO,
+    RULE_UNPARSED,
+    /* old code breaks: what it names is gone */
+    RULE_DROP_TABLE,
+    RULE_DROP_COLUMN,
+    RULE_DROP_OBJECT,
+    RULE_DROP_CONSTRAINT,
+    RULE_DROP_INDEX,
+    RULE_TRUNCATE,
+    RULE_RENAME_TABLE,
+    RULE_RENAME_COLUMN,
+    RULE_RENAME_OBJECT,
+    RULE_SET_SCHEMA,
+    RULE_SET_OWNER,
+    RULE_DETACH_PARTITION,
+    RULE_COLUMN_TYPE,
+    RULE_DROP_EXPRESSION,
+    RULE_DISABLE_TRIGGER,
+    RULE_ALTER_TYPE,
+    RULE_RENAME_ENUM_VALUE,
+    RULE_ALTER_OBJECT,
+    RULE_REVOKE,
+    RULE_CHANGE_ROLE,
+    RULE_SERVER_STATEMENT,
+    /* old code breaks: its rows are refused */
+    RULE_ADD_COLUMN_NOT_NULL,
+    RULE_SET_NOT_NULL,
+    RULE_DROP_DEFAULT,
+    RULE_GENERATED_ALWAYS,
+    RULE_ADD_CHECK,
+    RULE_ADD_FOREIGN_KEY,
+    RULE_ADD_UNIQUE,
+    RULE_ADD_PRIMARY_KEY,
+    RULE_ADD_EXCLUDE,
+    RULE_ALTER_CONSTRAINT,
+    RULE_TIGHTEN_DOMAIN,
+    RULE_ROW_SECURITY,
+    RULE_ENABLE_TRIGGER,
+    RULE_CREATE_RULE,
+    RULE_ALTER_SEQUENCE,
+    RULE_PUBLISH_TABLE,
+    RULE_REPLICA_IDENTITY,
+    /* locks: the application waits */
+    RULE_INDEX_NOT_CONCURRENT,
+    RULE_DROP_INDEX_NOT_CONCURRENT,
+    RULE_REINDEX_NOT_CONCURRENT,
+    RULE_REFRESH_NOT_CONCURRENT,
+    RULE_VOLATILE_DEFAULT,
+    RULE_SERIAL_COLUMN,
+    RULE_GENERATED_COLUMN,
+    RULE_DOMAIN_COLUMN,
+    RULE_CHECK_WITHOUT_NOT_VALID,
+    RULE_FOREIGN_KEY_WITHOUT_NOT_VALID,
+    RULE_UNIQUE_WITHOUT_INDEX,
+    RULE_EXCLUDE_BUILDS_INDEX,
+    RULE_NOT_NULL_SCAN,
+    RULE_TYPE_REWRITE,
+    RULE_TABLE_REWRITE,
+    RULE_ATTACH_SCAN,
+    RULE_DETACH_NOT_CONCURRENT,
+    RULE_LOCK_TABLE,
+    RULE_DOMAIN_SCAN,
+    RULE_LONG_UNDER_LOCK,
+    /* other things that somebody should know */
+    RULE_DROP_NOT_NULL,
+    RULE_REPLACE_OBJECT,
+    RULE_CREATE_TRIGGER,
+    RULE_OPAQUE_STATEMENT,
+    RULE_UNKNOWN_STATEMENT,
+    RULE_CASCADE,
+    RULE_JSON_COLUMN,
+    RULE_DOMAIN_WITH_CONSTRAINT,
+    RULE_ENUM_VALUE,
+    RULE_DATA_IN_EXPAND,
+    RULE_DELETE_ROWS,
+    /* what the catalog adds */
+    RULE_PUBLISHED_TABLE,
+    RULE_EVENT_TRIGGER,
+    RULE_EXTENSION_OWNED,
+    RULE_DEPENDENTS,
+    RULE_STILL_REQUIRED,
+    RULE_INDEX_EXISTS,
+    RULE_STILL_REACHABLE,
+    /* style; `style=on` */
+    RULE_STYLE_CHAR,
+    RULE_STYLE_TEXT,
+    RULE_STYLE_BIGINT,
+    RULE_STYLE_IDENTITY,
+    RULE_STYLE_TIMESTAMPTZ,
+    RULE_STYLE_ROBUST,
+    RULE_STYLE_WIDE_INDEX,
     PLAN_RULES
 };
 
 struct plan_rule {
     const char *id;
-    enum plan_severity severity;
+    enum plan_severity severity; /* in contract and undo, that of locks and rewrites is PLAN_WARNING */
     bool allowable; /* an `allow` directive may let a statement pass */
     const char *why;
-    const char *fix;
+    const char *fix; /* {table}, {column}, {name} and {other} stand for the names of the statement */
 };
 
 extern const struct plan_rule plan_rules[PLAN_RULES];

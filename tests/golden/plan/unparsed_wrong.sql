@@ -1,0 +1,3 @@
+-- schemagate: expand
+CREATE TABLE a (x int);
+CREAT TABLE b (y int);
