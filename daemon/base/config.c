@@ -100,10 +100,8 @@ static void name_keys(const struct config_section *section, struct buf *out)
     const char *separator = "";
 
     for (const struct config_key *key = section->keys; key->name != NULL; key++) {
-        if (key->change != CONFIG_PLANNED) {
-            buf_printf(out, "%s%s", separator, key->name);
-            separator = ", ";
-        }
+        buf_printf(out, "%s%s", separator, key->name);
+        separator = ", ";
     }
 }
 
@@ -141,9 +139,7 @@ static void take_value(struct config_reader *reader, const char *what, const str
 {
     struct buf complaint = BUF_INIT(0);
 
-    if (key->change == CONFIG_PLANNED) {
-        buf_printf(reader->errors, "%s is not supported by this version\n", what);
-    } else if (!config_value_read(key, slot_of(key, base), value, &complaint)) {
+    if (!config_value_read(key, slot_of(key, base), value, &complaint)) {
         buf_printf(reader->errors, "%s %s\n", what, buf_text(&complaint));
     }
     buf_free(&complaint);

@@ -51,9 +51,7 @@ void config_print_sample(FILE *out)
         print_comment(out, section->meaning);
         fprintf(out, section->element != NULL ? ";[%s NAME]\n\n" : "[%s]\n\n", section->name);
         for (const struct config_key *key = section->keys; key->name != NULL; key++) {
-            if (key->change != CONFIG_PLANNED) {
-                print_sample_key(out, key);
-            }
+            print_sample_key(out, key);
         }
     }
 }
@@ -101,9 +99,7 @@ void config_print_reference(FILE *out)
                 section->meaning);
         fputs("| key | default | values | meaning | change |\n| --- | --- | --- | --- | --- |\n", out);
         for (const struct config_key *key = section->keys; key->name != NULL; key++) {
-            if (key->change != CONFIG_PLANNED) {
-                print_reference_key(out, key);
-            }
+            print_reference_key(out, key);
         }
     }
 }

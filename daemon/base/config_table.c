@@ -128,9 +128,14 @@ static const struct config_key migration_keys[] = {
            .meaning = "Sessions in the way of a migration that have been idle in transaction for longer than "
                       "this are terminated (with pg_signal_backend). 0: never."),
     NUMBER("backfill_batch_ms", IN(migration.backfill_batch_ms), "100", 1, 60000,
-           .change = CONFIG_PLANNED, .meaning = "Target duration of a backfill's batch."),
+           .meaning = "Target duration of a backfill's batch."),
+    NUMBER("backfill_max_active_sessions", IN(migration.backfill_max_active_sessions), "0", 0, 100000,
+           .meaning = "A backfill waits while more other sessions of the database are at work. 0: off."),
+    NUMBER("backfill_max_wal_mb_per_second", IN(migration.backfill_max_wal_mb_per_second), "0", 0, 100000,
+           .meaning = "A backfill waits until the server's log grows no faster, on average since its last "
+                      "batch. 0: off."),
     NUMBER("max_replication_lag_seconds", IN(migration.max_replication_lag_seconds), "10", 1, 86400,
-           .meaning = "Contracts and undos wait while a standby lags more."),
+           .meaning = "Contracts, undos and backfills wait while a standby lags more."),
     {0},
 };
 

@@ -18,7 +18,6 @@ enum config_type {
 enum config_change {
     CONFIG_LIVE,    /* a reload changes it */
     CONFIG_FIXED,   /* only a restart changes it */
-    CONFIG_PLANNED, /* nothing heeds it yet: to set it is an error, so that nobody relies on it */
 };
 
 struct config;

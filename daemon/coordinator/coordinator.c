@@ -129,6 +129,8 @@ enum migration_status coordinator_migration_status(const struct coordinator *c,
         return STATUS_RUNNING;
     if (paused || c->pause.paused)
         return STATUS_PAUSED;
+    if (m->pace.throttle)
+        return STATUS_WAITING;
     if (m->next_try_boot)
         return STATUS_RETRYING;
     return waits ? STATUS_WAITING : STATUS_RUNNING;

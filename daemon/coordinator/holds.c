@@ -384,6 +384,22 @@ static bool summarize_gate(const struct coordinator *c, const struct migration *
     return true;
 }
 
+static bool summarize_backfill(const struct migration *m, char *text, size_t size)
+{
+    struct backfill_view view;
+    int used;
+
+    if (m->phase != PHASE_BACKFILLING || !coordinator_backfill(m, &view))
+        return false;
+    used = snprintf(text, size, "%s %lld of about %lld rows", view.verifying ? "verifies" : "fills",
+                    (long long)view.rows_done, (long long)view.rows_estimate);
+    if (view.throttled_by)
+        snprintf(text + used, size - (size_t)used, ", waits because of %s", view.throttled_by);
+    else if (view.eta_seconds >= 0)
+        snprintf(text + used, size - (size_t)used, ", about %lld s left", (long long)view.eta_seconds);
+    return true;
+}
+
 static void summarize_phase(const struct coordinator *c, const struct migration *m, char *text,
                             size_t size)
 {
@@ -422,7 +438,7 @@ void coordinator_migration_summary(const struct coordinator *c, const struct mig
                                    size_t size)
 {
     if (!summarize_failure(m, text, size) && !locks_summarize(m, text, size) &&
-        !summarize_gate(c, m, text, size))
+        !summarize_gate(c, m, text, size) && !summarize_backfill(m, text, size))
         summarize_phase(c, m, text, size);
     add_losses(m, text, size);
 }

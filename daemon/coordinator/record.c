@@ -214,6 +214,14 @@ json_t *record_drops(const struct plan_work *work)
     return drops;
 }
 
+json_t *record_batch(const struct plan_batch *batch)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "relation", batch->relation, "alias",
+                     batch->alias, "head", batch->head, "body", batch->body, "tail", batch->tail,
+                     "assigned", batch->assigned, "repeats", batch->repeats, "only", batch->only,
+                     "one_table", batch->one_table);
+}
+
 static json_t *work_value(const struct plan_work *work)
 {
     json_t *locks = json_array(), *batch = json_null();
@@ -221,8 +229,7 @@ static json_t *work_value(const struct plan_work *work)
     for (size_t i = 0; i < work->lock_count; i++)
         json_array_append_new(locks, lock_value(&work->locks[i]));
     if (work->batch.relation)
-        batch = json_pack("{s:s, s:s, s:s, s:s}", "relation", work->batch.relation, "alias",
-                          work->batch.alias, "head", work->batch.head, "tail", work->batch.tail);
+        batch = record_batch(&work->batch);
     return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:b}", "kind", plan_kind_name(work->kind),
                      "locks", locks, "object", text_value(work->object), "batch", batch, "source",
                      (int)work->source, "generated", work->generated, "note", text_value(work->note),
@@ -286,7 +293,12 @@ static bool read_work(const json_t *row, struct plan_work *work)
             .relation = copy_text(batch, "relation"),
             .alias = copy_text(batch, "alias"),
             .head = copy_text(batch, "head"),
+            .body = copy_text(batch, "body"),
             .tail = copy_text(batch, "tail"),
+            .assigned = copy_text(batch, "assigned"),
+            .repeats = record_flag(batch, "repeats"),
+            .only = record_flag(batch, "only"),
+            .one_table = record_flag(batch, "one_table"),
         };
     work->object = copy_text(row, "object");
     work->source = (unsigned)record_number(row, "source");

@@ -10,6 +10,8 @@ json_t *record_migration_phase(const struct migration *m, enum phase phase, enum
                                int64_t since_wall, bool failed, const struct migration_error *error);
 json_t *record_migration_pause(int64_t version, bool paused, const char *by, const char *reason,
                                int64_t since_wall);
+/* The pieces as they are stored, and handed to the executor. */
+json_t *record_batch(const struct plan_batch *batch);
 json_t *record_step_new(int64_t version, const struct step *step);
 /* Progress only. */
 json_t *record_step(int64_t version, const struct step *step, enum step_state state);

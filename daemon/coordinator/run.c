@@ -20,6 +20,7 @@ struct completion {
 static void run_free(struct run *run)
 {
     changes_free(&run->changes);
+    json_decref((json_t *)run->batch.pieces);
     free(run->statements);
     free(run->transition);
     free(run);
@@ -50,10 +51,12 @@ static void collect_statements(const struct coordinator *c, struct migration *m,
     run->statements = memory_new((run->step_count + 1) * sizeof *run->statements);
     for (size_t i = 0; i < run->step_count; i++) {
         struct step *step = &run->steps[i];
-        step->attempts++;
-        step->started_wall = coordinator_now(c).wall_ms;
-        run->statements[i] =
-            (struct execution_statement){step->sql, step->line, step->column, step->number};
+        if (step->work.kind != WORK_BATCHED) { /* else its batches have done it */
+            step->attempts++;
+            step->started_wall = coordinator_now(c).wall_ms;
+            run->statements[run->statement_count++] =
+                (struct execution_statement){step->sql, step->line, step->column, step->number};
+        }
         if (!takes_back)
             changes_row(&run->changes, "steps", record_step(m->version, step, STEP_DONE));
     }
@@ -69,6 +72,10 @@ static struct run *prepare(const struct coordinator *c, struct migration *m)
     run->section = migration_section(m);
     run->steps = first;
     run->step_count = first ? migration_transaction_steps(m, first) : 0;
+    if (backfill_goes_on(first)) {
+        backfill_prepare(c, m, run);
+        return run;
+    }
     run->transition = memory_new(sizeof *run->transition);
     if (!transition_prepare(c, m, is_last(m, run) ? EVENT_PHASE_DONE : EVENT_STEP_DONE,
                             run->transition, &refusal)) {
@@ -109,12 +116,16 @@ static struct migration_error *error_of(const struct run *run, const struct exec
 static void succeeded(struct coordinator *c, struct migration *m, struct run *run,
                       const struct execution_result *result)
 {
+    migration_forget_tries(m);
+    if (!run->transition) {
+        backfill_advance(c, m, run, result);
+        return;
+    }
     for (size_t i = 0; i < run->step_count; i++) {
         run->steps[i].state = STEP_DONE;
         if (i < result->seconds_count)
             run->steps[i].seconds = result->seconds[i];
     }
-    migration_forget_tries(m);
     journal_note_generation(c, result->commit.generation);
     term_note_events(c, &run->changes, &result->commit);
     enum phase before = m->phase;
@@ -153,6 +164,8 @@ static void try_again(struct coordinator *c, struct migration *m, const struct r
                                    c->env.world_ops->chance(c->env.world));
 
     c->counts.tries_failed++;
+    if (!run->transition)
+        m->pace.rows = batch_rows_after_conflict(m->pace.rows);
     if (delay < 0) {
         failed(c, m, run, error_of(run, from));
         return;
@@ -216,10 +229,12 @@ static void done(void *context, const struct execution_result *result)
     }
     c->rollout.run = NULL;
     c->rollout.busy = false;
+    bool was_batch = !completion.run->transition;
     finish(c, completion.run, result);
     run_free(completion.run);
     coordinator_changed(c);
-    rollout_advance(c);
+    if (!was_batch) /* between two batches whoever waits has its turn first */
+        rollout_advance(c);
     coordinator_wake(c);
 }
 
@@ -297,9 +312,10 @@ void run_start(struct coordinator *c, struct migration *m)
         &(struct execution){
             .version = m->version,
             .phase = plan_section_name(run->section),
-            .transactional = run->step_count == 0 || run->steps[0].transactional,
+            .transactional = run->statement_count == 0 || run->steps[0].transactional,
             .statements = run->statements,
-            .statement_count = run->step_count,
+            .statement_count = run->statement_count,
+            .batch = run->batch,
             .changes = changes_take(&run->changes),
             .lock_timeout_ms = c->config->migration.lock_timeout_ms,
             .statement_timeout_ms = c->config->migration.statement_timeout_ms,

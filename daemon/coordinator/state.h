@@ -17,9 +17,11 @@ struct run {
     enum plan_section section;
     struct step *steps; /* inside the migration */
     size_t step_count;
-    struct transition *transition; /* owned: what follows from its success */
+    struct transition *transition; /* owned: what follows from its success; NULL: it is a batch */
     struct change_set changes;
     struct execution_statement *statements; /* owned */
+    size_t statement_count;
+    struct execution_batch batch; /* pieces are owned */
 };
 
 /* What goes on with the migrations; one thing at a time. */
@@ -199,6 +201,17 @@ void run_start(struct coordinator *c, struct migration *m);
  * finds it later cannot tell whether the statement has had its effects, and keeps admission closed. */
 bool run_is_announced(const struct coordinator *c, struct migration *m);
 void run_announce(struct coordinator *c, const struct migration *m);
+
+/* ---- backfill.c: steps that run in batches ---- */
+
+/* The step has rows left to go through. */
+bool backfill_goes_on(const struct step *step);
+void backfill_prepare(const struct coordinator *c, struct migration *m, struct run *run);
+/* A batch is committed: notes how far it has come, and when the next one may begin. */
+void backfill_advance(struct coordinator *c, struct migration *m, const struct run *run,
+                      const struct execution_result *result);
+/* What the backfill of m has done, for its event; NULL: none of its steps ran in batches. */
+json_t *backfill_report(const struct migration *m);
 
 /* ---- soak.c ---- */
 

@@ -152,8 +152,9 @@ static bool something_waits(const struct coordinator *c)
 {
     enum gate_kind kind;
     for (const struct migration *m = c->migrations; m; m = m->by_version.next)
-        if (!phase_is_final(m->phase) && !m->failed && migration_gate_kind(m, &kind))
-            return true;
+        if (!phase_is_final(m->phase) && !m->failed
+            && (migration_gate_kind(m, &kind) || m->phase == PHASE_BACKFILLING))
+            return true; /* a backfill yields to standbys that only the witness knows */
     return false;
 }
 

@@ -89,6 +89,8 @@ static void execution_free(struct executor_try *try)
 {
     PQclear(try->error);
     free(try->changes);
+    free(try->pieces);
+    free(try->progress);
     free(try->seconds);
     free(try);
 }

@@ -11,6 +11,7 @@ struct executor_try {
     void *context;
     char lock_timeout[24], statement_timeout[24];
     char *changes; /* JSON */
+    char *pieces, *progress, rows[24]; /* of a batch: its parameters (backfill.c) */
     bool settles;  /* the window changes: the markers of session pins follow it */
     bool cancelled;
     bool alone_done;    /* a statement outside of transactions has succeeded */

@@ -1,6 +1,7 @@
 /* The executor: migration SQL in the session that holds the lock (coordinator/environment.h;
  * DESIGN.md sections 5 and 7). A transaction is one batch, from its fence to its COMMIT. */
 #include "answer.h"
+#include "backfill.h"
 #include "cancel.h"
 #include "execution.h"
 #include "offload.h"
@@ -39,11 +40,14 @@ void executor_prepare(struct database *db, session_answered *done)
         {.sql = sql_execution_begin, .prepare = "begin"},
         {.sql = sql_execution_end, .prepare = "end"},
         {.sql = sql_settle, .prepare = "settle"},
+        {.sql = sql_backfill_batch, .prepare = "batch"},
+        {.sql = sql_backfill_end, .prepare = "batch_end"},
     };
 
-    session_run(db->holder, &(struct session_batch){.statements = statements, .count = 3,
-                                                    .deadline_ms = ANSWER_MS, .done = done,
-                                                    .context = db});
+    session_run(db->holder, &(struct session_batch){
+                                .statements = statements,
+                                .count = sizeof statements / sizeof statements[0],
+                                .deadline_ms = ANSWER_MS, .done = done, .context = db});
 }
 
 static struct session_statement plain(const char *sql)
@@ -63,9 +67,12 @@ static size_t add_tidy(const struct executor_try *try, struct session_statement 
     return TIDY;
 }
 
+/* A batch takes the role itself, for the author's SQL alone. */
 static const char *role_of(const struct execution *e)
 {
-    return e->run_as != NULL && e->run_as[0] != '\0' ? e->run_as : "none";
+    bool own = e->batch.pieces != NULL || e->run_as == NULL || e->run_as[0] == '\0';
+
+    return own ? "none" : e->run_as;
 }
 
 /* Without SQL the changes are all that is to be written, by the daemon's own role. */
@@ -90,7 +97,7 @@ static size_t add_after(const struct executor_try *try, struct session_statement
 {
     const struct database *db = try->db;
 
-    s[0] = (struct session_statement){
+    s[0] = backfill_is(try) ? backfill_end(try) : (struct session_statement){
         .prepared = "end",
         .parameters = {db->lock_key, db->epoch, db->nonce, try->changes},
         .parameter_count = 4,
@@ -178,18 +185,24 @@ static void on_committed(struct executor_try *try, const struct session_outcome 
 {
     struct execution_result result = {.status = EXECUTION_DONE};
     struct commit_answer answer = {0};
-    const PGresult *row = outcome->results[try->commit - 1];
+    const PGresult *end = outcome->results[try->commit - 1];
+    bool read;
 
     executor_failpoint(try, "committed");
     if (!try->alone_done && try->execution.statement_count > 0 && !outcome->lost) {
         tidy_after(try);
     }
-    if (commit_answer_read(&answer, PQgetvalue(row, 0, 1))) {
-        result.commit = answer.result;
+    if (backfill_is(try)) {
+        read = backfill_read(outcome->results[try->first], end, &result);
     } else {
+        read = commit_answer_read(&answer, PQgetvalue(end, 0, 1));
+        result.commit = answer.result;
+    }
+    if (!read) {
         result.status = EXECUTION_UNKNOWN;
     }
     execution_finish_with(try, &result);
+    json_decref((json_t *)result.progress);
     commit_answer_release(&answer);
 }
 
@@ -223,7 +236,7 @@ static void send_transaction(struct executor_try *try, bool with_sql)
     count += add_before(try, s, submitted > 0);
     try->first = count;
     for (size_t i = 0; i < submitted; i++) {
-        s[count++] = plain(e->statements[i].sql);
+        s[count++] = backfill_is(try) ? backfill_batch(try) : plain(e->statements[i].sql);
     }
     if (submitted > 0) {
         add_tidy(try, s + count);

@@ -35,6 +35,8 @@ EMBED(sql_watch, "daemon/db/sql/watch.sql");
 EMBED(sql_execution_begin, "daemon/db/sql/execution_begin.sql");
 EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");
 EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
+EMBED(sql_backfill_batch, "daemon/db/sql/backfill_batch.sql");
+EMBED(sql_backfill_end, "daemon/db/sql/backfill_end.sql");
 
 EMBED(sql_schema, "daemon/db/sql/schema.sql");
 EMBED(sql_schema_2, "daemon/db/sql/schema_2.sql");
@@ -50,6 +52,7 @@ EMBED(sql_function_revoke, "daemon/db/sql/functions/revoke.sql");
 EMBED(sql_function_restore, "daemon/db/sql/functions/restore.sql");
 EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
 EMBED(sql_function_delivery, "daemon/db/sql/functions/delivery.sql");
+EMBED(sql_function_backfill, "daemon/db/sql/functions/backfill.sql");
 EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
 EMBED(sql_function_grants, "daemon/db/sql/functions/grants.sql");
 
@@ -61,7 +64,7 @@ static const char *const functions[] = {
     sql_function_write_migrations, sql_function_markers, sql_function_hidden,
     sql_function_commit,           sql_function_revoke,  sql_function_hide,
     sql_function_restore,          sql_function_pin,     sql_function_delivery,
-    sql_function_grants,
+    sql_function_backfill,         sql_function_grants,
 };
 
 void sql_write_install_script(struct buf *script, int layout)

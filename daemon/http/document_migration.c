@@ -133,6 +133,33 @@ bool document_has_gate(const struct migration *m)
     return false;
 }
 
+static void write_backfill(struct writer *w, const struct migration *m)
+{
+    struct backfill_view view;
+
+    if (!coordinator_backfill(m, &view)) {
+        writer_null(w, "backfill");
+        return;
+    }
+    writer_open_object(w, "backfill");
+    writer_number(w, "rows_done", view.rows_done);
+    writer_number(w, "rows_estimate", view.rows_estimate);
+    writer_number(w, "rows_changed", view.rows_changed);
+    if (view.rows_per_second >= 0) {
+        writer_number(w, "rows_per_second", (int64_t)view.rows_per_second);
+    } else {
+        writer_null(w, "rows_per_second");
+    }
+    if (view.eta_seconds >= 0) {
+        writer_number(w, "eta_seconds", view.eta_seconds);
+    } else {
+        writer_null(w, "eta_seconds");
+    }
+    writer_text(w, "throttled_by", view.throttled_by);
+    writer_bool(w, "verifying", view.verifying);
+    writer_close_object(w);
+}
+
 static void write_blocker(struct writer *w, const struct blocker *b)
 {
     writer_open_object(w, NULL);
@@ -290,7 +317,7 @@ void document_migration(struct writer *w, const char *name, const struct coordin
     writer_time(w, "phase_since", m->phase_since_wall);
     document_pause(w, &pause);
     write_steps(w, m);
-    writer_null(w, "backfill");
+    write_backfill(w, m);
     write_lock(w, m);
     if (document_has_gate(m)) {
         document_gate(w, "gate", c, m);

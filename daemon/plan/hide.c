@@ -194,11 +194,11 @@ static void hide_objects(struct hiding *hiding, const struct plan_statement *sou
 
 /* ---- what waits for the purge ---- */
 
+/* Of a contract, where nothing runs in batches. */
 static struct plan_statement copy_of(const struct plan_statement *statement)
 {
     struct plan_statement copy = *statement;
     const struct plan_work *work = &statement->work;
-    const struct plan_batch *batch = &work->batch;
 
     copy.sql = allocate_text("%s", statement->sql);
     copy.work = (struct plan_work){.kind = work->kind, .source = work->source, .generated = work->generated};
@@ -208,10 +208,6 @@ static struct plan_statement copy_of(const struct plan_statement *statement)
         copy.work.object = allocate_text("%s", work->object);
     if (work->note != NULL)
         copy.work.note = allocate_text("%s", work->note);
-    if (batch->relation != NULL)
-        copy.work.batch = (struct plan_batch){
-            allocate_text("%s", batch->relation), allocate_text("%s", batch->alias),
-            allocate_text("%s", batch->head), allocate_text("%s", batch->tail)};
     return copy;
 }
 

@@ -16,6 +16,7 @@ struct token {
 
 struct section {
     bool atomic;
+    bool bound; /* what was read so far holds for the statements behind it (backfill.h) */
     size_t start, end; /* of its text: behind its marker, up to the next one */
 };
 

@@ -587,6 +587,17 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
         {"style-wide-index", PLAN_WARNING, true,
          "An index of more than three columns seldom finds more than one of the first three.",
          "Begin with the columns that narrow most, and leave the others out."},
+    [RULE_NOT_BATCHED] =
+        {"not-batched", PLAN_WARNING, true,
+         "In one statement it locks all rows that it changes until it ends, and starts from nothing "
+         "when it is interrupted.",
+         "Write it as an UPDATE, a DELETE or an INSERT … SELECT over one table, in which each row "
+         "stands for itself; if the table is small, put '-- schemagate: allow not-batched "
+         "reason=\"…\"' before the statement."},
+    [RULE_CLOCK_OF_BATCHES] =
+        {"clock-of-batches", PLAN_NOTE, true,
+         "Each batch is a transaction of its own, so rows of different batches get different times.",
+         "If all rows need the same time, write it as a constant."},
 };
 
 const struct plan_rule *plan_rule_find(const char *id)

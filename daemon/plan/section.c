@@ -1,5 +1,6 @@
 /* One section: its statements, as libpg_query's parser tells them apart. */
 #include "allocate.h"
+#include "backfill.h"
 #include "emit.h"
 #include "judge.h"
 #include "statement.h"
@@ -113,6 +114,8 @@ static void place_allowances(struct statement *statement, size_t from)
  * all there is no more to say. */
 static void take_as_written(struct statement *statement)
 {
+    struct section *section = &statement->reader->sections[statement->section];
+    bool transactional = statement_is_transactional(statement->node);
     size_t before = statement->reader->plan->finding_count;
     struct operations operations;
 
@@ -122,8 +125,9 @@ static void take_as_written(struct statement *statement)
     if (statement->reader->plan->finding_count == before)
         operations_judge(statement, &operations);
     operations_free(&operations);
-    emit_as_written(statement, statement->section,
-                    statement_is_transactional(statement->node) ? EMIT_SHARED : EMIT_OUTSIDE);
+    if (statement->section != PLAN_BACKFILL || !backfill_emit(statement, section->bound))
+        emit_as_written(statement, statement->section, transactional ? EMIT_SHARED : EMIT_OUTSIDE);
+    section->bound = section->bound || (section->atomic && backfill_binds(statement->node));
 }
 
 /* A statement that is not parsed, because its author allows it. */

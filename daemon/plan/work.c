@@ -99,7 +99,9 @@ void plan_work_release(struct plan_work *work)
     free(work->batch.relation);
     free(work->batch.alias);
     free(work->batch.head);
+    free(work->batch.body);
     free(work->batch.tail);
+    free(work->batch.assigned);
     free(work->note);
     *work = (struct plan_work){0};
 }

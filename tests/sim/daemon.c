@@ -168,14 +168,22 @@ static void add_statement(struct plan *plan, const struct blueprint *b, enum pla
                           int number)
 {
     bool alone = number == 1 && (b->alone & (1u << section));
+    bool splits = section == PLAN_BACKFILL && b->batched;
+    bool together = b->together && !(b->alone & (1u << section));
     struct plan_work work = {0};
 
     if (number % 2) /* the others lock nothing that is there already */
         plan_work_lock(&work, "t", LOCK_ACCESS_EXCLUSIVE);
+    if (splits && number == 1) {
+        work.kind = WORK_BATCHED;
+        work.batch = (struct plan_batch){memory_copy("t"), memory_copy("t"), memory_copy("UPDATE "),
+                                         memory_copy(" SET a = 1"), memory_copy(""), memory_copy("{a}"),
+                                         .repeats = false};
+    }
     plan->statements[plan->statement_count++] = (struct plan_statement){
         .section = section,
         .number = (unsigned)number,
-        .transaction = b->together && !(b->alone & (1u << section)) ? 1 : (unsigned)number,
+        .transaction = !together ? (unsigned)number : splits && number > 1 ? 2 : 1,
         .transactional = !alone,
         .line = (unsigned)number,
         .column = 1,
@@ -190,11 +198,12 @@ static struct plan *read_plan(const char *sql)
     struct blueprint b = {0};
     struct plan *plan = memory_new(sizeof *plan);
     long long version, soak, requires;
-    int together, manual, keep;
+    int together, manual, keep, batched;
 
-    sscanf(sql, "%lld %u %d %d %d %d %u %d %d %lld %lld %d", &version, &b.revision, &b.statements[0],
+    sscanf(sql, "%lld %u %d %d %d %d %u %d %d %lld %lld %d %d", &version, &b.revision, &b.statements[0],
            &b.statements[1], &b.statements[2], &b.statements[3], &b.alone, &together, &manual, &soak,
-           &requires, &keep);
+           &requires, &keep, &batched);
+    b.batched = batched;
     b.version = version;
     b.together = together;
     b.keep = keep;

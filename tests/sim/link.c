@@ -16,6 +16,7 @@ void call_release(struct call *call)
         return;
     json_decref(call->changes);
     json_decref(call->facts);
+    json_decref(call->progress);
     free(call->result.event_ids);
     free(call);
 }
@@ -31,7 +32,12 @@ static enum session session_of(const struct call *call)
 static void deliver_run(struct call *call, bool lost)
 {
     static const char *const sqlstates[] = {"", "55P03", "57014", "42P07", "", ""};
+    const double seconds[] = {0.05};
     struct execution_result result = {
+        .progress = call->progress,
+        .load = call->load,
+        .seconds = seconds,
+        .seconds_count = call->batched ? 1 : 0,
         .status = lost ? EXECUTION_UNKNOWN : call->run_status,
         .error = {.message = "it did not work", .step = 1, .line = 1, .column = 1},
         .commit = {.status = COMMIT_DONE,
@@ -414,6 +420,9 @@ static void run(void *executor, const struct execution *e, execution_done *done,
     call->version = e->version;
     call->transactional = e->transactional;
     call->statement_count = e->statement_count;
+    call->batched = e->batch.pieces != NULL;
+    call->batch_rows = e->batch.rows;
+    call->progress = json_incref((json_t *)e->batch.progress);
     for (size_t i = 0; i < e->statement_count; i++)
         if (i >= STATEMENTS || !truth_read_statement(e->statements[i].sql, &call->statements[i]))
             sim_fail(d->sim, "a statement that nobody has written: %s", e->statements[i].sql);

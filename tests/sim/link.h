@@ -34,6 +34,10 @@ struct call {
     struct statement statements[STATEMENTS];
     size_t statement_count;
     bool transactional, statement_ran, cancelled;
+    bool batched;
+    int64_t batch_rows;
+    json_t *progress;
+    struct batch_load load;
     /* the answer */
     enum commit_status commit_status;
     enum execution_status run_status;

@@ -26,6 +26,7 @@ static void draw_sections(struct sim *s, struct blueprint *b)
         if (chance_percent(s, s->profile.alone))
             b->alone |= 1u << section;
     b->together = chance_percent(s, 50);
+    b->batched = chance_percent(s, 50) && !(b->alone & (1u << PLAN_BACKFILL));
 }
 
 static void draw_plan(struct sim *s, struct blueprint *b)

@@ -206,6 +206,23 @@ static void answer_run(struct sim *s, struct call *call, enum execution_status s
     link_answer(s, call);
 }
 
+/* Its progress is written with its rows, and nothing else. */
+static void execute_batch(struct sim *s, struct call *call)
+{
+    json_t *step = json_array_get(json_object_get(call->changes, "steps"), 0);
+    int64_t from = rows_number(call->progress, "walked");
+    record_check_start(s, &call->statements[0]);
+    int64_t upto = truth_fill(s, &call->statements[0], from, call->batch_rows);
+
+    json_decref(call->progress);
+    call->progress = json_pack("{s:I, s:I, s:i, s:i, s:b}", "walked", (json_int_t)upto, "rows",
+                               (json_int_t)upto, "estimate", BACKFILL_ROWS, "pass", 1, "done",
+                               call->batch_rows > 0 && upto == BACKFILL_ROWS);
+    json_object_set(step, "progress", call->progress);
+    rows_write_steps(&s->rows, json_object_get(call->changes, "steps"));
+    call->load.lag_seconds = !s->calm && chance_one_in(s, 10) ? 60 : 0;
+}
+
 static void execute(struct sim *s, const struct call *call)
 {
     for (size_t i = 0; i < call->statement_count; i++) {
@@ -216,6 +233,10 @@ static void execute(struct sim *s, const struct call *call)
 
 static void commit_run(struct sim *s, struct call *call, bool with_sql)
 {
+    if (call->batched) {
+        execute_batch(s, call);
+        return;
+    }
     if (with_sql)
         execute(s, call);
     write(s, call, 0);

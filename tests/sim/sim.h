@@ -69,6 +69,7 @@ struct blueprint {
     int statements[PLAN_SECTIONS]; /* -1: no such section */
     unsigned alone;              /* bits of sections whose first statement runs outside of transactions */
     bool together;               /* the statements of a section share a transaction */
+    bool batched;                /* the backfill's first statement runs in batches */
     bool manual;
     bool keep; /* the contract hides, the purge drops, a restore takes the contract back */
     int64_t soak_seconds, requires;
@@ -76,6 +77,7 @@ struct blueprint {
     bool submitted;              /* by somebody's knowledge */
     /* true, whatever anybody has written down */
     unsigned executed[PLAN_SECTIONS]; /* bits of statements whose effects are there */
+    int64_t filled;              /* rows that its batches have gone through */
     int64_t behind_until;        /* when the registry last held somebody below it */
     bool undone;
     bool hours_passed;           /* since it was hidden */
@@ -89,12 +91,18 @@ struct statement {
     bool alone;
 };
 
+/* Rows that a backfill in batches goes through. */
+#define BACKFILL_ROWS 9000
+
 void truth_write_text(struct blueprint *b);
 /* What a planner makes of a contract that hides. */
 void truth_plan_keep(struct blueprint *b);
 bool truth_read_statement(const char *sql, struct statement *statement);
 /* The statement's effects are there now. */
 void truth_execute(struct sim *s, const struct statement *statement);
+/* The effects of a batch of its rows, those behind the row `from`, are there. Returns the last row that was
+ * filled. */
+int64_t truth_fill(struct sim *s, const struct statement *statement, int64_t from, int64_t rows);
 bool truth_serves(const struct sim *s, int64_t version);
 /* The one invariant (DESIGN.md section 2), for every process. */
 void truth_check(struct sim *s);

@@ -28,13 +28,14 @@ void truth_plan_keep(struct blueprint *b)
 /* The file: the simulated planner (daemon.c) reads it again. */
 void truth_write_text(struct blueprint *b)
 {
-    snprintf(b->text, sizeof b->text, "%lld %u %d %d %d %d %u %d %d %lld %lld %d", (long long)b->version,
+    snprintf(b->text, sizeof b->text, "%lld %u %d %d %d %d %u %d %d %lld %lld %d %d", (long long)b->version,
              b->revision, b->statements[PLAN_EXPAND], b->statements[PLAN_BACKFILL],
              b->statements[PLAN_CONTRACT], b->statements[PLAN_UNDO], b->alone, b->together, b->manual,
-             (long long)b->soak_seconds, (long long)b->requires, b->keep);
+             (long long)b->soak_seconds, (long long)b->requires, b->keep, b->batched);
     digest_migration_text(b->text, strlen(b->text), b->checksum);
     memset(b->executed, 0, sizeof b->executed);
     b->undone = b->hours_passed = false;
+    b->filled = 0;
     truth_plan_keep(b);
 }
 
@@ -197,4 +198,20 @@ void truth_execute(struct sim *s, const struct statement *st)
         b->undone = true;
     follow_kept(s, st, b);
     s->look = true;
+}
+
+int64_t truth_fill(struct sim *s, const struct statement *st, int64_t from, int64_t rows)
+{
+    struct blueprint *b = truth_find(s, st->version);
+
+    if (!b)
+        sim_fail(s, "a backfill of a text that was replaced runs: %lld", (long long)st->version);
+    if (b->filled != from)
+        sim_fail(s, "%lld: a batch begins behind row %lld, and %lld are filled", (long long)st->version,
+                 (long long)from, (long long)b->filled);
+    check_order(s, st, b);
+    b->filled = from + rows < BACKFILL_ROWS ? from + rows : BACKFILL_ROWS;
+    if (rows > 0 && b->filled == BACKFILL_ROWS)
+        truth_execute(s, st);
+    return b->filled;
 }

@@ -169,6 +169,17 @@ void rows_commit(struct rows *rows, const json_t *changes, int64_t expected,
     result->window = rows_window(rows);
 }
 
+void rows_write_steps(struct rows *rows, json_t *steps)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(steps, i, row)
+    {
+        write_row(rows, ROWS_STEPS, row);
+    }
+}
+
 /* ---- reading ---- */
 
 static bool is_gone(const json_t *row)

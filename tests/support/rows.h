@@ -42,6 +42,9 @@ struct rows_result {
 void rows_commit(struct rows *rows, const json_t *changes, int64_t expected,
                  struct rows_result *result);
 
+/* What the end of a batch writes: rows of steps, and no generation (backfill_end.sql). */
+void rows_write_steps(struct rows *rows, json_t *steps);
+
 /* All rows in the order of load.sql. */
 void rows_load(const struct rows *rows,
                void (*row)(void *context, const char *table, const json_t *row), void *context);

@@ -321,12 +321,6 @@ static void unknown_sections_and_keys_are_mistakes(void **state)
                     "main.ini:3: [log] Level is unknown; this section has level, format\n");
 }
 
-static void what_no_part_heeds_yet_is_refused(void **state)
-{
-    expect_mistakes(*state, "[migration]\nbackfill_batch_ms = 1\n",
-                    "main.ini:2: [migration] backfill_batch_ms is not supported by this version\n");
-}
-
 static void names_of_apps_are_checked(void **state)
 {
     expect_mistakes(*state,
@@ -482,7 +476,6 @@ int main(void)
         TEST(all_syntax_mistakes_of_a_file_are_named),
         TEST(nothing_may_stand_twice_in_a_file),
         TEST(unknown_sections_and_keys_are_mistakes),
-        TEST(what_no_part_heeds_yet_is_refused),
         TEST(names_of_apps_are_checked),
         TEST(whoever_is_told_has_a_command_or_a_url),
         TEST(values_of_the_wrong_type_or_out_of_bounds_are_mistakes),

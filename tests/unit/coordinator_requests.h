@@ -244,7 +244,7 @@ static inline struct call *up_to_run(struct world *w, const char *phase)
 /* ---- files ---- */
 
 #define EXPAND "-- schemagate: expand\nCREATE TABLE t (a int);\n"
-#define BACKFILL "-- schemagate: backfill\nUPDATE t SET a = 1;\n"
+#define BACKFILL "-- schemagate: backfill\nINSERT INTO t VALUES (1);\n"
 #define CONTRACT "-- schemagate: contract\nALTER TABLE t DROP COLUMN b;\n"
 #define CONTRACT_IN_TWO                                                                                 \
     "-- schemagate: contract atomic=no\nALTER TABLE t DROP COLUMN b;\nALTER TABLE t DROP COLUMN c;\n"

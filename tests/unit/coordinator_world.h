@@ -5,6 +5,8 @@
 #ifndef TESTS_UNIT_COORDINATOR_WORLD_H
 #define TESTS_UNIT_COORDINATOR_WORLD_H
 
+#include "coordinator_batches.h"
+
 #include <support/test.h>
 
 #include <schemagate/base/digest.h>
@@ -25,6 +27,7 @@ enum call_kind {
 /* One call of the coordinator's that is not answered yet. */
 struct call {
     struct call *prev, *next;
+    struct world *world; /* RUN */
     enum call_kind kind;
     bool carried_out, ended;
     bool held; /* it takes long: world_turn passes it over */
@@ -32,6 +35,8 @@ struct call {
     int64_t expected, version;
     char phase[16];
     size_t statements;
+    json_t *progress; /* RUN, of a batch: before it, and after it was carried out */
+    int64_t batch_rows; /* -1: it is no batch */
     enum commit_status commit_status;
     enum execution_status run_status;
     int64_t generation;
@@ -76,6 +81,7 @@ struct world {
     bool database_away; /* calls are answered as if the connection had gone */
     bool cancelled;     /* the executor was asked to cancel */
     unsigned commits, runs, contracts_run, purges_run;
+    struct world_batches batches;
     /* Asked about each commit and each execution before it is carried out; NULL: all is well. */
     enum commit_status (*on_commit)(struct world *w, const struct call *call);
     enum execution_status (*on_run)(struct world *w, const struct call *call);
@@ -241,6 +247,16 @@ static inline void carry_out_run(struct world *w, struct call *call)
         check_contract(w, call);
     if (strcmp(call->phase, "undo") == 0)
         check_undo(w, call);
+    if (call->batch_rows >= 0) {
+        json_t *steps = json_object_get(call->changes, "steps");
+        json_t *progress = batches_carry_out(&w->batches, call->progress, call->batch_rows);
+        json_decref(call->progress);
+        call->progress = progress;
+        assert_int_equal(json_array_size(steps), 1);
+        json_object_set(json_array_get(steps, 0), "progress", progress);
+        write_row(w, &world_tables[1], json_array_get(steps, 0));
+        return;
+    }
     write_changes(w, call);
     w->runs++;
 }
@@ -323,6 +339,10 @@ static inline void answer_run(struct call *call)
                    .generation = call->generation,
                    .event_ids = call->event_ids,
                    .event_count = call->event_count},
+        .progress = call->progress,
+        .load = call->batch_rows >= 0 ? call->world->batches.load : (struct batch_load){0},
+        .seconds = &call->world->batches.seconds,
+        .seconds_count = call->batch_rows >= 0 ? 1 : 0,
     };
     snprintf(result.error.sqlstate, sizeof result.error.sqlstate, "%s", sqlstates[call->run_status]);
     call->done.run(call->context, &result);
@@ -373,6 +393,7 @@ static inline void world_answer(struct world *w, struct call *call)
         break;
     }
     json_decref(call->changes);
+    json_decref(call->progress);
     json_decref(call->facts);
     free(call);
 }
@@ -438,6 +459,9 @@ static inline void executor_run(void *world, const struct execution *execution, 
     struct call *call = new_call(world, CALL_RUN, context);
     call->changes = execution->changes;
     call->version = execution->version;
+    call->world = world;
+    call->batch_rows = execution->batch.pieces ? execution->batch.rows : -1;
+    call->progress = json_incref((json_t *)execution->batch.progress);
     call->statements = execution->statement_count;
     snprintf(call->phase, sizeof call->phase, "%s", execution->phase);
     call->done.run = done;

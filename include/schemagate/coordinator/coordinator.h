@@ -218,6 +218,16 @@ const struct migration *coordinator_next_migration(const struct migration *m);
 const struct migration *coordinator_find_migration(const struct coordinator *c, int64_t version);
 enum migration_status coordinator_migration_status(const struct coordinator *c, const struct migration *m);
 const char *migration_status_name(enum migration_status status);
+/* How far its backfill has come. False: none of its steps has begun to run in batches. */
+struct backfill_view {
+    int64_t rows_done, rows_estimate; /* gone through; of about so many */
+    int64_t rows_changed;
+    double rows_per_second;   /* negative: not credible, or it is done */
+    int64_t eta_seconds;      /* -1: the same */
+    const char *throttled_by; /* or NULL */
+    bool verifying;           /* a further pass looks for rows that were missed */
+};
+bool coordinator_backfill(const struct migration *m, struct backfill_view *view);
 /* One line: what it does or waits for (order of API.md). */
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size);

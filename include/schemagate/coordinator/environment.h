@@ -8,6 +8,7 @@
 #define SCHEMAGATE_COORDINATOR_ENVIRONMENT_H
 
 #include <schemagate/base/clock.h>
+#include <schemagate/core/batch.h>
 #include <schemagate/core/window.h>
 #include <schemagate/plan/plan.h>
 
@@ -80,13 +81,26 @@ struct execution_statement {
     unsigned number;       /* step number within its phase */
 };
 
-/* One transaction of a phase, or one statement that must run outside of transactions. */
+/* One batch of a step that runs in batches (plan/work.h). How far it has come is an object that belongs to
+ * the executor, committed with the batch; others read "rows" (changed in all), "walked" (gone through in
+ * this pass), "estimate" (to go through), "pass" (1…), "done", and, once done, "verified" (true: a last pass
+ * found none; false: it found "left"; null: no pass can tell), "whole" (why it ran as one statement, or
+ * null) and "vacuum" (the command, where many dead rows are left, or null). */
+struct execution_batch {
+    const json_t *pieces;   /* the struct plan_batch, as a step's row has it; NULL: no batch */
+    const json_t *progress; /* NULL: it begins */
+    int64_t rows;           /* at most about so many; 0: only the load is looked at */
+    bool counts_sessions;   /* the load's active sessions are wanted */
+};
+
+/* One transaction of a phase, one batch of a step, or one statement that must run outside of transactions. */
 struct execution {
     int64_t version;
     const char *phase;       /* for messages and failpoints: "expand", … (plan_section_name) */
     bool transactional;
     const struct execution_statement *statements;
     size_t statement_count;  /* 0: only the changes are committed */
+    struct execution_batch batch; /* of the one statement; the changes are the row of its step */
     json_t *changes;         /* reference taken over: committed with the SQL (or right after it, where it
                                 is not transactional) */
     int64_t lock_timeout_ms, statement_timeout_ms; /* 0: none */
@@ -114,6 +128,8 @@ struct execution_result {
     enum execution_status status;
     struct execution_error error;  /* TRY_AGAIN, CANCELLED, FAILED */
     struct commit_result commit;   /* DONE: generation and event ids */
+    const json_t *progress;        /* DONE, of a batch; borrowed */
+    struct batch_load load;        /* DONE, of a batch */
     const double *seconds;         /* per statement, as far as they ran */
     size_t seconds_count;
 };

@@ -4,6 +4,7 @@
 #ifndef SCHEMAGATE_COORDINATOR_MODEL_H
 #define SCHEMAGATE_COORDINATOR_MODEL_H
 
+#include <schemagate/core/batch.h>
 #include <schemagate/core/gate.h>
 #include <schemagate/core/machine.h>
 #include <schemagate/core/replica.h>
@@ -108,6 +109,7 @@ struct migration {
     struct lock_wait lock;
     int64_t first_try_boot;  /* since when it is tried, or its tables are watched; 0: not yet */
     int64_t next_try_boot, next_try_wall; /* 0: none */
+    struct batch_pace pace;  /* of its backfill */
     int64_t soak_from_boot;  /* 0: a replica is behind */
     int64_t soak_stored_ms;  /* elapsed before this term */
     int64_t soak_written_ms; /* elapsed time as the database has it */

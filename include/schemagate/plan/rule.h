@@ -140,6 +140,9 @@ enum plan_rule_id {
     RULE_STYLE_TIMESTAMPTZ,
     RULE_STYLE_ROBUST,
     RULE_STYLE_WIDE_INDEX,
+    /* the backfill */
+    RULE_NOT_BATCHED,
+    RULE_CLOCK_OF_BATCHES,
     PLAN_RULES
 };
 

@@ -39,10 +39,18 @@ struct plan_relation_lock {
     bool parents; /* the tables that its foreign keys refer to are locked in the same way */
 };
 
-/* The pieces of a statement that can run in batches: head, a predicate over the key columns of `relation`
- * (named `alias` in the statement), tail. All owned; NULL for other kinds. */
+/* The pieces of a statement that can run in batches. One batch over a table that `relation` stands for
+ * (itself, a partition, or an heir) is
+ *     head ONLY table AS alias body (predicate over its keys) tail
+ * and says otherwise what its author wrote. All owned; NULL for other kinds. */
 struct plan_batch {
-    char *relation, *alias, *head, *tail;
+    char *relation; /* quoted; qualified as it was written: resolved by to_regclass when it runs */
+    char *alias;    /* quoted: its name in the statement */
+    char *head, *body, *tail;
+    char *assigned; /* the columns that an UPDATE sets, as PostgreSQL writes an array of text */
+    bool repeats;   /* run again over all keys, it changes no row that it has changed before */
+    bool only;      /* ONLY the table itself, without its heirs */
+    bool one_table; /* it names a row as a whole: only the table itself has the order of its columns */
 };
 
 /* A table, view or column that is gone, or named otherwise, once the contract has run; as it was written,

@@ -1,0 +1,348 @@
+-- Backfills in batches (include/schemagate/plan/work.h has the pieces of a statement). A batch is one call of
+-- schemagate.backfill_batch: it goes on from the progress that the batch before has left, and returns the next one,
+-- which is committed with it.
+--
+-- Progress: {"relation", "only", "estimate": rows to go through, "whole": why it runs as one statement, or null,
+--   "pass": 1…, "rows": changed in all, "pass_rows", "pass_before": changed in this pass and the one before,
+--   "walked": gone through in this pass, "done", "verified": the last pass found none (null: no pass could tell),
+--   "left": what the last pass still changed, "vacuum": the command, where many dead rows are left behind, or null,
+--   "part": the table that is gone through, or the last one; "open": whether it is not at its end;
+--   "key": [{"name", "type", "collation"}], "last": [texts], "end": [texts]     -- by a key
+--   "page", "pages", "per_page"}                                                -- by pages, where "key" is null
+--
+-- Rows are gone through in the order of a key, so that each is met once; those that are written meanwhile are met or
+-- not, as their keys lie. Where a statement repeats (running it again changes no row twice) further passes follow
+-- until one finds none; those read pages in order, which is cheaper. Pages alone are enough only for such statements:
+-- rows move between pages.
+
+-- The tables of a family that hold rows, in the order in which they are gone through.
+CREATE OR REPLACE FUNCTION schemagate.backfill_family(relation oid, only_itself bool)
+RETURNS TABLE (part oid, name text, kind "char")
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE family AS (
+        SELECT relation AS member
+        UNION
+        SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = member WHERE NOT only_itself
+    )
+    SELECT c.oid, format('%I.%I', nspname, relname), relkind
+    FROM family JOIN pg_class AS c ON c.oid = member JOIN pg_namespace AS n ON n.oid = relnamespace
+    WHERE relkind <> 'p'
+    ORDER BY format('%I.%I', nspname, relname) COLLATE "C"
+$$;
+
+-- The key by which a table is gone through: its primary key, or a unique index that is as good; null where there is
+-- none. Types whose text is not always their value (floating point), and columns that the statement sets, are none.
+CREATE OR REPLACE FUNCTION schemagate.backfill_key(part oid, assigned text[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_agg(jsonb_build_object(
+               'name', quote_ident(attname),
+               'type', format_type(atttypid, -1), -- with -1 it says bpchar; without, character, which has one letter
+               'collation', (SELECT format('%I.%I', nspname, collname)
+                             FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = collnamespace
+                             WHERE c.oid = indcollation[place - 1])) ORDER BY place)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL generate_series(1, indnkeyatts) AS place
+    JOIN pg_attribute AS a ON attrelid = indrelid AND attnum = indkey[place - 1]
+    JOIN pg_type AS t ON t.oid = atttypid
+    JOIN pg_type AS base ON base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+    JOIN pg_opclass AS o ON o.oid = indclass[place - 1]
+    JOIN pg_am AS m ON m.oid = opcmethod
+    WHERE indrelid = part AND indisunique AND indimmediate AND indisvalid AND indisready
+      AND indpred IS NULL AND indexprs IS NULL
+    GROUP BY indexrelid, indnkeyatts, indisprimary
+    HAVING count(*) = indnkeyatts
+       AND bool_and(attnotnull AND attname <> ALL (assigned) AND opcdefault AND amname = 'btree'
+                    AND (base.typtype = 'e' OR base.typname IN (
+                        'int2', 'int4', 'int8', 'numeric', 'oid', 'text', 'varchar', 'bpchar', 'name',
+                        'citext', 'uuid', 'date', 'timestamp', 'timestamptz', 'bytea', 'inet')))
+       AND count(DISTINCT indoption[place - 1] & 1) = 1 -- all columns run the same way
+    ORDER BY indisprimary DESC, indnkeyatts, indexrelid
+    LIMIT 1
+$$;
+
+-- Why the statement has to run as one, by what the catalog says; null where it can run in batches.
+CREATE OR REPLACE FUNCTION schemagate.backfill_obstacle(relation oid, pieces jsonb, role text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    assigned text[] := pieces->>'assigned';
+    only_itself bool := pieces->'only';
+    itself pg_class := c FROM pg_class AS c WHERE oid = relation;
+    parts oid[] := array(SELECT part FROM schemagate.backfill_family(relation, only_itself));
+    actor name := CASE role WHEN 'none' THEN current_user ELSE role END;
+    keyless text;
+BEGIN
+    IF itself.relkind NOT IN ('r', 'p') THEN
+        RETURN 'it is no ordinary table';
+    ELSIF EXISTS (SELECT FROM pg_rewrite WHERE ev_class = relation) THEN
+        RETURN 'the table has rules';
+    END IF;
+    IF parts <> array[relation] THEN
+        IF (pieces->'one_table')::bool THEN
+            RETURN 'it names whole rows, and the order of columns may differ between partitions';
+        ELSIF itself.relrowsecurity THEN
+            RETURN 'the row security of a table does not hold for its partitions';
+        ELSIF EXISTS (SELECT FROM pg_trigger
+                      WHERE tgrelid = relation AND NOT tgisinternal AND tgtype & 1 = 0) THEN
+            RETURN 'triggers for whole statements on a table do not fire for its partitions';
+        ELSIF EXISTS (SELECT FROM pg_class WHERE oid = ANY (parts) AND relkind <> 'r') THEN
+            RETURN 'one of its partitions is no ordinary table';
+        ELSIF EXISTS (SELECT FROM pg_class
+                      WHERE oid = ANY (parts) AND NOT pg_has_role(actor, relowner, 'USAGE')) THEN
+            RETURN 'its partitions have other owners';
+        ELSIF itself.relkind = 'p' AND cardinality(assigned) > 0 AND EXISTS (
+            WITH RECURSIVE tree AS (
+                SELECT relation AS member
+                UNION
+                SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = member
+            )
+            SELECT FROM tree JOIN pg_partitioned_table ON partrelid = member
+            LEFT JOIN pg_attribute ON attrelid = member AND attnum = ANY (partattrs::int2[])
+            WHERE partexprs IS NOT NULL OR attname = ANY (assigned)) THEN
+            RETURN 'it may move rows to other partitions';
+        END IF;
+    END IF;
+    IF NOT (pieces->'repeats')::bool THEN
+        SELECT name INTO keyless FROM schemagate.backfill_family(relation, only_itself)
+        WHERE schemagate.backfill_key(part, assigned) IS NULL LIMIT 1;
+        IF FOUND THEN
+            RETURN format('%s has no unique key of columns that are NOT NULL and that it leaves alone',
+                          keyless);
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- How many rows a page of the table holds, and how many the table has, about.
+CREATE OR REPLACE FUNCTION schemagate.backfill_size(part oid, OUT pages bigint, OUT per_page double precision)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_relation_size(part) / current_setting('block_size')::bigint,
+           CASE WHEN relpages > 0 AND reltuples > 0 THEN reltuples / relpages ELSE 60 END
+    FROM pg_class WHERE oid = part
+$$;
+
+CREATE OR REPLACE FUNCTION schemagate.backfill_begin(relation oid, pieces jsonb, role text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object(
+        'relation', (SELECT format('%I.%I', nspname, relname)
+                     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
+                     WHERE c.oid = relation),
+        'estimate', (SELECT coalesce(sum(pages * per_page), 0)::bigint
+                     FROM schemagate.backfill_family(relation, (pieces->'only')::bool),
+                          schemagate.backfill_size(part)),
+        'whole', schemagate.backfill_obstacle(relation, pieces, role),
+        'pass', 1, 'rows', 0, 'pass_rows', 0, 'walked', 0, 'open', false, 'done', false)
+$$;
+
+-- The columns of a key as the statement `alias` names them, each with what `template` says: %1$s the column, %2$s its
+-- type, %3$s its collation, %4$L its text in `place`.
+CREATE OR REPLACE FUNCTION schemagate.backfill_columns(alias text, key jsonb, place jsonb, template text)
+RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format(template, alias || '.' || (part->>'name'), part->>'type',
+                             coalesce(' COLLATE ' || (part->>'collation'), ''),
+                             place->>(number - 1)::int), ', ' ORDER BY number)
+    FROM jsonb_array_elements(key) WITH ORDINALITY AS parts (part, number)
+$$;
+
+-- The predicate for keys behind `low` (null: from the first on) up to `high`, in the order of the index. Bounds of the first
+-- column alone tell the planner how few rows these are.
+CREATE OR REPLACE FUNCTION schemagate.backfill_range(alias text, key jsonb, low jsonb, high jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws(' AND ',
+        CASE WHEN low <> 'null' THEN concat_ws(' AND ',
+            schemagate.backfill_columns(alias, jsonb_build_array(key->0), low, '%1$s%3$s >= %4$L::%2$s%3$s'),
+            format('(%s) > (%s)', schemagate.backfill_columns(alias, key, low, '%1$s%3$s'),
+                   schemagate.backfill_columns(alias, key, low, '%4$L::%2$s%3$s'))) END,
+        schemagate.backfill_columns(alias, jsonb_build_array(key->0), high, '%1$s%3$s <= %4$L::%2$s%3$s'),
+        format('(%s) <= (%s)', schemagate.backfill_columns(alias, key, high, '%1$s%3$s'),
+               schemagate.backfill_columns(alias, key, high, '%4$L::%2$s%3$s')))
+$$;
+
+-- The predicate for the rows of the pages from `low` up to, and without, `high`. Before PostgreSQL 14 ranges of ctid read
+-- the whole table: there each place is named.
+CREATE OR REPLACE FUNCTION schemagate.backfill_pages(alias text, low bigint, high bigint, server int)
+RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN server >= 140000 THEN
+        format('%1$s.ctid >= ''(%2$s,0)''::pg_catalog.tid AND %1$s.ctid < ''(%3$s,0)''::pg_catalog.tid',
+               alias, low, high)
+    ELSE
+        format('%1$s.ctid = ANY (ARRAY(SELECT pg_catalog.format(''(%%s,%%s)'', page, line)::pg_catalog.tid '
+               'FROM pg_catalog.generate_series(%2$s, %3$s) AS page, '
+               'pg_catalog.generate_series(1, %4$s) AS line))',
+               alias, low, high - 1, (current_setting('block_size')::int - 24) / 28)
+    END
+$$;
+
+-- The next table of the family; or, at the end of a pass, the next pass, or the end.
+CREATE OR REPLACE FUNCTION schemagate.backfill_next(progress jsonb, pieces jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    pass int := progress->'pass';
+    changed bigint := progress->'pass_rows';
+    next record;
+    key jsonb;
+BEGIN
+    SELECT part, name, size.* INTO next
+    FROM schemagate.backfill_family(to_regclass(progress->>'relation'), (pieces->'only')::bool),
+         schemagate.backfill_size(part) AS size
+    WHERE progress->>'part' IS NULL OR name > (progress->>'part') COLLATE "C" LIMIT 1;
+    IF FOUND THEN
+        IF pass = 1 OR current_setting('server_version_num')::int < 140000 THEN
+            key := schemagate.backfill_key(next.part, (pieces->>'assigned')::text[]);
+        END IF;
+        RETURN progress || jsonb_build_object(
+            'part', next.name, 'open', true, 'key', key, 'last', NULL, 'end', NULL, 'page', 0,
+            'pages', next.pages, 'per_page', next.per_page);
+    ELSIF (pieces->'repeats')::bool AND changed > 0 AND pass < 6
+          AND NOT (pass > 2 AND changed >= (progress->'pass_before')::bigint) THEN
+        RETURN progress || jsonb_build_object('part', NULL, 'pass', pass + 1, 'walked', 0, 'pass_rows', 0,
+                                              'pass_before', changed);
+    END IF;
+    RETURN progress || jsonb_build_object(
+        'done', true, 'left', changed,
+        'verified', CASE WHEN (pieces->'repeats')::bool THEN changed = 0 END,
+        'vacuum', CASE WHEN (progress->'rows')::bigint > greatest(10000, (progress->'estimate')::bigint / 10)
+                        AND upper(left(pieces->>'head', 6)) <> 'INSERT'
+                       THEN 'VACUUM (ANALYZE) ' || (progress->>'relation') END);
+END $$;
+
+-- Both of these run the author's SQL, or read his table, as `role` and with the session's search_path. What calls them sets
+-- no search_path of its own, and therefore names the schema of whatever it calls.
+CREATE OR REPLACE FUNCTION schemagate.backfill_run(statement text, role text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    PERFORM pg_catalog.set_config('role', role, true);
+    EXECUTE statement;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM pg_catalog.set_config('role', 'none', true);
+    RETURN changed;
+END $$;
+
+CREATE OR REPLACE FUNCTION schemagate.backfill_ask(query text, role text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    answer jsonb;
+BEGIN
+    PERFORM pg_catalog.set_config('role', role, true);
+    EXECUTE query INTO answer;
+    PERFORM pg_catalog.set_config('role', 'none', true);
+    RETURN answer;
+END $$;
+
+CREATE OR REPLACE FUNCTION schemagate.backfill_statement(progress jsonb, pieces jsonb, predicate text)
+RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat(pieces->>'head', 'ONLY ', progress->>'part', ' AS ', pieces->>'alias', pieces->>'body',
+                  '(', predicate, ')', pieces->>'tail')
+$$;
+
+-- The next `count` keys of the open table. Where it ends is settled when it is opened: rows that are added behind that are
+-- not run after.
+CREATE OR REPLACE FUNCTION schemagate.backfill_by_key(before jsonb, pieces jsonb, count bigint, role text)
+RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    p jsonb := before;
+    alias text := pieces->>'alias';
+    source text := pg_catalog.format('FROM ONLY %s AS %s', p->>'part', alias);
+    -- As texts: numbers of JSON lose digits on their way. Those of to_jsonb do not depend on DateStyle.
+    keys text := 'SELECT pg_catalog.jsonb_build_array('
+        || schemagate.backfill_columns(alias, p->'key', NULL, 'pg_catalog.to_jsonb(%1$s) #>> ''{}''')
+        || ') ';
+    upto jsonb;
+    walked bigint := count;
+    changed bigint;
+    range text;
+BEGIN
+    IF p->'end' = 'null' THEN
+        upto := schemagate.backfill_ask(keys || source || ' ORDER BY '
+            || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s%3$s DESC') || ' LIMIT 1', role);
+        IF upto IS NULL THEN
+            RETURN p || '{"open": false}';
+        END IF;
+        p := p || pg_catalog.jsonb_build_object('end', upto);
+    END IF;
+    range := schemagate.backfill_range(alias, p->'key', p->'last', p->'end');
+    upto := schemagate.backfill_ask(keys || source || ' WHERE ' || range || ' ORDER BY '
+        || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s%3$s')
+        || pg_catalog.format(' OFFSET %s LIMIT 1', count - 1), role);
+    IF upto IS NULL OR upto = p->'end' THEN
+        p := p || '{"open": false}';
+        upto := p->'end';
+        walked := schemagate.backfill_ask('SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) ' || source
+                                          || ' WHERE ' || range, role);
+    END IF;
+    range := schemagate.backfill_range(alias, p->'key', p->'last', upto);
+    changed := schemagate.backfill_run(schemagate.backfill_statement(p, pieces, range), role);
+    RETURN p || pg_catalog.jsonb_build_object(
+        'last', upto, 'walked', (p->'walked')::bigint + walked, 'rows', (p->'rows')::bigint + changed,
+        'pass_rows', (p->'pass_rows')::bigint + changed);
+END $$;
+
+-- The next pages, with about `count` rows.
+CREATE OR REPLACE FUNCTION schemagate.backfill_by_page(before jsonb, pieces jsonb, count bigint, role text)
+RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    page bigint := before->'page';
+    pages bigint := before->'pages';
+    per_page double precision := before->'per_page';
+    upto bigint := least(pages, page + greatest(1, pg_catalog.ceil(count / per_page))::bigint);
+    range text := schemagate.backfill_pages(pieces->>'alias', page, upto,
+                                            pg_catalog.current_setting('server_version_num')::int);
+    changed bigint := 0;
+BEGIN
+    IF upto > page THEN
+        changed := schemagate.backfill_run(schemagate.backfill_statement(before, pieces, range), role);
+    END IF;
+    RETURN before || pg_catalog.jsonb_build_object(
+        'open', upto < pages, 'page', upto,
+        'walked', (before->'walked')::bigint + pg_catalog.round((upto - page) * per_page)::bigint,
+        'rows', (before->'rows')::bigint + changed, 'pass_rows', (before->'pass_rows')::bigint + changed);
+END $$;
+
+-- One batch: at most about `count` rows, also of several small tables; 0: none. `whole`: the statement as its author wrote it.
+-- The progress is left in schemagate.progress for the end of the transaction (backfill_end.sql).
+CREATE OR REPLACE FUNCTION schemagate.backfill_batch(pieces jsonb, whole text, before jsonb, count bigint,
+                                                     role text)
+RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    p jsonb := before;
+    relation oid;
+    left_over bigint := count;
+    walked bigint;
+BEGIN
+    IF p IS NULL THEN
+        relation := schemagate.backfill_ask(pg_catalog.format(
+            'SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass(%L)::pg_catalog.oid::pg_catalog.int8)',
+            pieces->>'relation'), role);
+        IF relation IS NULL THEN
+            RAISE undefined_table USING
+                MESSAGE = pg_catalog.format('relation %s does not exist', pieces->>'relation');
+        END IF;
+        p := schemagate.backfill_begin(relation, pieces, role);
+    END IF;
+    WHILE left_over > 0 AND NOT (p->'done')::bool LOOP
+        walked := p->'walked';
+        IF p->>'whole' IS NOT NULL THEN
+            p := p || pg_catalog.jsonb_build_object('rows', schemagate.backfill_run(whole, role),
+                                                    'walked', p->'estimate', 'done', true);
+        ELSIF NOT (p->'open')::bool THEN
+            p := schemagate.backfill_next(p, pieces);
+            walked := 0;
+            CONTINUE;
+        ELSIF p->'key' <> 'null' THEN
+            p := schemagate.backfill_by_key(p, pieces, left_over, role);
+        ELSE
+            p := schemagate.backfill_by_page(p, pieces, left_over, role);
+        END IF;
+        left_over := left_over - ((p->'walked')::bigint - walked);
+    END LOOP;
+    PERFORM pg_catalog.set_config('schemagate.progress', p::text, true);
+    RETURN p;
+END $$;

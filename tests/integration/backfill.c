@@ -1,0 +1,284 @@
+/* Backfills in batches: every kind of key, tables without one, families of tables; kill -9 in between. Each
+ * row is changed exactly once. */
+#include <support/expect.h>
+#include <support/samples.h>
+#include <support/world.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* Short batches: about a thousand rows each. */
+static const char *const small_batches[] = {"SCHEMAGATE_MIGRATION_BACKFILL_BATCH_MS=10", NULL};
+
+static struct http_client *client_of_small_batches(struct world *world)
+{
+    return &world_daemon(world, &(struct daemon_options){.environment = small_batches})->client;
+}
+
+static void submit_backfill(struct http_client *client, int64_t version, const char *statement)
+{
+    char *file = NULL;
+    if (asprintf(&file, "-- schemagate: expand\n-- schemagate: backfill\n%s;\n", statement) < 0)
+        abort();
+    rollout_submit(client, version, file);
+    free(file);
+}
+
+static void fill(struct http_client *client, int64_t version, const char *statement)
+{
+    submit_backfill(client, version, statement);
+    rollout_wait(client, version, "complete");
+}
+
+/* A member of the step's progress, as text; "" for null. The caller frees. */
+static char *progress_of(struct world *world, int64_t version, const char *member)
+{
+    return sql_text(world->sql,
+                    "SELECT progress->>'%s' FROM schemagate.step "
+                    "WHERE version = %lld AND section = 'backfill'",
+                    member, (long long)version);
+}
+
+static void expect_progress(struct world *world, int64_t version, const char *member, const char *expected)
+{
+    char *text = progress_of(world, version, member);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void expect_all_once(struct world *world, const char *table)
+{
+    char *wrong = sql_text(world->sql, "SELECT string_agg(t::text, ' ') FROM (SELECT * FROM %s "
+                                       "WHERE n IS DISTINCT FROM 1 LIMIT 5) AS t", table);
+    assert_string_equal(wrong, "");
+    free(wrong);
+}
+
+#define ROWS "5000"
+
+/* ---- keys ---- */
+
+static void every_kind_of_key_meets_each_row_once(void **state)
+{
+    static const struct {
+        const char *columns, *values, *key;
+    } tables[] = {
+        {"k int PRIMARY KEY", "i", "k"},
+        {"k bigint PRIMARY KEY", "-i * 10000000000", "k"},
+        {"k smallint PRIMARY KEY", "i", "k"},
+        {"k numeric PRIMARY KEY", "i / 7.0", "k"},
+        {"k text PRIMARY KEY", "chr(32 + i % 60) || ' ''\\' || i", "k"},
+        {"k text COLLATE \"C\" PRIMARY KEY", "md5(i::text)", "k"},
+        {"k text COLLATE \"de-x-icu\" PRIMARY KEY", "'ä' || chr(65 + i % 58) || i", "k"},
+        {"k varchar(40) PRIMARY KEY", "repeat('x', i % 30) || i", "k"},
+        {"k char(12) PRIMARY KEY", "'c ' || i", "k"},
+        {"k uuid PRIMARY KEY", "md5(i::text)::uuid", "k"},
+        {"k timestamptz PRIMARY KEY", "'2026-03-29 00:00+00'::timestamptz + i * interval '1.000001 s'", "k"},
+        {"k timestamp PRIMARY KEY", "'2026-03-29'::timestamp + i * interval '1 h'", "k"},
+        {"k date PRIMARY KEY", "'2020-01-01'::date + i", "k"},
+        {"k bytea PRIMARY KEY", "decode(md5(i::text), 'hex')", "k"},
+        {"k inet PRIMARY KEY", "'10.0.0.0'::inet + i", "k"},
+        {"\"a b\" int, k text, PRIMARY KEY (\"a b\", k)", "i % 7, i::text", "\"a b\",k"},
+        {"a uuid, b timestamptz, c int, PRIMARY KEY (a, b, c)",
+         "md5((i % 3)::text)::uuid, now() - i % 11 * interval '1 s', i", "a,b,c"},
+        {"a int NOT NULL UNIQUE, b text", "i, 'b'", "a"},
+        {"k double precision PRIMARY KEY, a int NOT NULL UNIQUE", "i / 3.0, i", "a"},
+        {"k int, a int NOT NULL", "i, i", ""}, /* with the index below */
+    };
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        sql_run(world->sql, "DROP TABLE IF EXISTS t; CREATE TABLE t (%s, n int NOT NULL DEFAULT 0);"
+                            "INSERT INTO t SELECT %s FROM generate_series(1, " ROWS ") AS i; ANALYZE t",
+                tables[i].columns, tables[i].values);
+        if (tables[i].key[0] == '\0')
+            sql_run(world->sql, "CREATE UNIQUE INDEX descending ON t (k DESC, a DESC);"
+                                "ALTER TABLE t ALTER k SET NOT NULL");
+        fill(client, (int64_t)i + 1, "UPDATE t SET n = n + 1");
+        expect_all_once(world, "t");
+        expect_progress(world, (int64_t)i + 1, "whole", "");
+        expect_progress(world, (int64_t)i + 1, "rows", ROWS);
+        char *key = sql_text(world->sql,
+                             "SELECT string_agg(k->>'name', ',') FROM schemagate.step, "
+                             "jsonb_array_elements(progress->'key') AS k WHERE version = %zu", i + 1);
+        assert_string_equal(key, tables[i].key[0] != '\0' ? tables[i].key : "k,a");
+        free(key);
+    }
+}
+
+static void a_table_without_a_key_goes_by_pages_until_none_is_left(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql, "CREATE TABLE t (a int, n int); INSERT INTO t SELECT i FROM generate_series(1, " ROWS
+                        ") AS i");
+    fill(client, 1, "UPDATE t SET n = 1 WHERE n IS NULL");
+    expect_all_once(world, "t");
+    expect_progress(world, 1, "whole", "");
+    expect_progress(world, 1, "verified", "true");
+    /* Rows move between pages: what must not touch a row twice does not go by them. */
+    fill(client, 2, "UPDATE t SET n = n + 1");
+    char *whole = progress_of(world, 2, "whole");
+    assert_non_null(strstr(whole, "public.t has no unique key"));
+    free(whole);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t WHERE n <> 2"), 0);
+    /* Nor is a key one that the statement changes. */
+    sql_run(world->sql, "ALTER TABLE t ADD PRIMARY KEY (a)");
+    fill(client, 3, "UPDATE t SET a = a + 100000");
+    whole = progress_of(world, 3, "whole");
+    assert_non_null(strstr(whole, "public.t has no unique key"));
+    free(whole);
+}
+
+static void empty_and_tiny_tables_take_one_batch(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    sql_run(world->sql, "CREATE TABLE empty (k int PRIMARY KEY, n int);"
+                        "CREATE TABLE tiny (k int PRIMARY KEY, n int); INSERT INTO tiny VALUES (1), (2)");
+    fill(client, 1, "UPDATE empty SET n = 1 WHERE n IS NULL");
+    fill(client, 2, "UPDATE tiny SET n = 1 WHERE n IS NULL");
+    expect_all_once(world, "tiny");
+    expect_progress(world, 2, "verified", "true");
+    /* The batch, and the end of the phase. */
+    assert_int_equal(sql_number(world->sql, "SELECT max(attempts) FROM schemagate.step"), 1);
+    char *report = sql_text(world->sql, "SELECT concat_ws(' ', data->'backfill'->>'rows', "
+                                        "data->'backfill'->>'verified') FROM schemagate.event "
+                                        "WHERE kind = 'migration.complete' AND version = 2");
+    assert_string_equal(report, "2 true");
+    free(report);
+}
+
+/* ---- families ---- */
+
+static void partitions_and_heirs_go_one_by_one(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql,
+            "CREATE TABLE p (id int, at int, n int DEFAULT 0, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);"
+            "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100);"
+            "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (100) TO (200) PARTITION BY HASH (id);"
+            "CREATE TABLE p2a PARTITION OF p2 FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+            "CREATE TABLE p2b PARTITION OF p2 FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+            "CREATE TABLE empty PARTITION OF p FOR VALUES FROM (200) TO (300);"
+            "INSERT INTO p SELECT i, i %% 200 FROM generate_series(1, " ROWS ") AS i;"
+            "CREATE TABLE parent (k int PRIMARY KEY, n int DEFAULT 0);"
+            "CREATE TABLE heir (more text, PRIMARY KEY (k)) INHERITS (parent);"
+            "INSERT INTO parent SELECT i FROM generate_series(1, 2000) AS i;"
+            "INSERT INTO heir SELECT i FROM generate_series(1, 2000) AS i");
+    fill(client, 1, "UPDATE p SET n = p.n + 1");
+    expect_all_once(world, "p");
+    expect_progress(world, 1, "whole", "");
+    expect_progress(world, 1, "part", "public.p2b");
+    fill(client, 2, "UPDATE parent AS x SET n = x.n + 1");
+    expect_all_once(world, "parent");
+    fill(client, 3, "UPDATE ONLY parent SET n = n + 1");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM parent WHERE n = 2"), 2000);
+    /* It may move rows: through the parent, and at once. */
+    fill(client, 4, "UPDATE p SET at = (at + 100) % 200");
+    char *whole = progress_of(world, 4, "whole");
+    assert_string_not_equal(whole, "");
+    free(whole);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM p WHERE at = id %% 200"), 0);
+}
+
+/* ---- other statements ---- */
+
+static void deletes_and_copies_run_in_batches(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql,
+            "CREATE TABLE t (k int PRIMARY KEY, n int); CREATE TABLE copy (k int PRIMARY KEY, n int);"
+            "CREATE TABLE kinds (k int PRIMARY KEY, name text); INSERT INTO kinds SELECT i, i || '!' FROM "
+            "generate_series(0, 9) AS i;"
+            "INSERT INTO t SELECT i, i %% 10 FROM generate_series(1, " ROWS ") AS i; ANALYZE t");
+    fill(client, 1, "INSERT INTO copy (k, n) SELECT k, n FROM t WHERE n < 5 -- half of them\n"
+                    "ON CONFLICT (k) DO NOTHING");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM copy"), 2500);
+    expect_progress(world, 1, "verified", "true");
+    fill(client, 2, "INSERT INTO copy SELECT k + 100000, n FROM t AS source");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM copy"), 7500);
+    expect_progress(world, 2, "verified", "");
+    fill(client, 3, "DELETE FROM t WHERE n = 3 OR n = 4");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t"), 4000);
+    expect_progress(world, 3, "verified", "true");
+    sql_run(world->sql, "ALTER TABLE t ADD name text");
+    fill(client, 4, "UPDATE t SET name = (SELECT kinds.name FROM kinds WHERE kinds.k = t.n) "
+                    "WHERE name IS NULL");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t WHERE name = n || '!'"), 4000);
+    expect_progress(world, 4, "verified", "true");
+}
+
+/* The value that it fills in may be null: the condition then never becomes false, and the backfill ends all
+ * the same, and says so. */
+static void what_stays_unfilled_is_counted(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql, "CREATE TABLE t (k int PRIMARY KEY, a text, b text);"
+                        "INSERT INTO t SELECT i, CASE WHEN i > 7 THEN 'a' END FROM generate_series(1, " ROWS
+                        ") AS i");
+    fill(client, 1, "UPDATE t SET b = upper(a) WHERE b IS NULL");
+    expect_progress(world, 1, "verified", "false");
+    expect_progress(world, 1, "left", "7");
+}
+
+/* ---- kill -9 ---- */
+
+static void expect_killed(struct daemon *daemon)
+{
+    int status = daemon_wait_end(daemon);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
+}
+
+static void killed_again_and_again_each_row_is_changed_once(void **state)
+{
+    static const char *const failpoints[] = {
+        "backfill-begin=kill:2", "backfill-committed=kill:3", "backfill-sent=kill:4",
+    };
+    struct world *world = *state;
+    struct daemon *daemon = NULL;
+
+    sql_run(world->sql, "CREATE TABLE t (k int PRIMARY KEY, n int NOT NULL DEFAULT 0);"
+                        "INSERT INTO t SELECT i FROM generate_series(1, 20000) AS i; ANALYZE t");
+    for (size_t i = 0; i < sizeof failpoints / sizeof failpoints[0]; i++) {
+        daemon = world_launch(world, &(struct daemon_options){.failpoint = failpoints[i],
+                                                              .environment = small_batches});
+        if (i == 0) {
+            daemon_wait_leader(daemon);
+            http_tell(&daemon->client, "POST",
+                      json_pack("{s:i, s:s}", "version", 1, "sql",
+                                "-- schemagate: expand\n-- schemagate: backfill\nUPDATE t SET n = n + 1;\n"),
+                      "/v1/migrations");
+        }
+        expect_killed(daemon);
+        assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t WHERE n > 1"), 0);
+        assert_int_equal(sql_number(world->sql,
+                                    "SELECT count(*) - coalesce((SELECT (progress->>'rows')::bigint FROM "
+                                    "schemagate.step WHERE section = 'backfill'), 0) FROM t WHERE n = 1"),
+                         0);
+    }
+    rollout_wait(world_client(world), 1, "complete");
+    expect_all_once(world, "t");
+    expect_progress(world, 1, "rows", "20000");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        world_test(every_kind_of_key_meets_each_row_once),
+        world_test(a_table_without_a_key_goes_by_pages_until_none_is_left),
+        world_test(empty_and_tiny_tables_take_one_batch),
+        world_test(partitions_and_heirs_go_one_by_one),
+        world_test(deletes_and_copies_run_in_batches),
+        world_test(what_stays_unfilled_is_counted),
+        world_test(killed_again_and_again_each_row_is_changed_once),
+    };
+    return world_run(tests);
+}

@@ -1,0 +1,245 @@
+/* Backfills in batches, as the coordinator runs them: every row once, whatever comes between two batches. */
+#include "coordinator_requests.h"
+
+#define FILL "-- schemagate: backfill\nUPDATE t SET n = n + 1;\n"
+
+static struct world *w;
+
+static int set_up(void **state)
+{
+    (void)state;
+    w = world_new();
+    w->config.migration.backfill_batch_ms = 100;
+    w->config.migration.max_replication_lag_seconds = 10;
+    w->batches.row_count = 20000;
+    w->batches.seconds = 0.1; /* so all batches are of BATCH_ROWS_FIRST */
+    world_lead(w);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_free(w);
+    return 0;
+}
+
+static void expect_each_row_once(void)
+{
+    for (int64_t i = 0; i < w->batches.row_count; i++)
+        if (w->batches.rows[i] != 1)
+            fail_msg("row %lld was changed %d times", (long long)i, w->batches.rows[i]);
+}
+
+static const struct migration *migration(int64_t version)
+{
+    return coordinator_find_migration(w->c, version);
+}
+
+/* Until so many batches are done, and the next one is asked for. */
+static void up_to_batch(unsigned count)
+{
+    struct reply reply = {0};
+
+    if (!migration(1))
+        send_submit(w, 1, EXPAND FILL, &reply);
+    while (w->batches.count < count)
+        assert_true(world_turn(w));
+    up_to_run(w, "backfill");
+}
+
+static void test_every_row_is_changed_once(void **state)
+{
+    (void)state;
+    assert_true(submit(w, 1, EXPAND FILL).created);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+    assert_int_equal(w->batches.count, 20);
+    assert_int_equal(w->runs, 2); /* the expand, and the end of the backfill */
+    assert_int_equal(count_events(w, "migration.backfilling"), 1);
+    assert_int_equal(count_events(w, "migration.complete"), 1);
+}
+
+static void test_batches_grow_towards_their_duration(void **state)
+{
+    (void)state;
+    w->batches.seconds = 0.025;
+    submit(w, 1, EXPAND FILL);
+    expect_each_row_once();
+    assert_int_equal(w->batches.count, 5); /* 1000, 2000, 4000, 8000, 5000 */
+}
+
+static void test_a_conflict_makes_the_batch_smaller(void **state)
+{
+    (void)state;
+    up_to_batch(3);
+    assert_int_equal(migration(1)->pace.rows, 1000);
+    run_failures = 1;
+    run_failure = EXECUTION_TRY_AGAIN;
+    w->on_run = fail_runs;
+    world_settle(w);
+    assert_int_equal(migration(1)->pace.rows, 500);
+    world_pass(w, 60000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+static void test_a_ready_contract_runs_between_two_batches(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    join(w, "old", 0, 0);
+    join(w, "new", 0, 2);
+    submit(w, 1, EXPAND CONTRACT);
+    send_submit(w, 2, EXPAND FILL, &reply);
+    while (w->batches.count < 3)
+        assert_true(world_turn(w));
+    up_to_run(w, "backfill")->held = true;
+    leave(w, "old");
+    up_to_run(w, "backfill")->held = false;
+    while (w->contracts_run == 0)
+        assert_true(world_turn(w));
+    assert_true(w->batches.count <= 4);
+    world_settle(w);
+    assert_phase(w, 2, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+static void test_a_pause_stops_it_after_the_batch(void **state)
+{
+    (void)state;
+    up_to_batch(3);
+    assert_int_equal(act(w, 1, EVENT_PAUSE).problem, PROBLEM_NONE);
+    world_pass(w, 60000);
+    assert_true(w->batches.count <= 5);
+    assert_phase(w, 1, PHASE_BACKFILLING);
+    assert_int_equal(act(w, 1, EVENT_RESUME).problem, PROBLEM_NONE);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+static void test_it_goes_on_behind_the_last_row_after_a_crash(void **state)
+{
+    (void)state;
+    for (unsigned crash = 0; crash < 12; crash++) {
+        up_to_batch(crash + 1);
+        struct call *batch = world_find(w, CALL_RUN);
+        if (crash % 2) /* it was committed, and nobody was told */
+            world_carry_out(w, batch);
+        world_restart_term(w);
+        if (migration(1)->phase == PHASE_COMPLETE)
+            break;
+    }
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+static void test_a_failed_batch_is_retried_where_it_stands(void **state)
+{
+    (void)state;
+    up_to_batch(4);
+    run_failures = 1;
+    run_failure = EXECUTION_FAILED;
+    w->on_run = fail_runs;
+    world_settle(w);
+    assert_true(migration(1)->failed);
+    assert_int_equal(w->batches.count, 4);
+    world_restart_term(w); /* also for another daemon */
+    assert_int_equal(act(w, 1, EVENT_RETRY).problem, PROBLEM_NONE);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+static void test_a_cancel_between_two_batches_is_final_until_a_retry(void **state)
+{
+    (void)state;
+    w->batches.load.lag_seconds = 60;
+    submit(w, 1, EXPAND FILL);
+    assert_int_equal(act(w, 1, EVENT_CANCEL).problem, PROBLEM_NONE);
+    assert_true(migration(1)->failed);
+    world_pass(w, 60000);
+    assert_int_equal(w->batches.count, 1);
+    w->batches.load.lag_seconds = 0;
+    act(w, 1, EVENT_RETRY);
+    world_pass(w, 60000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+/* ---- what makes it wait ---- */
+
+static void test_it_waits_while_a_standby_lags(void **state)
+{
+    (void)state;
+    struct backfill_view view;
+    char summary[256];
+    w->batches.load.lag_seconds = 10.5;
+    submit(w, 1, EXPAND FILL);
+    assert_int_equal(w->batches.count, 1);
+    assert_true(coordinator_backfill(migration(1), &view));
+    assert_string_equal(view.throttled_by, "replication-lag");
+    assert_int_equal(view.rows_done, 1000);
+    assert_int_equal(view.rows_estimate, 20000);
+    assert_int_equal(coordinator_migration_status(w->c, migration(1)), STATUS_WAITING);
+    coordinator_migration_summary(w->c, migration(1), summary, sizeof summary);
+    assert_string_equal(summary, "fills 1000 of about 20000 rows, waits because of replication-lag");
+    world_pass(w, 10000);
+    assert_int_equal(w->batches.count, 1); /* the load is looked at, and no row is touched */
+    assert_in_range(w->batches.looks, 5, 50);
+    w->batches.load.lag_seconds = 10;
+    world_pass(w, 1000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+static void test_it_waits_for_a_standby_that_only_the_witness_sees(void **state)
+{
+    (void)state;
+    w->config.gate.witness_interval_seconds = 5;
+    json_object_set_new(w->sight, "lag_seconds", json_real(60));
+    world_pass(w, 120000); /* so that it has looked */
+    submit(w, 1, EXPAND FILL);
+    assert_int_equal(w->batches.count, 1);
+    world_pass(w, 10000);
+    assert_int_equal(w->batches.count, 1);
+    json_object_set_new(w->sight, "lag_seconds", json_real(0));
+    world_pass(w, 10000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+static void test_it_waits_while_too_many_sessions_are_at_work(void **state)
+{
+    (void)state;
+    struct backfill_view view;
+    w->config.migration.backfill_max_active_sessions = 4;
+    w->batches.load.active_sessions = 5;
+    submit(w, 1, EXPAND FILL);
+    assert_int_equal(w->batches.count, 1);
+    assert_true(coordinator_backfill(migration(1), &view));
+    assert_string_equal(view.throttled_by, "active-sessions");
+    w->batches.load.active_sessions = 4;
+    world_pass(w, 1000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_every_row_is_changed_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_batches_grow_towards_their_duration, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_conflict_makes_the_batch_smaller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_ready_contract_runs_between_two_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pause_stops_it_after_the_batch, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_goes_on_behind_the_last_row_after_a_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failed_batch_is_retried_where_it_stands, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_cancel_between_two_batches_is_final_until_a_retry, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_it_waits_while_a_standby_lags, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_waits_for_a_standby_that_only_the_witness_sees, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_it_waits_while_too_many_sessions_are_at_work, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
