@@ -11,7 +11,8 @@ struct dev_daemon {
     pid_t pid;       /* 0: none */
 };
 
-/* conninfo: NULL for libpq's own environment. Returns CLI_DONE, or the exit code after saying what is wrong. */
+/* conninfo: NULL for libpq's own environment. Returns CLI_DONE, or the exit code after saying what is
+ * wrong. */
 int dev_daemon_start(struct dev_daemon *daemon, const char *conninfo);
 
 /* True once it has ended: what it said stands on standard error. */

@@ -66,7 +66,11 @@ static void append_words(struct buf *out, const json_t *blocker)
 {
     static const struct {
         const char *member, *before;
-    } words[] = {{"kind", ""}, {"gid", " "}, {"application_name", ", "}, {"user", ", user "}, {"state", ", "}};
+    } words[] = {{"kind", ""},
+                 {"gid", " "},
+                 {"application_name", ", "},
+                 {"user", ", user "},
+                 {"state", ", "}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         const char *text = render_text(blocker, words[i].member);

@@ -90,7 +90,7 @@ struct run {
     int64_t waiting_since_ms;
     int64_t pause_ms; /* before the next try, grows */
     int64_t lease_ms, renew_ms;
-    int64_t end_ms;    /* --on-lost exit: nothing of the tree may run then (CLOCK_BOOTTIME); 0: no lease yet */
+    int64_t end_ms;    /* --on-lost exit: nothing of the tree may run then (CLOCK_BOOTTIME); 0: none */
     struct version_range window; /* as the daemon said last */
     char *last_wait;             /* the wait that was reported last */
     int exit_code;               /* the wrapper's own, where it is not the child's; RUN_NOT_GIVEN */

@@ -1,5 +1,5 @@
-/* `dev`: all phases of all migrations now, then the command. A coordinator of our own runs them, under the same
- * lock and with the same gate as in production; what it would wait for a person to say, we say. */
+/* `dev`: all phases of all migrations now, then the command. A coordinator of our own runs them, under the
+ * same lock and with the same gate as in production; what it would wait for a person to say, we say. */
 #include "verbs.h"
 
 #include "dev_daemon.h"
@@ -112,7 +112,8 @@ static void say_yes(struct client *client, int64_t version)
     snprintf(path, sizeof path, "/v1/migrations/%lld/waive", (long long)version);
     for (size_t i = 0; i < sizeof waived / sizeof *waived; i++) {
         client_exchange(client, "POST", path,
-                        json_pack("{s:s, s:i, s:s}", "code", waived[i], "for_seconds", 3600, "reason", REASON),
+                        json_pack("{s:s, s:i, s:s}", "code", waived[i], "for_seconds", 3600, "reason",
+                                  REASON),
                         0, &reply);
         reply_free(&reply);
     }
@@ -181,7 +182,9 @@ static int collect(const struct dev *options, struct migration_files *files)
     int code = CLI_DONE;
 
     if (!options->migrations) {
-        fputs("schemagate dev: say where the migrations are\n  next: schemagate dev --migrations DIR\n", stderr);
+        fputs("schemagate dev: say where the migrations are\n"
+              "  next: schemagate dev --migrations DIR\n",
+              stderr);
         return CLI_USAGE;
     }
     migration_files_collect(files, paths, 1, &errors);

@@ -184,7 +184,8 @@ enum admission coordinator_admission(const struct coordinator *c, struct version
     *count = 0;
     for (const struct migration *m = c->migrations; m; m = m->by_version.next) {
         bool shuts_out = !phase_is_final(m->phase) && !phase_is_contracted(m->phase) &&
-                         m->phase != PHASE_UNDOING && migration_has_steps(m, PLAN_CONTRACT) && range.max < m->version;
+                         m->phase != PHASE_UNDOING && migration_has_steps(m, PLAN_CONTRACT) &&
+                         range.max < m->version;
         if (!shuts_out)
             continue;
         if (*count < size)

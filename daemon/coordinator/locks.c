@@ -18,7 +18,8 @@
 #define RUN_PAUSE_MS 50     /* before the first look at a try that runs, doubling */
 #define RUN_PAUSE_MAX_MS 1000
 /* So long no try is made because of the same old transactions; and where they come and go, so that there
- * is never a quiet moment. Then one is made all the same: it fails after its lock_timeout, or goes through. */
+ * is never a quiet moment. Then one is made all the same: it fails after its lock_timeout, or goes
+ * through. */
 #define PATIENCE_MS 30000
 #define PATIENCE_PASSING_MS 1000
 #define AGAIN_MS 10000      /* after a session could not be ended */
@@ -365,7 +366,8 @@ static const struct {
 } advices[] = {
     {"session", "wait for the end of its transaction, or `schemagate unblock` ends the session"},
     {"autovacuum", "it makes way after deadlock_timeout, which a try does not wait for: "
-                   "GRANT SET ON PARAMETER deadlock_timeout TO the daemon's role (PostgreSQL 15), or wait for its end"},
+                   "GRANT SET ON PARAMETER deadlock_timeout TO the daemon's role (PostgreSQL 15), or "
+                   "wait for its end"},
     {"autovacuum-wraparound", "it prevents transaction ids from wrapping around and makes way for nobody: "
                               "wait for its end, and do not cancel it"},
     {"prepared-transaction", "COMMIT PREPARED or ROLLBACK PREPARED ends it"},

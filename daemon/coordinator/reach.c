@@ -95,8 +95,8 @@ static bool is_among(const json_t *names, const char *name)
     return false;
 }
 
-/* Superusers reach everything: who is connected as one of them, under a name that is not to be ignored, may be an
- * application. */
+/* Superusers reach everything: who is connected as one of them, under a name that is not to be ignored, may
+ * be an application. */
 static bool somebody_else_is_there(const struct coordinator *c, const json_t *left_out)
 {
     const struct sight *sight = witness_sight(c);

@@ -119,7 +119,8 @@ bool migration_is_kept(const struct migration *m);
 void migration_take_hidden(struct migration *m, const json_t *rows);
 /* What the floor is once m's contract has been taken back. */
 int64_t migration_floor_below(const struct coordinator *c, const struct migration *m);
-/* The lowest version whose contract has to be done, or is being tried, before m's; the lowest above m that is not undone or cancelled; 0: none. */
+/* The lowest version whose contract has to be done, or is being tried, before m's; the lowest above m that is
+ * not undone or cancelled; 0: none. */
 int64_t migration_earlier(const struct migration *m);
 int64_t migration_later(const struct migration *m);
 

@@ -228,7 +228,8 @@ static void weigh(struct absence *absence, int64_t at_boot, const char *because)
         *absence = (struct absence){at_boot, because};
 }
 
-/* It could not come back unnoticed: its own sessions had pins, and whoever connects with its roles has one. */
+/* It could not come back unnoticed: its own sessions had pins, and whoever connects with its roles has
+ * one. */
 static bool is_pinned(const struct coordinator *c, const struct replica *r)
 {
     return r->pins && r->roles && c->watch.sight && !(r->roles & c->watch.sight->unpinned_roles);

@@ -197,7 +197,8 @@ static void write_lock(struct writer *w, const struct migration *m)
     writer_bool(w, "blind", wait->blind);
     writer_text(w, "advice",
                 wait->blind ? "the age of other roles' transactions is hidden, so tries are made without "
-                              "waiting for a quiet moment: GRANT pg_read_all_stats to the daemon's database role"
+                              "waiting for a quiet moment: GRANT pg_read_all_stats to the daemon's "
+                              "database role"
                             : NULL);
     writer_number(w, "blockers_total", (int64_t)wait->blocker_count);
     writer_open_list(w, "blockers");

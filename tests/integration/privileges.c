@@ -11,7 +11,7 @@ static void expect_opened(struct world *world, const char *member, const char *e
 {
     char query[256];
     snprintf(query, sizeof query, opened, member);
-    char *found = sql_text(world->sql, query);
+    char *found = sql_text(world->sql, "%s", query);
     assert_string_equal(found, expected);
     free(found);
 }
@@ -30,7 +30,7 @@ static struct scene begin_granting(struct world *world, const char *grant)
     sql_run(world->sql, "SET application_name = 'psql'");
     struct scene s = begin(world, GATE);
     sql_run(world->sql, "ALTER ROLE old_app NOLOGIN");
-    sql_run(world->sql, grant);
+    sql_run(world->sql, "%s", grant);
     wait_for_evidence(&s, "witnessed");
     return s;
 }

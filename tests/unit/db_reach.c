@@ -24,7 +24,7 @@ static int lead(void **state)
         static const char *const roles[] = {"CREATE ROLE owner_role", "CREATE ROLE app LOGIN",
                                             "CREATE ROLE readers"};
         char sqlstate[6];
-        sql_try(sql, sqlstate, roles[i]); /* of the cluster: once */
+        sql_try(sql, sqlstate, "%s", roles[i]); /* of the cluster: once */
     }
     sql_run(sql, "REVOKE readers FROM app");
     part_lead(&part, conninfo);

@@ -13,7 +13,8 @@ struct event_base;
 /* Read before child_start returns. */
 struct child_command {
     const char *const *arguments;   /* the first one is the program's absolute path; NULL at the end */
-    const char *const *environment; /* NAME=value, beside PATH, HOME, LANG, LC_ALL, TZ, TMPDIR; NULL at the end */
+    const char *const *environment; /* NAME=value; NULL at the end. Beside them it gets PATH, HOME, LANG,
+                                       LC_ALL, TZ and TMPDIR. */
     const char *input;              /* for its standard input */
     size_t input_length;
     int64_t timeout_ms;             /* 0: none */

@@ -56,8 +56,8 @@ struct store_ops {
                    void *context);
 
     /* Reads all rows at the start of a term, in this order: window, migrations (ascending version),
-     * steps, approvals, waivers, apps, compatible, roles, replicas that are not gone. `row` (borrowed) is called for
-     * each, then `done`; ok=false: the connection went away. */
+     * steps, approvals, waivers, apps, compatible, roles, replicas that are not gone. `row` (borrowed) is
+     * called for each, then `done`; ok=false: the connection went away. */
     void (*load)(void *store, void (*row)(void *context, const char *table, const json_t *row),
                  void (*done)(void *context, bool ok), void *context);
 
@@ -179,7 +179,8 @@ struct witness_ops {
      * it could not be looked at.
      *   {"missing": [names],   what is not there at all
      *    "roles": [names],     that can reach something of it
-     *    "left_out": [names],  superusers and the daemon's own role, where no application is known to use them
+     *    "left_out": [names],  superusers and the daemon's own role, where no application is known to use
+     *                          them
      *    "views": [names], "functions": [names],   that may reach it for others
      *    "subscriptions": number}                   that write into it */
     void (*reach)(void *witness, json_t *drops, json_t *roles,
