@@ -110,10 +110,10 @@ static void each_privilege_is_found(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof grants / sizeof *grants; i++) {
-        sql_run(sql, grants[i][0]);
+        sql_run(sql, "%s", grants[i][0]);
         if (!finds("roles", "app"))
             fail_msg("not found: %s", grants[i][0]);
-        sql_run(sql, grants[i][1]);
+        sql_run(sql, "%s", grants[i][1]);
         if (finds("roles", "app"))
             fail_msg("still found after: %s", grants[i][1]);
     }
