@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct plan_work *work, const char *schema, const char *table, const char *column)
+void plan_note_drop(struct plan_work *work, const char *schema, const char *table, const char *column)
 {
     work->drops = allocate_one_more(work->drops, work->drop_count, sizeof(*work->drops));
     work->drops[work->drop_count++] = (struct plan_drop){
@@ -32,7 +32,8 @@ static bool note_drop(const PgQuery__DropStmt *drop, struct plan_work *work)
         const PgQuery__List *name = drop->objects[i]->list;
         size_t last = name->n_items - 1;
 
-        add(work, last > 0 ? node_string(name->items[last - 1]) : NULL, node_string(name->items[last]), NULL);
+        plan_note_drop(work, last > 0 ? node_string(name->items[last - 1]) : NULL,
+                       node_string(name->items[last]), NULL);
     }
     return relations && drop->behavior != PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
 }
@@ -47,7 +48,7 @@ static bool note_alter(const PgQuery__AlterTableStmt *alter, struct plan_work *w
         bool drops = command->subtype == PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn;
 
         if (drops)
-            add(work, alter->relation->schemaname, alter->relation->relname, command->name);
+            plan_note_drop(work, alter->relation->schemaname, alter->relation->relname, command->name);
         all &= drops && command->behavior != PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
     }
     return all;
@@ -60,7 +61,8 @@ static bool note_rename(const PgQuery__RenameStmt *rename, struct plan_work *wor
                  || rename->rename_type == PG_QUERY__OBJECT_TYPE__OBJECT_VIEW;
 
     if ((column || table) && rename->relation != NULL)
-        add(work, rename->relation->schemaname, rename->relation->relname, column ? rename->subname : NULL);
+        plan_note_drop(work, rename->relation->schemaname, rename->relation->relname,
+                       column ? rename->subname : NULL);
     return (column || table) && rename->relation != NULL;
 }
 

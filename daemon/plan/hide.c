@@ -2,6 +2,7 @@
  * daemon's schema (db/sql/functions/hide.sql); everything else that it does waits for the purge, so that a
  * restore leads back to exactly what older code knows. */
 #include "allocate.h"
+#include "dropped.h"
 #include "emit.h"
 
 #include <pg_query.h>
@@ -43,6 +44,7 @@ static void pieces_add(struct pieces *pieces, struct plan_statement statement, u
 struct thing {
     const struct plan_statement *source;
     char *relation;     /* as it is written; owned by the caller */
+    const char *schema, *table; /* the same, without quotes; schema NULL: none is written */
     const char *column; /* NULL: the relation itself */
     bool if_exists, cascades;
 };
@@ -103,10 +105,11 @@ static void hide(struct hiding *hiding, const struct thing *thing)
     char *how = allocate_text("%s%s", revokes ? ", way => 'revoke'" : "",
                               thing->if_exists ? ", if_exists => true" : "");
 
-    pieces_add(&hiding->contract,
-               call(hiding, thing, "hide", how, !revokes,
-                    "It is hidden first; the purge drops it, unless it is restored before."),
-               group);
+    struct plan_statement hides = call(hiding, thing, "hide", how, !revokes,
+                                       "It is hidden first; the purge drops it, unless it is restored before.");
+
+    plan_note_drop(&hides.work, thing->schema, thing->table, thing->column);
+    pieces_add(&hiding->contract, hides, group);
     pieces_add(&hiding->purge,
                call(hiding, thing, "purge", thing->cascades ? ", drops_dependents => true" : "", true,
                     "It has been hidden long enough."),
@@ -150,6 +153,8 @@ static void hide_columns(struct hiding *hiding, const struct plan_statement *sou
         hide(hiding, &(struct thing){
                          .source = source,
                          .relation = relation,
+                         .schema = alter->relation->schemaname,
+                         .table = alter->relation->relname,
                          .column = command->name,
                          .if_exists = command->missing_ok || alter->missing_ok,
                          .cascades = command->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE,
@@ -179,12 +184,15 @@ static void hide_objects(struct hiding *hiding, const struct plan_statement *sou
 {
     for (size_t i = 0; i < drop->n_objects; i++) {
         const PgQuery__List *names = drop->objects[i]->list;
-        char *relation = emit_qualified(names->n_items > 1 ? node_string(names->items[0]) : NULL,
-                                        node_string(names->items[names->n_items - 1]));
+        const char *schema = names->n_items > 1 ? node_string(names->items[0]) : NULL;
+        const char *table = node_string(names->items[names->n_items - 1]);
+        char *relation = emit_qualified(schema, table);
 
         hide(hiding, &(struct thing){
                          .source = source,
                          .relation = relation,
+                         .schema = schema,
+                         .table = table,
                          .if_exists = drop->missing_ok,
                          .cascades = drop->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE,
                      });
