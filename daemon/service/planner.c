@@ -35,8 +35,10 @@ struct request {
     struct planner_head head;
     char *sql, *facts;  /* facts NULL: the database has not been asked */
     struct plan *plan;  /* the one without facts, while the database is being asked */
+    size_t text_count, drop_count; /* of a question about uses, which stands in `sql` */
     unsigned tries;
-    planner_done *done;
+    planner_done *done; /* NULL: uses are asked for */
+    planner_uses_done *uses_done;
     void *context;
     struct request *prev, *next; /* utlist.h */
 };
@@ -69,19 +71,38 @@ static void request_free(struct request *request)
     free(request);
 }
 
-/* The last thing that a caller does with the planner: `done` may close it. */
-static void finish(struct planner *planner, struct plan *plan)
+/* Takes the head off the queue, and sends the next one on its way. */
+static struct request *pop(struct planner *planner)
 {
     struct request *request = planner->queue;
-    planner_done *done = request->done;
-    void *context = request->context;
 
     DL_DELETE(planner->queue, request);
-    request_free(request);
     planner->asked = false;
     event_del(planner->deadline);
     pump(planner);
+    return request;
+}
+
+/* The last thing that a caller does with the planner: `done` may close it. */
+static void finish(struct planner *planner, struct plan *plan)
+{
+    struct request *request = pop(planner);
+    planner_done *done = request->done;
+    void *context = request->context;
+
+    request_free(request);
     done(context, plan);
+}
+
+/* The same for a question; uses NULL: it could not be answered. */
+static void finish_uses(struct planner *planner, const struct plan_used *uses)
+{
+    struct request *request = pop(planner);
+    planner_uses_done *done = request->uses_done;
+    void *context = request->context;
+
+    request_free(request);
+    done(context, uses);
 }
 
 static struct plan *unreadable(char *message)
@@ -100,6 +121,18 @@ static struct plan *unreadable(char *message)
         .fix = memory_copy(rule->fix),
     };
     return plan;
+}
+
+/* The head of the queue cannot be read; the message is taken over. */
+static void give_up(struct planner *planner, char *message)
+{
+    if (planner->queue->head.asks == PLANNER_ASKS_PLAN) {
+        finish(planner, unreadable(message));
+        return;
+    }
+    log_warn("statements cannot be read", LOG_TEXT("reason", message));
+    free(message);
+    finish_uses(planner, NULL);
 }
 
 /* ---- the database's facts ---- */
@@ -197,12 +230,10 @@ static void worker_is_gone(struct planner *planner)
     if (!planner->asked)
         return;
     if (planner->late)
-        finish(planner, unreadable(memory_printf("reading the SQL took longer than %d seconds",
-                                                 SECONDS_A_REQUEST)));
+        give_up(planner, memory_printf("reading the SQL took longer than %d seconds", SECONDS_A_REQUEST));
     else if (planner->queue->tries >= TRIES)
-        finish(planner, unreadable(memory_printf("the process that reads SQL ended over this text "
-                                                 "(signal %d)",
-                                                 signal_number)));
+        give_up(planner, memory_printf("the process that reads SQL ended over this text (signal %d)",
+                                       signal_number));
     else {
         planner->asked = false;
         event_del(planner->deadline);
@@ -228,12 +259,33 @@ static void on_deadline(evutil_socket_t unused, short what, void *context)
         return;
     }
     if (planner->channel == NULL) {
-        finish(planner, unreadable(memory_printf("the process that reads SQL cannot be started: %s",
-                                                 strerror(planner->start_error))));
+        give_up(planner, memory_printf("the process that reads SQL cannot be started: %s",
+                                       strerror(planner->start_error)));
         return;
     }
     planner->late = true;
     kill(planner->worker, SIGKILL); /* the end of its channel says the rest */
+}
+
+/* False: the bytes are no answer to what the head of the queue asks. */
+static bool take_answer(struct planner *planner, const char *bytes, size_t length)
+{
+    const struct request *request = planner->queue;
+
+    if (request->head.asks == PLANNER_ASKS_PLAN) {
+        struct plan *plan = planner_decode(bytes, length);
+
+        if (plan != NULL)
+            take_plan(planner, plan);
+        return plan != NULL;
+    }
+    struct plan_used *uses = planner_decode_uses(bytes, length, request->text_count, request->drop_count);
+    bool taken = uses != NULL;
+
+    if (taken)
+        finish_uses(planner, uses);
+    free(uses);
+    return taken;
 }
 
 static void on_answer(struct bufferevent *channel, void *context)
@@ -241,7 +293,7 @@ static void on_answer(struct bufferevent *channel, void *context)
     struct planner *planner = context;
     struct evbuffer *input = bufferevent_get_input(channel);
     planner_length length;
-    struct plan *plan;
+    char *bytes;
 
     if (evbuffer_copyout(input, &length, sizeof(length)) < (ssize_t)sizeof(length))
         return;
@@ -251,14 +303,12 @@ static void on_answer(struct bufferevent *channel, void *context)
     }
     if (evbuffer_get_length(input) < sizeof(length) + length)
         return;
+    bytes = memory_new((size_t)length + 1);
     evbuffer_drain(input, sizeof(length));
-    plan = planner_decode((const char *)evbuffer_pullup(input, (ssize_t)length), length);
-    if (plan == NULL) {
+    evbuffer_remove(input, bytes, length);
+    if (!take_answer(planner, bytes, length))
         worker_is_gone(planner);
-        return;
-    }
-    evbuffer_drain(input, length);
-    take_plan(planner, plan);
+    free(bytes);
 }
 
 /* Runs our own binary with one end of the socket as its standard input and output, default signals and an
@@ -360,6 +410,26 @@ void planner_read(struct planner *planner, const char *sql, size_t length,
     pump(planner);
 }
 
+void planner_find_uses(struct planner *planner, const struct plan_question *question, planner_uses_done *done,
+                       void *context)
+{
+    struct request *request = memory_new(sizeof(*request));
+    struct buf packed = BUF_INIT(0);
+
+    planner_encode_question(question, &packed);
+    assert(packed.length <= UINT32_MAX);
+    request->sql = memory_copy_n(buf_text(&packed), packed.length);
+    request->head.asks = PLANNER_ASKS_USES;
+    request->head.length = (planner_length)packed.length;
+    request->text_count = question->text_count;
+    request->drop_count = question->drop_count;
+    request->uses_done = done;
+    request->context = context;
+    buf_free(&packed);
+    DL_APPEND(planner->queue, request);
+    pump(planner);
+}
+
 void planner_close(struct planner *planner)
 {
     struct request *request, *next, *queue;
@@ -373,7 +443,10 @@ void planner_close(struct planner *planner)
     event_free(planner->deadline);
     free(planner);
     DL_FOREACH_SAFE(queue, request, next) {
-        request->done(request->context, NULL);
+        if (request->head.asks == PLANNER_ASKS_PLAN)
+            request->done(request->context, NULL);
+        else
+            request->uses_done(request->context, NULL);
         request_free(request);
     }
 }

@@ -294,3 +294,90 @@ struct plan *planner_decode(const char *bytes, size_t length)
     plan_free(plan);
     return NULL;
 }
+
+/* ---- questions about uses ---- */
+
+void planner_encode_question(const struct plan_question *question, struct buf *out)
+{
+    put_number(out, (int64_t)question->drop_count);
+    for (size_t i = 0; i < question->drop_count; i++)
+        put_members(out, &question->drops[i], drop_members);
+    put_number(out, (int64_t)question->text_count);
+    for (size_t i = 0; i < question->text_count; i++)
+        put_text(out, question->texts[i]);
+}
+
+static bool take_question(struct source *in, struct plan_drop **drops, size_t *drop_count, char ***texts,
+                          size_t *text_count)
+{
+    *drops = take_list(in, sizeof(**drops), drop_count);
+    for (size_t i = 0; *drops != NULL && i < *drop_count; i++)
+        if (!take_members(in, &(*drops)[i], drop_members) || (*drops)[i].table == NULL)
+            return false;
+    *texts = *drops == NULL ? NULL : take_list(in, sizeof(**texts), text_count);
+    for (size_t i = 0; *texts != NULL && i < *text_count; i++)
+        if (!take_text(in, &(*texts)[i]) || (*texts)[i] == NULL)
+            return false;
+    return *texts != NULL && in->left == 0;
+}
+
+bool planner_decode_question(const char *bytes, size_t length, struct plan_question *question)
+{
+    struct source in = {bytes, length};
+    struct plan_drop *drops = NULL;
+    char **texts = NULL;
+
+    *question = (struct plan_question){0};
+    bool taken = take_question(&in, &drops, &question->drop_count, &texts, &question->text_count);
+
+    question->drops = drops;
+    question->texts = (const char *const *)texts;
+    if (taken)
+        return true;
+    planner_release_question(question);
+    return false;
+}
+
+void planner_release_question(struct plan_question *question)
+{
+    struct plan_drop *drops = (struct plan_drop *)question->drops;
+    char **texts = (char **)question->texts;
+
+    for (size_t i = 0; drops != NULL && i < question->drop_count; i++) {
+        free(drops[i].schema);
+        free(drops[i].table);
+        free(drops[i].column);
+    }
+    for (size_t i = 0; texts != NULL && i < question->text_count; i++)
+        free(texts[i]);
+    free(drops);
+    free(texts);
+}
+
+void planner_encode_uses(const struct plan_used *uses, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        put_number(out, uses[i].use);
+        put_number(out, (int64_t)uses[i].drop);
+    }
+}
+
+struct plan_used *planner_decode_uses(const char *bytes, size_t length, size_t count, size_t drop_count)
+{
+    struct source in = {bytes, length};
+    struct plan_used *uses = memory_new((count + 1) * sizeof(*uses));
+
+    for (size_t i = 0; i < count; i++) {
+        int64_t use, drop;
+
+        if (!take_number(&in, 0, PLAN_USES - 1, &use) || !take_number(&in, 0, (int64_t)drop_count - 1, &drop)) {
+            free(uses);
+            return NULL;
+        }
+        uses[i] = (struct plan_used){(enum plan_use)use, (size_t)drop};
+    }
+    if (in.left == 0)
+        return uses;
+    free(uses);
+    return NULL;
+}

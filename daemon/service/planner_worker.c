@@ -124,19 +124,39 @@ static struct plan *read_plan(const struct planner_head *head, const char *sql, 
     return plan;
 }
 
-static bool answer(const struct planner_head *head, const char *sql, const char *facts)
+static bool put_plan(const struct planner_head *head, const char *sql, const char *facts, struct buf *body)
 {
     struct plan *plan = read_plan(head, sql, facts);
-    struct buf body = BUF_INIT(0);
-    planner_length size;
-    bool sent;
 
     if (plan == NULL)
         return false;
-    planner_encode(plan, &body);
+    planner_encode(plan, body);
     plan_free(plan);
-    size = (planner_length)body.length;
-    sent = write_all(&size, sizeof(size)) && write_all(buf_text(&body), body.length);
+    return true;
+}
+
+static bool put_uses(const struct planner_head *head, const char *packed, struct buf *body)
+{
+    struct plan_question question;
+
+    if (!planner_decode_question(packed, head->length, &question))
+        return false;
+    for (size_t i = 0; i < question.text_count; i++) {
+        const struct plan_used used = plan_uses(question.texts[i], question.drops, question.drop_count);
+
+        planner_encode_uses(&used, 1, body);
+    }
+    planner_release_question(&question);
+    return true;
+}
+
+static bool answer(const struct planner_head *head, const char *sql, const char *facts)
+{
+    struct buf body = BUF_INIT(0);
+    bool sent = head->asks == PLANNER_ASKS_USES ? put_uses(head, sql, &body) : put_plan(head, sql, facts, &body);
+    planner_length size = (planner_length)body.length;
+
+    sent = sent && write_all(&size, sizeof(size)) && write_all(buf_text(&body), body.length);
     buf_free(&body);
     return sent;
 }

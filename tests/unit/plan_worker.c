@@ -404,6 +404,67 @@ static int close_planner(void **state)
 
 #define WITH_PLANNER(test) cmocka_unit_test_setup_teardown(test, open_planner, close_planner)
 
+/* ---- uses ---- */
+
+struct uses_answer {
+    struct event_base *base;
+    enum plan_use first, second;
+    bool came, unread;
+};
+
+static void on_uses(void *context, const struct plan_used *uses)
+{
+    struct uses_answer *answer = context;
+
+    answer->came = true;
+    answer->unread = uses == NULL;
+    answer->first = uses != NULL ? uses[0].use : USE_NONE;
+    answer->second = uses != NULL ? uses[1].use : USE_NONE;
+}
+
+static struct uses_answer find_uses(struct fixture *fixture, const char *first, const char *second)
+{
+    static const struct plan_drop drop = {.schema = "app", .table = "users", .column = "name"};
+    const char *const texts[] = {first, second};
+    const struct plan_question question = {&drop, 1, texts, 2};
+    struct uses_answer answer = {0};
+    struct event *limit = evtimer_new(fixture->base, on_timeout, fixture->base);
+
+    event_add(limit, &(struct timeval){.tv_sec = PATIENCE_SECONDS});
+    planner_find_uses(fixture->planner, &question, on_uses, &answer);
+    while (!answer.came && evtimer_pending(limit, NULL))
+        event_base_loop(fixture->base, EVLOOP_ONCE);
+    event_free(limit);
+    assert_true(answer.came);
+    return answer;
+}
+
+static void statements_are_asked_about_beside_plans(void **state)
+{
+    struct fixture *fixture = *state;
+    struct uses_answer uses = find_uses(fixture, "SELECT name FROM users", "SELECT id FROM users");
+
+    assert_false(uses.unread);
+    assert_int_equal(uses.first, USE_NAMED);
+    assert_int_equal(uses.second, USE_NONE);
+    assert_works(fixture);
+}
+
+/* The daemon is told, and the next one is answered. */
+static void a_statement_that_ends_the_worker_is_unread(void **state)
+{
+    struct fixture *fixture = *state;
+    char *deep = malloc(400100);
+
+    assert_non_null(deep);
+    strcpy(deep, "SELECT name FROM users WHERE 1 = 1");
+    for (size_t at = strlen(deep), i = 0; i < 200000; i++, at += 2)
+        memcpy(deep + at, "+1", 3);
+    assert_true(find_uses(fixture, deep, "SELECT 1").unread);
+    assert_int_equal(find_uses(fixture, "SELECT 1", "SELECT * FROM app.users").second, USE_WHOLE);
+    free(deep);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +480,8 @@ int main(int argc, char **argv)
         WITH_PLANNER(any_bytes_are_answered),
         WITH_PLANNER(closing_answers_what_is_open),
         WITH_PLANNER(the_worker_holds_nothing_of_the_daemon),
+        WITH_PLANNER(statements_are_asked_about_beside_plans),
+        WITH_PLANNER(a_statement_that_ends_the_worker_is_unread),
         cmocka_unit_test(the_worker_dies_with_the_daemon),
     };
 

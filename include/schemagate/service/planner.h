@@ -5,6 +5,7 @@
 #define SCHEMAGATE_SERVICE_PLANNER_H
 
 #include <schemagate/plan/plan.h>
+#include <schemagate/plan/uses.h>
 
 struct event_base;
 struct planner;
@@ -27,6 +28,12 @@ struct planner *planner_open(struct event_base *base, planner_look *look, void *
  * soon; else a note in the plan says so. */
 void planner_read(struct planner *planner, const char *sql, size_t length,
                   const struct plan_options *options, planner_done *done, void *context);
+
+/* How each text of the question (copied) uses what is dropped (plan_uses): as many as there are texts, valid during
+ * the call; NULL: the worker could not read them, or the planner is being closed. Called exactly once. */
+typedef void planner_uses_done(void *context, const struct plan_used *uses);
+void planner_find_uses(struct planner *planner, const struct plan_question *question, planner_uses_done *done,
+                       void *context);
 
 /* Answers what is open with NULL and ends the child. */
 void planner_close(struct planner *planner);
