@@ -45,8 +45,8 @@ static const struct {
     {"outside-hours", "wait for the configured contract hours"},
     {"unhealthy",
      "look at the errors of {app}; undo if the release is at fault: schemagate undo {version}"},
-    {"in-use", "find the program that still uses what the contract drops, and deploy a release "
-               "that does not"},
+    {"in-use", "find the program of {role} that still uses what the contract drops, and deploy a release "
+               "that does not; or: schemagate waive {version} in-use --for S --reason R -- {queryid}"},
     {"replication-lag", "wait until the standby has caught up"},
 };
 

@@ -124,6 +124,7 @@ void facts_of_memory(const struct coordinator *c, const struct migration *m, str
     facts->waiver_count = m->waiver_count;
     facts->outside_hours = c->outside_hours;
     facts->max_error_percent = (double)c->config->gate.max_error_percent;
+    facts->statements = usage_statements(m, &facts->statement_count);
     facts->proved = facts->kind == GATE_CONTRACT && reach_is_proved(c, m);
     add_sight(c, facts);
 }

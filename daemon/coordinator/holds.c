@@ -208,6 +208,23 @@ static void say_unhealthy(const struct wording *w)
              (long long)w->m->version, gate_error_percent(w->facts), w->facts->max_error_percent);
 }
 
+static void say_in_use(const struct wording *w)
+{
+    static const char *const uses[PLAN_USES] = {
+        [USE_NONE] = "",
+        [USE_UNREAD] = "cannot be read, and contains the name of",
+        [USE_WHOLE] = "takes every column of the table that loses",
+        [USE_NAMED] = "names",
+    };
+    const struct used_statement *statement = w->hold->statement->subject;
+    const struct plan_drop *drop = statement->drop;
+
+    snprintf(w->text, w->size,
+             "since the fleet moved %s has called a statement %lld times that %s %s%s%s: %s", statement->role,
+             (long long)statement->calls, uses[statement->use], drop->table, drop->column ? "." : "",
+             drop->column ? drop->column : "", statement->text);
+}
+
 static void say_lag(const struct wording *w)
 {
     snprintf(w->text, w->size, "a standby lags by %.1f s; %.0f s are allowed", w->facts->lag_seconds,
@@ -232,6 +249,7 @@ static void (*const sayings[HOLD_CODES])(const struct wording *w) = {
     [HOLD_AWAITING_APPROVAL] = say_approval,
     [HOLD_OUTSIDE_HOURS] = say_hours,
     [HOLD_UNHEALTHY] = say_unhealthy,
+    [HOLD_IN_USE] = say_in_use,
     [HOLD_REPLICATION_LAG] = say_lag,
     [HOLD_SOAKING] = say_soaking,
 };
@@ -281,6 +299,7 @@ static void list_one(struct listing *list, const struct gate_hold *hold, const s
         .replica = replica,
         .session = hold->session ? hold->session->subject : NULL,
         .standby = hold->standby ? hold->standby->name : NULL,
+        .statement = hold->statement ? hold->statement->subject : NULL,
         .count = hold->count,
         .version = hold->version,
         .since_wall = since(w),

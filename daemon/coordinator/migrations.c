@@ -52,6 +52,7 @@ void migration_free(struct migration *m)
     free(m->steps);
     json_decref(m->hidden);
     locks_forget(m);
+    usage_forget(m);
     waivers_free(m);
     json_decref(m->reach);
     json_decref(m->labels);

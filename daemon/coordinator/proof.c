@@ -77,13 +77,14 @@ json_t *proof_record(const struct coordinator *c, const struct migration *m)
     facts_of_memory(c, m, &facts);
     json_t *list = list_cohorts(c, &cohorts);
     return json_pack(
-        "{s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:b, s:o, s:I, s:o, s:o, s:o, s:f, s:O*}", "evidence",
+        "{s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:b, s:o, s:I, s:o, s:o, s:o, s:f, s:O*, s:o}", "evidence",
         gate_evidence_name(gate_grade(&facts)), "generation", (json_int_t)c->generation, "epoch",
         (json_int_t)c->term.epoch, "system_identifier", c->term.system_identifier, "timeline",
         c->term.timeline, "plan_checksum", m->plan_checksum, "approval", m->approval, "approved",
         m->approved, "cohorts", list, "cohorts_total", (json_int_t)cohorts, "sessions",
         list_sessions(c, &facts), "standbys", list_standbys(&facts), "waivers", list_waivers(m),
-        "lag_seconds", facts.lag_seconds, "reach", m->reach);
+        "lag_seconds", facts.lag_seconds, "reach", m->reach,
+        "statements", coordinator_statements(m));
 }
 
 enum gate_evidence coordinator_evidence(const struct coordinator *c, const struct migration *m)

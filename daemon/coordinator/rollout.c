@@ -242,6 +242,8 @@ static bool pass_gate(struct coordinator *c, struct migration *m)
         return false;
     if (!may_pass(c, m))
         return false;
+    if (!usage_is_current(c, m)) /* its answer comes before anything of less urgency is begun */
+        return true;
     if (!locks_are_free(c, m)) /* admission closes for a try that nobody is in the way of */
         return locks_are_asked_about(m);
     if (reach_is_wanted(m))
@@ -400,6 +402,7 @@ static void ask_to_be_woken(const struct coordinator *c)
     int64_t at = expires ? earliest->deadline_boot : 0, now = coordinator_now(c).boot_ms;
 
     earlier_of(&at, witness_due_boot(c));
+    earlier_of(&at, usage_due_boot(c));
 
     for (const struct migration *m = term_goes_on(c) ? c->migrations : NULL; m;
          m = m->by_version.next) {
@@ -438,6 +441,7 @@ void rollout_advance(struct coordinator *c)
         else if (!c->rollout.busy && !c->journal.exclusive)
             begin_something(c);
         locks_follow_run(c);
+        usage_follow(c);
         witness_advance(c);
     }
     ask_to_be_woken(c);
@@ -450,5 +454,6 @@ void rollout_reset(struct coordinator *c)
         m->running = m->lock.asked = m->lock.ending = false;
         locks_forget(m);
     }
+    usage_reset(c);
     witness_reset(c);
 }

@@ -4,6 +4,7 @@
 
 #include "journal.h"
 #include "registry.h"
+#include "usage.h"
 #include "witness.h"
 
 #include <schemagate/coordinator/coordinator.h>
@@ -64,6 +65,7 @@ struct coordinator {
     struct journal journal;
     struct rollout rollout;
     struct watch watch;
+    struct usage_watch usage;
     bool outside_hours; /* as of the last look at the clock */
     int64_t hours_minute; /* that it was looked at for */
     const struct config *hours_config;

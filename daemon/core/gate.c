@@ -31,6 +31,7 @@ static const struct {
     [HOLD_AWAITING_APPROVAL] = {"awaiting-approval", "an operator approves it", false},
     [HOLD_OUTSIDE_HOURS] = {"outside-hours", "the next contract hours begin", false},
     [HOLD_UNHEALTHY] = {"unhealthy", "the replicas' error rate falls below max_error_percent", true},
+    [HOLD_IN_USE] = {"in-use", "nobody has called the statement for 10 minutes", true},
     [HOLD_REPLICATION_LAG] = {"replication-lag", "every standby has caught up", false},
     [HOLD_SOAKING] = {"soaking", "the soak time has passed without a replica below it", true},
 };
@@ -96,13 +97,14 @@ struct pass {
     size_t total;
 };
 
-/* What a waiver names: an app, a standby, a session's role and name. */
+/* What a waiver names: an app, a standby, a session's role and name, a statement. */
 static const char *subject_of(const struct gate_hold *hold)
 {
-    return hold->session ? hold->session->name
-           : hold->standby ? hold->standby->name
-           : hold->app     ? hold->app->name
-                           : "";
+    return hold->session     ? hold->session->name
+           : hold->standby   ? hold->standby->name
+           : hold->statement ? hold->statement->name
+           : hold->app       ? hold->app->name
+                             : "";
 }
 
 bool gate_hold_is_waivable(const struct gate_facts *facts, const struct gate_hold *hold)
@@ -302,6 +304,13 @@ static void unhealthy(struct pass *pass, enum gate_code code)
               0);
 }
 
+static void in_use(struct pass *pass, enum gate_code code)
+{
+    for (size_t i = 0; i < pass->facts->statement_count; i++)
+        report(pass, &(struct gate_hold){
+                         .code = code, .statement = &pass->facts->statements[i], .count = 1});
+}
+
 static void replication_lag(struct pass *pass, enum gate_code code)
 {
     report_if(pass, code,
@@ -340,6 +349,7 @@ static const struct {
     {HOLD_AWAITING_APPROVAL, CONTRACT | UNDO, awaiting_approval},
     {HOLD_OUTSIDE_HOURS, CONTRACT, outside_hours},
     {HOLD_UNHEALTHY, CONTRACT, unhealthy},
+    {HOLD_IN_USE, CONTRACT, in_use},
     {HOLD_REPLICATION_LAG, CONTRACT | UNDO, replication_lag},
     {HOLD_SOAKING, CONTRACT, soaking},
 };

@@ -22,6 +22,7 @@ EMBED(sql_note_delivery, "daemon/db/sql/note_delivery.sql");
 EMBED(sql_witness, "daemon/db/sql/witness.sql");
 EMBED(sql_barred_roles, "daemon/db/sql/barred_roles.sql");
 EMBED(sql_reach, "daemon/db/sql/reach.sql");
+EMBED(sql_statements, "daemon/db/sql/statements.sql");
 EMBED(sql_replayed, "daemon/db/sql/replayed.sql");
 EMBED(sql_catalog, "daemon/db/sql/catalog.sql");
 EMBED(sql_catalog_settings, "daemon/db/sql/catalog_settings.sql");
@@ -54,6 +55,7 @@ EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
 EMBED(sql_function_delivery, "daemon/db/sql/functions/delivery.sql");
 EMBED(sql_function_backfill, "daemon/db/sql/functions/backfill.sql");
 EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
+EMBED(sql_function_statements, "daemon/db/sql/functions/statements.sql");
 EMBED(sql_function_grants, "daemon/db/sql/functions/grants.sql");
 
 /* Row n brings layout n to layout n + 1. */
@@ -64,7 +66,7 @@ static const char *const functions[] = {
     sql_function_write_migrations, sql_function_markers, sql_function_hidden,
     sql_function_commit,           sql_function_revoke,  sql_function_hide,
     sql_function_restore,          sql_function_pin,     sql_function_delivery,
-    sql_function_backfill,         sql_function_grants,
+    sql_function_backfill,         sql_function_statements, sql_function_grants,
 };
 
 void sql_write_install_script(struct buf *script, int layout)

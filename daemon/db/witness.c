@@ -178,16 +178,16 @@ static void witness_look(void *witness, void (*done)(void *context, const json_t
     witness_send(db, db->witness, statements, 2, look_on_primary, look);
 }
 
-/* ---- reach ---- */
+/* ---- reach, statements: one question, one document ---- */
 
-struct reach {
-    void (*done)(void *context, const json_t *reach);
+struct question {
+    void (*done)(void *context, const json_t *answer);
     void *context;
 };
 
-static void on_reach(void *context, struct session_outcome *outcome)
+static void on_document(void *context, struct session_outcome *outcome)
 {
-    struct reach reach = *(struct reach *)context;
+    struct question question = *(struct question *)context;
     json_t *found = NULL;
 
     free(context);
@@ -196,25 +196,37 @@ static void on_reach(void *context, struct session_outcome *outcome)
     } else if (!outcome->lost) {
         found = json_loads(PQgetvalue(outcome->results[0], 0, 0), 0, NULL);
     }
-    reach.done(reach.context, found);
+    question.done(question.context, found);
     json_decref(found);
+}
+
+/* Two JSON parameters, which are taken over. */
+static void ask(struct database *db, const char *sql, json_t *first, json_t *second,
+                void (*done)(void *context, const json_t *answer), void *context)
+{
+    struct question *question = memory_new(sizeof *question);
+    char *parameters[] = {json_dumps(first, JSON_COMPACT), json_dumps(second, JSON_COMPACT)};
+
+    *question = (struct question){done, context};
+    const struct session_statement statement = {
+        .sql = sql, .parameters = {parameters[0], parameters[1]}, .parameter_count = 2};
+    witness_send(db, db->witness, &statement, 1, on_document, question);
+    free(parameters[0]);
+    free(parameters[1]);
+    json_decref(first);
+    json_decref(second);
 }
 
 static void witness_reach(void *witness, json_t *drops, json_t *roles,
                           void (*done)(void *context, const json_t *reach), void *context)
 {
-    struct database *db = witness;
-    struct reach *reach = memory_new(sizeof *reach);
-    char *objects = json_dumps(drops, JSON_COMPACT), *names = json_dumps(roles, JSON_COMPACT);
+    ask(witness, sql_reach, drops, roles, done, context);
+}
 
-    *reach = (struct reach){done, context};
-    const struct session_statement statement = {
-        .sql = sql_reach, .parameters = {objects, names}, .parameter_count = 2};
-    witness_send(db, db->witness, &statement, 1, on_reach, reach);
-    free(objects);
-    free(names);
-    json_decref(drops);
-    json_decref(roles);
+static void witness_statements(void *witness, json_t *roles, json_t *wanted,
+                               void (*done)(void *context, const json_t *read), void *context)
+{
+    ask(witness, sql_statements, roles, wanted, done, context);
 }
 
 /* ---- terminate ---- */
@@ -269,6 +281,7 @@ static void witness_terminate(void *witness, const struct witness_target *target
 const struct witness_ops database_witness_ops = {
     .look = witness_look,
     .reach = witness_reach,
+    .statements = witness_statements,
     .terminate = witness_terminate,
     .watch = watch_look,
 };

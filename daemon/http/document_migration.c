@@ -68,6 +68,13 @@ static void write_hold(struct writer *w, const struct hold *hold)
     if (hold->standby != NULL) {
         writer_text(w, "standby", hold->standby);
     }
+    if (hold->statement != NULL) {
+        writer_text(w, "queryid", hold->statement->id);
+        writer_text(w, "role", hold->statement->role);
+        writer_text(w, "query", hold->statement->text);
+        writer_number(w, "calls", hold->statement->calls);
+        writer_time(w, "called_at", hold->statement->seen_wall);
+    }
     if (hold->version != 0) {
         writer_number(w, "version", hold->version);
     }
@@ -100,6 +107,7 @@ void document_gate(struct writer *w, const char *name, const struct coordinator 
 {
     struct hold holds[DOCUMENT_HOLDS_MAX];
     size_t total, count = coordinator_holds(c, m, holds, DOCUMENT_HOLDS_MAX, &total);
+    json_t *statements = coordinator_statements(m);
 
     writer_open_object(w, name);
     writer_bool(w, "open", total == 0);
@@ -111,6 +119,8 @@ void document_gate(struct writer *w, const char *name, const struct coordinator 
     }
     writer_close_list(w);
     write_waivers(w, c, m);
+    writer_json(w, "statements", statements);
+    json_decref(statements);
     if (name == NULL) {
         writer_number(w, "index", m->index);
     }

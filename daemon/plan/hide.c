@@ -105,8 +105,9 @@ static void hide(struct hiding *hiding, const struct thing *thing)
     char *how = allocate_text("%s%s", revokes ? ", way => 'revoke'" : "",
                               thing->if_exists ? ", if_exists => true" : "");
 
-    struct plan_statement hides = call(hiding, thing, "hide", how, !revokes,
-                                       "It is hidden first; the purge drops it, unless it is restored before.");
+    struct plan_statement hides =
+        call(hiding, thing, "hide", how, !revokes,
+             "It is hidden first; the purge drops it, unless it is restored before.");
 
     plan_note_drop(&hides.work, thing->schema, thing->table, thing->column);
     pieces_add(&hiding->contract, hides, group);

@@ -370,7 +370,8 @@ struct plan_used *planner_decode_uses(const char *bytes, size_t length, size_t c
     for (size_t i = 0; i < count; i++) {
         int64_t use, drop;
 
-        if (!take_number(&in, 0, PLAN_USES - 1, &use) || !take_number(&in, 0, (int64_t)drop_count - 1, &drop)) {
+        if (!take_number(&in, 0, PLAN_USES - 1, &use)
+            || !take_number(&in, 0, (int64_t)drop_count - 1, &drop)) {
             free(uses);
             return NULL;
         }

@@ -1,6 +1,7 @@
 /* How a plan crosses the socket between the daemon and its planner's worker. Both ends are the same
  * binary on the same machine: numbers are as the machine has them. A message is its length and its body:
- * the plan, or the uses; a request is its head, the SQL text (or a packed question) and the document of facts. */
+ * the plan, or the uses; a request is its head, the SQL text (or a packed question) and the document of
+ * facts. */
 #ifndef SERVICE_PLANNER_CODEC_H
 #define SERVICE_PLANNER_CODEC_H
 
@@ -25,8 +26,9 @@ void planner_encode(const struct plan *plan, struct buf *out);
 /* The plan that the bytes stand for, to be released by plan_free; NULL if they stand for none. */
 struct plan *planner_decode(const char *bytes, size_t length);
 
-/* Statements that are asked about, and how each of them uses what is dropped. What is decoded is the receiver's: to
- * be released by planner_release_question, and by free. False and NULL for bytes that stand for none. */
+/* Statements that are asked about, and how each of them uses what is dropped. What is decoded is the
+ * receiver's: to be released by planner_release_question, and by free. False and NULL for bytes that stand
+ * for none. */
 void planner_encode_question(const struct plan_question *question, struct buf *out);
 bool planner_decode_question(const char *bytes, size_t length, struct plan_question *question);
 void planner_release_question(struct plan_question *question);

@@ -153,7 +153,8 @@ static bool put_uses(const struct planner_head *head, const char *packed, struct
 static bool answer(const struct planner_head *head, const char *sql, const char *facts)
 {
     struct buf body = BUF_INIT(0);
-    bool sent = head->asks == PLANNER_ASKS_USES ? put_uses(head, sql, &body) : put_plan(head, sql, facts, &body);
+    bool sent = head->asks == PLANNER_ASKS_USES ? put_uses(head, sql, &body)
+                                                : put_plan(head, sql, facts, &body);
     planner_length size = (planner_length)body.length;
 
     sent = sent && write_all(&size, sizeof(size)) && write_all(buf_text(&body), body.length);

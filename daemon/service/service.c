@@ -83,7 +83,13 @@ static void look_at_catalog(void *database, const char *names, planner_look_done
     database_read_catalog(database, names, done, context);
 }
 
-static const struct planner_ops planner_ops = {.read = read_plan};
+static void find_uses(void *planner, const struct plan_question *question,
+                      void (*done)(void *context, const struct plan_used *uses), void *context)
+{
+    planner_find_uses(planner, question, done, context);
+}
+
+static const struct planner_ops planner_ops = {.read = read_plan, .find_uses = find_uses};
 
 /* ---- the end ---- */
 

@@ -160,9 +160,22 @@ struct job {
     struct job *prev, *next;
     struct daemon *d;
     struct plan *plan;
-    void (*done)(void *context, struct plan *plan);
+    void (*done)(void *context, struct plan *plan); /* NULL: uses are asked for */
+    struct plan_used *uses;
+    void (*uses_done)(void *context, const struct plan_used *uses);
     void *context;
 };
+
+/* given=false: its daemon ends. */
+static void answer_job(struct job *job, bool given)
+{
+    if (job->done)
+        job->done(job->context, given ? job->plan : NULL);
+    else
+        job->uses_done(job->context, given ? job->uses : NULL);
+    free(job->uses);
+    job->uses = NULL;
+}
 
 static void add_statement(struct plan *plan, const struct blueprint *b, enum plan_section section,
                           int number)
@@ -179,6 +192,11 @@ static void add_statement(struct plan *plan, const struct blueprint *b, enum pla
         work.batch = (struct plan_batch){memory_copy("t"), memory_copy("t"), memory_copy("UPDATE "),
                                          memory_copy(" SET a = 1"), memory_copy(""), memory_copy("{a}"),
                                          .repeats = false};
+    }
+    if (section == PLAN_CONTRACT && number == 1) {
+        work.drops = memory_new(sizeof *work.drops);
+        work.drops->table = memory_printf("t%lld", (long long)b->version);
+        work.drop_count = 1;
     }
     plan->statements[plan->statement_count++] = (struct plan_statement){
         .section = section,
@@ -231,7 +249,7 @@ static void planned(struct sim *s, void *context)
         return;
     if (job->d) {
         DL_DELETE(job->d->jobs, job);
-        job->done(job->context, job->plan);
+        answer_job(job, true);
     }
     free(job);
 }
@@ -244,7 +262,7 @@ static void give_up_planning(struct daemon *d)
         DL_DELETE(d->jobs, job);
         job->d = NULL;
         plan_free(job->plan);
-        job->done(job->context, NULL);
+        answer_job(job, false);
     }
 }
 
@@ -259,7 +277,22 @@ static void read_sql(void *planner, const char *sql, size_t length, const struct
     queue_add(d->sim, d->sim->now + chance_delay(d->sim, 5), planned, job);
 }
 
-static const struct planner_ops planner_ops = {.read = read_sql};
+/* Now and then the worker dies over them. */
+static void find_uses(void *planner, const struct plan_question *question,
+                      void (*done)(void *context, const struct plan_used *uses), void *context)
+{
+    struct daemon *d = planner;
+    struct job *job = memory_new(sizeof *job);
+    *job = (struct job){.d = d, .uses_done = done, .context = context};
+    if (!chance_one_in(d->sim, 20))
+        job->uses = memory_new(question->text_count * sizeof *job->uses);
+    for (size_t i = 0; job->uses && i < question->text_count; i++)
+        job->uses[i] = plan_uses(question->texts[i], question->drops, question->drop_count);
+    DL_APPEND(d->jobs, job);
+    queue_add(d->sim, d->sim->now + chance_delay(d->sim, 5), planned, job);
+}
+
+static const struct planner_ops planner_ops = {.read = read_sql, .find_uses = find_uses};
 
 /* ---- who leads ---- */
 

@@ -24,7 +24,8 @@ void call_release(struct call *call)
 static enum session session_of(const struct call *call)
 {
     return call->kind == CALL_COMMIT || call->kind == CALL_LOAD || call->kind == CALL_VERIFY ||
-                   call->kind == CALL_LOOK || call->kind == CALL_WATCH || call->kind == CALL_PROVE
+                   call->kind == CALL_LOOK || call->kind == CALL_WATCH ||
+                   call->kind == CALL_STATEMENTS || call->kind == CALL_PROVE
                ? SESSION_STORE
                : SESSION_HOLDER;
 }
@@ -124,6 +125,7 @@ void link_deliver(struct call *call, bool lost)
     case CALL_VERIFY:
     case CALL_LOOK:
     case CALL_WATCH:
+    case CALL_STATEMENTS:
         call->done.verify(call->context, lost ? NULL : call->facts);
         break;
     case CALL_RUN:
@@ -397,6 +399,16 @@ static void watch(void *witness, const struct watch_request *request,
     submit(witness, call);
 }
 
+static void statements(void *witness, json_t *roles, json_t *wanted,
+                       void (*done)(void *context, const json_t *read), void *context)
+{
+    struct call *call = new_call(witness, CALL_STATEMENTS, context);
+    json_decref(roles);
+    json_decref(wanted);
+    call->done.verify = done;
+    submit(witness, call);
+}
+
 static void terminate(void *witness, const struct witness_target *target,
                       void (*done)(void *context, bool ended, const char *error), void *context)
 {
@@ -464,7 +476,7 @@ static void cancel(void *executor)
 const struct store_ops link_store_ops = {
     .commit = commit, .load = load, .verify = verify, .events = events};
 const struct witness_ops link_witness_ops = {
-    .look = look, .reach = reach, .terminate = terminate, .watch = watch};
+    .look = look, .reach = reach, .statements = statements, .terminate = terminate, .watch = watch};
 const struct executor_ops link_executor_ops = {.run = run, .cancel = cancel};
 
 static bool is_busy(const struct link *link, enum session session)

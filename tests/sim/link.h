@@ -14,6 +14,7 @@ enum call_kind {
     CALL_VERIFY,
     CALL_LOOK,
     CALL_WATCH,
+    CALL_STATEMENTS,
     CALL_RUN,
     CALL_POLL,
     CALL_TAKE_OVER,

@@ -158,6 +158,29 @@ static void take_watch(struct sim *s, struct call *call)
     link_answer(s, call);
 }
 
+/* Old statements are called now and then. In the end the extension is dropped: nothing waits for what nobody
+ * can see. */
+static void take_statements(struct sim *s, struct call *call)
+{
+    json_t *rows = json_array(), *texts = json_object();
+
+    for (size_t i = 0; i < s->blueprint_count; i++) {
+        char id[24], text[40];
+        s->server.called[i] += chance_percent(s, s->profile.late_calls);
+        if (s->server.called[i] == 0)
+            continue;
+        snprintf(id, sizeof id, "%zu", i);
+        snprintf(text, sizeof text, "SELECT * FROM t%lld", (long long)s->blueprints[i].version);
+        json_array_append_new(rows, json_pack("[s, s, I]", id, "app", (json_int_t)s->server.called[i]));
+        json_object_set_new(texts, id, json_string(text));
+    }
+    call->facts = json_pack("{s:o, s:o, s:s, s:i}", "statements", rows, "texts", texts, "reset_at",
+                            s->server.down_until ? "later" : "", "lost", -1);
+    if (s->calm)
+        json_object_set_new(call->facts, "trouble", json_string("it is not installed"));
+    link_answer(s, call);
+}
+
 /* ---- the lock ---- */
 
 static void take_poll(struct sim *s, struct call *call)
@@ -340,7 +363,7 @@ void server_take(struct sim *s, struct call *call)
         [CALL_COMMIT] = take_commit, [CALL_LOAD] = take_load,       [CALL_VERIFY] = take_verify,
         [CALL_RUN] = take_run,       [CALL_POLL] = take_poll,       [CALL_TAKE_OVER] = take_over,
         [CALL_PING] = take_ping,     [CALL_PROVE] = take_prove,     [CALL_LOOK] = take_look,
-        [CALL_WATCH] = take_watch,
+        [CALL_WATCH] = take_watch,   [CALL_STATEMENTS] = take_statements,
     };
     takers[call->kind](s, call);
 }

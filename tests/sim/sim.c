@@ -96,6 +96,7 @@ static void draw_profile(struct sim *s)
         .sql_fails = one_of(s, (const int64_t[]){0, 0, 5, 20}),
         .alone = one_of(s, (const int64_t[]){0, 0, 30, 100}),
         .refused_commit = one_of(s, (const int64_t[]){0, 0, 1000, 100}),
+        .late_calls = one_of(s, (const int64_t[]){0, 0, 1, 10}),
     };
 }
 
@@ -252,12 +253,12 @@ int main(void)
     fprintf(stderr,
             "%llu seeds, %llu steps: %llu terms, %llu kills, %llu admitted, %llu refused, %llu expands, "
             "%llu contracts, %llu undos, %llu stale, %llu fenced, "
-            "%llu self-fenced, %llu statements of purges, %llu restores\n",
+            "%llu self-fenced, %llu looks at statements in use, %llu statements of purges, %llu restores\n",
             (unsigned long long)done, (unsigned long long)sum.steps, (unsigned long long)sum.terms,
             (unsigned long long)sum.kills, (unsigned long long)sum.live, (unsigned long long)sum.refusals,
             (unsigned long long)sum.expands, (unsigned long long)sum.contracts,
             (unsigned long long)sum.undos, (unsigned long long)sum.stale, (unsigned long long)sum.fenced,
-            (unsigned long long)sum.self_fenced, (unsigned long long)sum.purges,
-            (unsigned long long)sum.restores);
+            (unsigned long long)sum.self_fenced, (unsigned long long)sum.in_use,
+            (unsigned long long)sum.purges, (unsigned long long)sum.restores);
     return 0;
 }

@@ -57,6 +57,7 @@ struct profile {
     int64_t operator_every, submit_every, fleet_every;
     int64_t try_again, sql_fails; /* per cent of executions */
     int64_t alone;                /* per cent of sections that begin outside of transactions */
+    int64_t late_calls;           /* per cent of readings that show one of an old statement */
     int64_t refused_commit;       /* one in so many; 0: none */
     int64_t wall_steps;           /* the wall clock steps, one fault in so many */
 };
@@ -125,6 +126,7 @@ struct call;
 
 struct server {
     int64_t down_until;
+    int64_t called[MIGRATIONS]; /* statements that use what a contract drops */
     struct link *lock;   /* who holds it */
     struct call *runner; /* whose SQL runs */
     int64_t epoch;
@@ -273,7 +275,7 @@ void faults_end(struct sim *s);
 
 struct counts {
     uint64_t steps, contracts, undos, expands, terms, kills, refusals, stale, fenced, unknown, live;
-    uint64_t self_fenced, purges, restores;
+    uint64_t self_fenced, in_use, purges, restores;
 };
 
 struct sim {

@@ -30,7 +30,9 @@ static bool is_explained(const struct daemon *d, const struct migration *m)
     if (status == STATUS_DONE || status == STATUS_FAILED || status == STATUS_PAUSED ||
         m->next_try_boot > now)
         return true;
-    coordinator_holds(d->c, m, holds, 4, &total);
+    size_t count = coordinator_holds(d->c, m, holds, 4, &total);
+    for (size_t i = 0; i < count; i++)
+        d->sim->counts.in_use += holds[i].code == HOLD_IN_USE;
     if (total > 0)
         return true;
     return (m->phase == PHASE_QUEUED || m->phase == PHASE_EXPANDING || m->phase == PHASE_BACKFILLING) &&

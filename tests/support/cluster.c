@@ -52,16 +52,24 @@ static void make_folder(const char *path, mode_t mode)
         test_fail("cannot create %s: %s", path, strerror(errno));
 }
 
-static void write_settings(const struct cluster *cluster)
+void cluster_configure(const struct cluster *cluster, const char *setting)
 {
     char path[128];
     snprintf(path, sizeof path, "%s/postgresql.auto.conf", cluster->data);
     FILE *file = fopen(path, "a");
     if (!file)
         test_fail("cannot write %s", path);
-    fprintf(file, "%s%sunix_socket_directories = '%s'\n", settings,
-            cluster->durable ? "" : settings_fast, cluster->sockets);
+    fprintf(file, "%s\n", setting);
     fclose(file);
+}
+
+static void write_settings(const struct cluster *cluster)
+{
+    char sockets[160];
+    snprintf(sockets, sizeof sockets, "unix_socket_directories = '%s'", cluster->sockets);
+    cluster_configure(cluster, settings);
+    cluster_configure(cluster, cluster->durable ? "" : settings_fast);
+    cluster_configure(cluster, sockets);
 }
 
 static void make_cluster(struct cluster *cluster, const struct scratch *scratch, bool durable,

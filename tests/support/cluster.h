@@ -23,6 +23,9 @@ void cluster_open_standby(struct cluster *standby, const struct cluster *primary
 /* Makes a standby a primary of its own. */
 void cluster_promote(struct cluster *standby);
 
+/* Adds a line to the configuration, for the next start. */
+void cluster_configure(const struct cluster *cluster, const char *setting);
+
 void cluster_start(struct cluster *cluster);
 void cluster_stop(struct cluster *cluster);  /* sessions are ended, the server shuts down */
 void cluster_crash(struct cluster *cluster); /* immediate: the next start recovers from the log */

@@ -21,7 +21,7 @@
 
 enum call_kind {
     CALL_COMMIT, CALL_LOAD, CALL_VERIFY, CALL_RUN, CALL_PLAN, CALL_LOOK, CALL_REACH, CALL_WATCH,
-    CALL_TERMINATE
+    CALL_STATEMENTS, CALL_USES, CALL_TERMINATE
 };
 
 /* One call of the coordinator's that is not answered yet. */
@@ -46,12 +46,14 @@ struct call {
     json_t *facts; /* VERIFY, LOOK, WATCH */
     int pid;
     struct plan *plan;
+    struct plan_used *uses; /* USES; NULL: they cannot be read */
     union {
         commit_done *commit;
         void (*load)(void *context, bool ok);
         void (*verify)(void *context, const json_t *facts);
         execution_done *run;
         void (*plan)(void *context, struct plan *plan);
+        void (*uses)(void *context, const struct plan_used *uses);
         void (*terminate)(void *context, bool ended, const char *error);
     } done;
     void (*row)(void *context, const char *table, const json_t *row);
@@ -63,6 +65,9 @@ struct world {
     struct coordinator *c;
     json_t *sight; /* what the witness sees; null: the look fails */
     json_t *reach; /* who can reach what is dropped; null: it cannot be looked at */
+    json_t *statements; /* what pg_stat_statements shows, "texts" of all; NULL: nothing; null: it fails */
+    unsigned readings;
+    bool unreadable;    /* the planner's worker dies over statements */
     const char *terminate_error; /* NULL: sessions can be terminated */
     json_t *watched;             /* what a watch sees; NULL: nobody is in the way; null: it fails */
     unsigned looks, watches;
@@ -296,6 +301,9 @@ static inline void world_carry_out(struct world *w, struct call *call)
         call->facts = json_deep_copy(w->sight);
     else if (call->kind == CALL_REACH && !w->database_away && json_is_object(w->reach))
         call->facts = json_deep_copy(w->reach);
+    else if (call->kind == CALL_STATEMENTS && !w->database_away)
+        call->facts = w->statements ? json_deep_copy(w->statements)
+                                    : json_pack("{s:s}", "trouble", "it is not installed");
     else if (call->kind == CALL_WATCH && !w->database_away)
         call->facts = w->watched ? json_deep_copy(w->watched)
                                  : json_pack("{s:b, s:b, s:[], s:n}", "sees_all", 1, "yields", 1,
@@ -382,6 +390,13 @@ static inline void world_answer(struct world *w, struct call *call)
         w->watches++;
         call->done.verify(call->context, json_is_object(call->facts) ? call->facts : NULL);
         break;
+    case CALL_STATEMENTS:
+        w->readings++;
+        call->done.verify(call->context, json_is_object(call->facts) ? call->facts : NULL);
+        break;
+    case CALL_USES:
+        call->done.uses(call->context, call->uses);
+        break;
     case CALL_TERMINATE:
         call->done.terminate(call->context, call->ended, w->terminate_error);
         break;
@@ -395,6 +410,7 @@ static inline void world_answer(struct world *w, struct call *call)
     json_decref(call->changes);
     json_decref(call->progress);
     json_decref(call->facts);
+    free(call->uses);
     free(call);
 }
 
@@ -473,51 +489,7 @@ static inline void executor_cancel(void *world)
     w->cancelled = world_find(w, CALL_RUN) != NULL;
 }
 
-static inline void witness_ops_look(void *world, void (*done)(void *context, const json_t *sight),
-                                    void *context)
-{
-    assert_null(world_find(world, CALL_LOOK)); /* one at a time */
-    new_call(world, CALL_LOOK, context)->done.verify = done;
-}
-
-static inline void witness_ops_reach(void *world, json_t *drops, json_t *roles,
-                                     void (*done)(void *context, const json_t *reach), void *context)
-{
-    json_decref(drops);
-    json_decref(roles);
-    new_call(world, CALL_REACH, context)->done.verify = done;
-}
-
-static inline void witness_ops_terminate(void *world, const struct witness_target *target,
-                                         void (*done)(void *context, bool ended, const char *error),
-                                         void *context)
-{
-    struct call *call = new_call(world, CALL_TERMINATE, context);
-    call->pid = target->pid;
-    ((struct world *)world)->idle_only = target->idle_only;
-    call->done.terminate = done;
-}
-
-static inline void witness_ops_watch(void *world, const struct watch_request *request,
-                                     void (*done)(void *context, const json_t *seen), void *context)
-{
-    for (size_t i = 0; i < request->lock_count; i++)
-        assert_true(request->locks[i].mode >= LOCK_SHARE_UPDATE_EXCLUSIVE);
-    new_call(world, CALL_WATCH, context)->done.verify = done;
-}
-
-static inline void planner_read(void *world, const char *sql, size_t length,
-                                const struct plan_options *options,
-                                void (*done)(void *context, struct plan *plan), void *context)
-{
-    struct call *call = new_call(world, CALL_PLAN, context);
-    call->plan = plan_read(sql, length, options);
-    call->plan->checksum = memory_new(DIGEST_TAGGED_SIZE);
-    call->plan->plan_checksum = memory_new(DIGEST_TAGGED_SIZE);
-    digest_migration_text(sql, length, call->plan->checksum);
-    digest_sha256_tagged(sql, length, call->plan->plan_checksum);
-    call->done.plan = done;
-}
+#include "coordinator_senses.h" /* its calls are answered here */
 
 static inline struct instant world_now(void *world)
 {
@@ -559,9 +531,9 @@ static inline struct world *world_new(void)
 {
     static const struct store_ops store = {store_commit, store_load, store_verify, store_events};
     static const struct executor_ops executor = {executor_run, executor_cancel};
-    static const struct witness_ops witness = {witness_ops_look, witness_ops_reach, witness_ops_terminate,
-                                               witness_ops_watch};
-    static const struct planner_ops planner = {planner_read};
+    static const struct witness_ops witness = {witness_ops_look, witness_ops_reach, witness_ops_statements,
+                                               witness_ops_terminate, witness_ops_watch};
+    static const struct planner_ops planner = {planner_read, planner_find_uses};
     static const struct world_ops world = {world_now, world_wake_at, world_wake,
                                            world_chance, world_changed, world_restart};
     struct world *w = memory_new(sizeof *w);
@@ -599,6 +571,7 @@ static inline void world_free(struct world *w)
     json_decref(w->sight);
     json_decref(w->reach);
     json_decref(w->watched);
+    json_decref(w->statements);
     free(w);
 }
 

@@ -244,7 +244,7 @@ static void test_names(void **state)
         "session-ahead",     "session-unpinned",  "session-stray",     "standby-unknown",
         "desired-behind",    "fleet-missing",     "earlier-migration", "later-migration",
         "settling",          "paused",            "awaiting-approval", "outside-hours",
-        "unhealthy",         "replication-lag",   "soaking"};
+        "unhealthy",         "in-use",            "replication-lag",   "soaking"};
     (void)state;
     for (enum gate_code code = 0; code < HOLD_CODES; code++) {
         assert_string_equal(gate_code_name(code), names[code]);

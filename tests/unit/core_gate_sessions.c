@@ -200,7 +200,8 @@ static void test_what_can_be_waived(void **state)
 {
     static const enum gate_code waivable[] = {
         HOLD_SESSION_STRAY,  HOLD_SESSION_UNPINNED, HOLD_STANDBY_UNKNOWN, HOLD_FLEET_MISSING,
-        HOLD_DESIRED_BEHIND, HOLD_SOAKING,          HOLD_SETTLING,        HOLD_UNHEALTHY};
+        HOLD_DESIRED_BEHIND, HOLD_SOAKING,          HOLD_SETTLING,        HOLD_UNHEALTHY,
+        HOLD_IN_USE};
     (void)state;
     for (enum gate_code code = 0; code < HOLD_CODES; code++) {
         bool expected = false;
@@ -208,6 +209,23 @@ static void test_what_can_be_waived(void **state)
             expected |= waivable[i] == code;
         assert_int_equal(gate_code_is_waivable(code), expected);
     }
+}
+
+/* Each for itself; and a contract alone takes names away. */
+static void test_statements_hold_until_they_are_waived(void **state)
+{
+    static const struct gate_statement statements[] = {{"42", NULL}, {"-7", NULL}};
+    (void)state;
+    s.facts.statements = statements;
+    s.facts.statement_count = 2;
+    assert_int_equal(look(&s).count, 2);
+    waive(HOLD_IN_USE, "42");
+    assert_holds(&s, HOLD_IN_USE, 1);
+    waive(HOLD_IN_USE, "");
+    assert_open(&s);
+    s.facts.waiver_count = 0;
+    s.facts.kind = GATE_UNDO;
+    assert_open(&s);
 }
 
 static void test_what_cannot_be_waived_goes_on_holding(void **state)
@@ -297,6 +315,7 @@ int main(void)
         CONTRACT(test_waivers_name_apps_and_standbys),
         CONTRACT(test_settling_is_not_waived_after_a_failover),
         CONTRACT(test_what_can_be_waived),
+        CONTRACT(test_statements_hold_until_they_are_waived),
         CONTRACT(test_what_cannot_be_waived_goes_on_holding),
         CONTRACT(test_witnessed_is_never_more_than_is_true),
         CONTRACT(test_pinned),

@@ -246,6 +246,9 @@ size_t coordinator_holds(const struct coordinator *c, const struct migration *m,
                          size_t size, size_t *total);
 /* What the gate's verdict would rest on now. */
 enum gate_evidence coordinator_evidence(const struct coordinator *c, const struct migration *m);
+/* What pg_stat_statements was read for since the fleet moved: {"since", "read_at", "in_use", "note"}, or
+ * null; the caller's. note: why it shows less than there is, or nothing. */
+json_t *coordinator_statements(const struct migration *m);
 /* The last look of the witness; NULL: none in this term. */
 const struct sight *coordinator_sight(const struct coordinator *c);
 /* Waivers that count now, of one migration; NULL at the end. */

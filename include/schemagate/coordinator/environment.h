@@ -11,6 +11,7 @@
 #include <schemagate/core/batch.h>
 #include <schemagate/core/window.h>
 #include <schemagate/plan/plan.h>
+#include <schemagate/plan/uses.h>
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -185,6 +186,17 @@ struct witness_ops {
      *    "subscriptions": number}                   that write into it */
     void (*reach)(void *witness, json_t *drops, json_t *roles,
                   void (*done)(void *context, const json_t *reach), void *context);
+    /* Reads pg_stat_statements of this database, on the primary. roles: as for reach; wanted: an array of
+     * ids whose texts are asked for as well; both references are taken over. `read` is borrowed; NULL: it
+     * could not be had.
+     *   {"trouble": text,                    why it cannot be read; without it:
+     *    "statements": [[id, role, calls]],  id: queryid, as a text; of applications' roles, and of others
+     *                                        that are neither superusers nor the daemon's own
+     *    "texts": {id: text},                of those that are wanted; long ones are cut
+     *    "reset_at": text, "lost": number}   when the statistics were reset last, "" not known, and how many
+     *                                        statements were thrown out for others since; -1 not known */
+    void (*statements)(void *witness, json_t *roles, json_t *wanted,
+                       void (*done)(void *context, const json_t *read), void *context);
     /* Terminates a session if it is still the one; `ended` tells whether it was there. */
     void (*terminate)(void *witness, const struct witness_target *target,
                       void (*done)(void *context, bool ended, const char *error), void *context);
@@ -207,6 +219,9 @@ struct planner_ops {
     /* As planner_read in service/planner.h. */
     void (*read)(void *planner, const char *sql, size_t length, const struct plan_options *options,
                  void (*done)(void *context, struct plan *plan), void *context);
+    /* As planner_find_uses in service/planner.h. */
+    void (*find_uses)(void *planner, const struct plan_question *question,
+                      void (*done)(void *context, const struct plan_used *used), void *context);
 };
 
 struct world_ops {

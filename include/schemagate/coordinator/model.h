@@ -10,6 +10,7 @@
 #include <schemagate/core/replica.h>
 #include <schemagate/core/window.h>
 #include <schemagate/plan/plan.h>
+#include <schemagate/plan/uses.h>
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -70,6 +71,19 @@ struct lock_wait {
     int64_t end_again_boot;
 };
 
+/* A statement of pg_stat_statements, called since the fleet moved, that uses what a contract takes away. */
+struct used_statement {
+    const char *id, *role; /* queryid, as a text; who has called it */
+    const char *text;      /* its start, in one line */
+    enum plan_use use;
+    const struct plan_drop *drop; /* that it uses */
+    int64_t calls;         /* since the fleet moved, as far as was seen */
+    int64_t seen_wall;     /* when the newest of them was noticed */
+};
+
+/* What pg_stat_statements has shown since the fleet moved (coordinator/usage.c). */
+struct usage;
+
 enum migration_status {
     STATUS_RUNNING,
     STATUS_WAITING,
@@ -114,6 +128,8 @@ struct migration {
     int64_t soak_stored_ms;  /* elapsed before this term */
     int64_t soak_written_ms; /* elapsed time as the database has it */
     int64_t index;           /* id of its newest event */
+    struct usage *usage; /* owned: statements that use what its contract takes away; NULL: the fleet has not
+                            moved, or nothing keeps the gate closed */
     json_t *reach; /* owned: who can reach what its contract takes away; NULL: nobody has looked */
     struct waiver *waivers;  /* owned: those that count now */
     struct gate_waiver *passes; /* owned: the same, as the gate takes them */
@@ -226,6 +242,7 @@ struct hold {
     const struct witnessed_session *session; /* or NULL: the oldest of `count` that are alike */
     size_t count;
     const char *standby;           /* or NULL */
+    const struct used_statement *statement; /* or NULL */
     int64_t version;               /* or 0 */
     int64_t since_wall;            /* 0: not known */
     char message[320];

@@ -30,6 +30,7 @@ enum gate_code {
     HOLD_AWAITING_APPROVAL,
     HOLD_OUTSIDE_HOURS,
     HOLD_UNHEALTHY,
+    HOLD_IN_USE,
     HOLD_REPLICATION_LAG,
     HOLD_SOAKING,
     HOLD_CODES
@@ -79,10 +80,17 @@ struct gate_session {
     const void *subject;        /* for the caller */
 };
 
+/* A statement that uses what the contract takes away, and that somebody goes on calling; found before
+ * (coordinator/usage.c). */
+struct gate_statement {
+    const char *name;    /* its queryid: what a waiver names */
+    const void *subject; /* for the caller */
+};
+
 /* What an operator lets pass: DESIGN.md section 4 names the codes that can be waived. */
 struct gate_waiver {
     enum gate_code code;
-    const char *subject; /* app, standby, or "role/application_name" of a session; "": all */
+    const char *subject; /* app, standby, "role/application_name" of a session, queryid; "": all */
 };
 
 /* The subject of a standby-unknown hold where the primary itself could not be looked at. */
@@ -128,6 +136,8 @@ struct gate_facts {
     bool roles_configured;    /* the configuration names all roles that applications use */
     bool outside_hours;       /* contract */
     double max_error_percent; /* contract: that replicas at N or above may report; 0: off */
+    const struct gate_statement *statements; /* contract: in use */
+    size_t statement_count;
     double lag_seconds, max_lag_seconds;
     bool proved; /* contract: no role of an application can reach what it takes away (DESIGN.md 5.6) */
     bool after_failover; /* settling cannot be waived */
@@ -136,13 +146,14 @@ struct gate_facts {
 };
 
 /* One hold. Subjects by code: cohort and app for replicas; app for fleet and desired; session; standby;
- * version for earlier and later. `count`: how many replicas or sessions it stands for, else 1. */
+ * statement; version for earlier and later. `count`: how many replicas or sessions it stands for, else 1. */
 struct gate_hold {
     enum gate_code code;
     const struct gate_app *app;
     const struct gate_cohort *cohort;
     const struct gate_session *session;
     const struct gate_standby *standby;
+    const struct gate_statement *statement;
     int64_t version;
     size_t count;
 };

@@ -29,8 +29,9 @@ struct planner *planner_open(struct event_base *base, planner_look *look, void *
 void planner_read(struct planner *planner, const char *sql, size_t length,
                   const struct plan_options *options, planner_done *done, void *context);
 
-/* How each text of the question (copied) uses what is dropped (plan_uses): as many as there are texts, valid during
- * the call; NULL: the worker could not read them, or the planner is being closed. Called exactly once. */
+/* How each text of the question (copied) uses what is dropped (plan_uses): as many as there are texts, valid
+ * during the call; NULL: the worker could not read them, or the planner is being closed. Called exactly
+ * once. */
 typedef void planner_uses_done(void *context, const struct plan_used *uses);
 void planner_find_uses(struct planner *planner, const struct plan_question *question, planner_uses_done *done,
                        void *context);
