@@ -102,7 +102,8 @@ static void deregister_replica(struct client *client, const char *incarnation)
 /* A migration that is complete needs neither, and says so: its answers do not matter. */
 static void say_yes(struct client *client, int64_t version)
 {
-    static const char *const waived[] = {"soaking", "settling", "fleet-missing", "desired-behind"};
+    static const char *const waived[] = {"soaking", "settling", "fleet-missing", "desired-behind",
+                                         "in-use"};
     char path[128];
     struct reply reply;
 

@@ -59,6 +59,7 @@ static void while_the_table_is_watched_admission_is_open(void **state)
     struct world *world = *state;
     struct http_client *client = begin(world, NULL, SAMPLE_RENAME);
     sql_run(world->sql, "BEGIN; SELECT * FROM customer");
+    sql_run(world->sql, "SELECT pg_sleep(0.1)"); /* younger ones are waited for in passing */
     fleet_join(client, REPLICA("new", 1, 2));
     rollout_wait_blocked(client, 2);
     expect_answer(fleet_register(client, REPLICA("old", 1, 1)), 201, NULL);
