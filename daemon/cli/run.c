@@ -47,6 +47,8 @@ const struct cli_option verb_run_options[] = {
      offsetof(struct run_options, lock_file), NULL},
     {"pod-uid", 0, OPTION_TEXT, "UID", "the pod's uid, where this is PID 1 of a container",
      offsetof(struct run_options, pod_uid), NULL},
+    {"pgoptions", 0, OPTION_FLAG, NULL, "say MAX to PostgreSQL, by PGOPTIONS (not through PgBouncer)",
+     offsetof(struct run_options, pg_options), NULL},
     OPTION_END};
 
 /* Names of apps, instances and incarnations: as the daemon takes them. */
@@ -161,6 +163,14 @@ static char *application_name(const char *instance)
     return memory_copy_n(name, length);
 }
 
+/* What triggers that keep old and new columns in step go by (docs/migrations.md); behind what is set, so
+ * that it counts. */
+static char *pg_options(int64_t max)
+{
+    const char *set = getenv("PGOPTIONS");
+    return memory_printf("%s%s-c schemagate.version=%" PRId64, set ? set : "", set && *set ? " " : "", max);
+}
+
 static char *new_incarnation(const char *pod_uid)
 {
     char random[INCARNATION_DIGITS + 1];
@@ -191,6 +201,8 @@ static int find_facts(struct run_facts *facts, bool schema_given)
         return code;
     facts->incarnation = new_incarnation(options->pod_uid);
     facts->application_name = application_name(facts->instance);
+    if (options->pg_options)
+        facts->pg_options = pg_options(facts->range.max);
     return OPTIONS_GO_ON;
 }
 
@@ -199,6 +211,7 @@ static void free_facts(struct run_facts *facts)
     free(facts->instance);
     free(facts->incarnation);
     free(facts->application_name);
+    free(facts->pg_options);
     json_decref(facts->knows);
 }
 

@@ -36,6 +36,7 @@ struct run_options {
     struct version_range schema;
     int64_t min; /* for --schema-from; RUN_NOT_GIVEN */
     int64_t lease_ms, kill_after_ms;
+    bool pg_options;
 };
 
 #define RUN_NOT_GIVEN (-1)
@@ -45,6 +46,7 @@ struct run_facts {
     const struct run_options *options;
     const char *app;
     char *instance, *incarnation, *application_name; /* owned */
+    char *pg_options; /* owned; NULL: PGOPTIONS stays as it is */
     struct version_range range;
     json_t *knows; /* owned; NULL: the release does not list its versions */
     char **command;

@@ -85,6 +85,7 @@ void run_start_command(struct run *run)
                                       {"SCHEMAGATE_TOKEN", NULL},
                                       {"SCHEMAGATE_TOKEN_FILE", NULL},
                                       {"SCHEMAGATE_KEY_FILE", NULL},
+                                      {facts->pg_options ? "PGOPTIONS" : NULL, facts->pg_options},
                                       {NULL, NULL}});
     int code = run_child_start(&run->child, facts->command, environment, run->lock.fd);
     run_environment_free(environment);

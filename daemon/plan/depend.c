@@ -228,11 +228,24 @@ static void note_change(struct depend *depend, const struct operation *operation
         note(depend, LANDED_OBJECT, operation->table, section);
 }
 
+/* The new shape is there from the expand on; the old one's name is free when the contract is done. */
+static void note_old_shape(struct depend *depend, const struct operation *operation)
+{
+    if (operation->column != NULL)
+        note_column(depend, operation->table, operation->column, PLAN_CONTRACT);
+    else
+        note(depend, LANDED_OBJECT, operation->table, PLAN_CONTRACT);
+}
+
 void depend_note(struct depend *depend, const struct place *place)
 {
     struct words words;
     struct word *word, *next;
 
+    if (form_coexists(place)) {
+        note_old_shape(depend, place->operation);
+        return;
+    }
     if (place->section == PLAN_EXPAND)
         return;
     if (changes_rows(place->operation))

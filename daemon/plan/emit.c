@@ -153,6 +153,11 @@ void emit_setting(struct statement *source)
     emission->settings[emission->setting_count++].transactional = true;
 }
 
+bool emit_has_settings(const struct reader *reader)
+{
+    return reader->emission != NULL && reader->emission->setting_count > 0;
+}
+
 void emit_forget(struct reader *reader, enum plan_section section)
 {
     struct emission *emission = emission_of(reader);
@@ -222,9 +227,10 @@ static bool joins(const struct reader *reader, struct group *group, const struct
 
     if (last == NULL || last->statement.section != item->statement.section
         || !is_atomic(reader, item->statement.section) || last->alone > EMIT_BEGINS
-        || item->alone != EMIT_SHARED)
+        || item->alone > EMIT_WITH)
         return false;
-    return !reader->emission->one_table || note_tables(group, &item->statement.work);
+    return !reader->emission->one_table || note_tables(group, &item->statement.work)
+           || item->alone == EMIT_WITH;
 }
 
 static void append(struct plan *plan, const struct plan_statement *statement, bool shared)

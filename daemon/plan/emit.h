@@ -10,6 +10,7 @@
 /* What a statement needs around it. */
 enum emit_alone {
     EMIT_SHARED,     /* shares a transaction with its neighbours, as far as they do */
+    EMIT_WITH,       /* shares the transaction of the one before it, whatever it locks: half would be wrong */
     EMIT_BEGINS,     /* begins a transaction, which those behind it may share */
     EMIT_SEPARATE,   /* a transaction of its own: it locks a table that others should not wait for */
     EMIT_OUTSIDE     /* PostgreSQL refuses it inside a transaction */
@@ -32,6 +33,9 @@ struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone
 
 /* A SET that holds for what is added from here on: transactions that need it begin with it. */
 void emit_setting(struct statement *source);
+
+/* True if such a SET would stand before what is added now. */
+bool emit_has_settings(const struct reader *reader);
 
 /* From here on neighbours share a transaction only as far as it locks one table against writers: who waits
  * for a lock holds none that others wait for. (Without it sections are grouped as they were written.) */

@@ -1,7 +1,10 @@
 /* What all forms are made of. */
 #include "allocate.h"
+#include "batch.h"
 #include "piece.h"
 #include "split.h"
+
+#include <pg_query.h>
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -56,6 +59,26 @@ static struct plan_statement *finish(struct place *place, struct plan_statement 
     return added;
 }
 
+/* What a SET before it says would hold for the first batch only: then it runs as one. */
+static void run_in_batches(struct plan_statement *added)
+{
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(added->sql);
+    PgQuery__ParseResult *tree = NULL;
+
+    if (result.error == NULL)
+        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
+                                              (const uint8_t *)result.parse_tree.data);
+    if (tree != NULL && tree->n_stmts == 1) {
+        struct batch_verdict verdict = batch_cut(added->sql, tree->stmts[0]->stmt, &added->work.batch);
+
+        if (verdict.applies && verdict.why == NULL)
+            added->work.kind = WORK_BATCHED;
+    }
+    if (tree != NULL)
+        pg_query__parse_result__free_unpacked(tree, NULL);
+    pg_query_free_protobuf_parse_result(result);
+}
+
 struct plan_statement *form_rows(struct place *place, enum plan_section section, const char *note,
                                  const char *format, ...)
 {
@@ -68,6 +91,8 @@ struct plan_statement *form_rows(struct place *place, enum plan_section section,
     va_end(arguments);
     added = emit(place->statement, section, EMIT_SEPARATE, "%s", sql);
     free(sql);
+    if (section == PLAN_BACKFILL && !emit_has_settings(place->statement->reader))
+        run_in_batches(added);
     return finish(place, added, note);
 }
 

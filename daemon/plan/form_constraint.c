@@ -107,6 +107,8 @@ void form_not_null(struct place *place, enum plan_section section, const char *c
 
 void form_set_not_null(struct place *place)
 {
+    if (place->operation->scans && form_fill_not_null(place))
+        return;
     if (place->operation->scans)
         form_not_null(place, place->section, place->operation->column);
     else

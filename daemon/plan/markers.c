@@ -99,9 +99,17 @@ static bool check_reason(struct use *use, const char *value)
     return value[strspn(value, " \t")] != '\0';
 }
 
+/* Whether it is one, its statement tells. */
+static bool check_expression(struct use *use, const char *value)
+{
+    (void)use;
+    return value[strspn(value, " \t")] != '\0';
+}
+
 #define ON_MIGRATION "migration"
 #define ON_CONTRACT "contract"
 #define ON_ALLOW "allow"
+#define ON_USING "using"
 #define ON_SECTION NULL /* any of the four */
 
 static const struct {
@@ -118,6 +126,8 @@ static const struct {
     {ON_SECTION, "atomic", set_atomic, "'yes' or 'no'"},
     {ON_CONTRACT, "hide", set_hide, "'rename' or 'revoke'"},
     {ON_ALLOW, "reason", check_reason, "a text that says why"},
+    {ON_USING, "up", check_expression, "an expression, in quotes"},
+    {ON_USING, "down", check_expression, "an expression, in quotes"},
 };
 
 enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
@@ -236,6 +246,24 @@ static bool begin_allow(struct use *use)
     return true;
 }
 
+static bool begin_using(struct use *use)
+{
+    struct reader *reader = use->reader;
+    const char *up = directive_value(use->directive, "up"), *down = directive_value(use->directive, "down");
+
+    if (up == NULL) {
+        reader_report(reader, RULE_BAD_VALUE, use->start, "using", "'using' has no up=\"…\"");
+        return true;
+    }
+    reader->usings = allocate_one_more(reader->usings, reader->using_count, sizeof(*reader->usings));
+    reader->usings[reader->using_count++] = (struct using){
+        .offset = use->start,
+        .up = allocate_text("%s", up),
+        .down = down == NULL ? NULL : allocate_text("%s", down),
+    };
+    return true;
+}
+
 static const struct {
     const char *word;
     bool (*begin)(struct use *use); /* false: its keys are not looked at */
@@ -244,6 +272,7 @@ static const struct {
     {"migration", begin_migration, PLAN_SECTIONS}, {"expand", begin_section, PLAN_EXPAND},
     {"backfill", begin_section, PLAN_BACKFILL},    {"contract", begin_section, PLAN_CONTRACT},
     {"undo", begin_section, PLAN_UNDO},            {"allow", begin_allow, PLAN_SECTIONS},
+    {"using", begin_using, PLAN_SECTIONS},
 };
 
 static void apply(struct reader *reader, const struct directive *directive, size_t start)

@@ -149,6 +149,16 @@ static void report_unused(struct reader *reader)
     }
 }
 
+static void report_unused_expressions(struct reader *reader)
+{
+    for (size_t i = 0; i < reader->using_count; i++)
+        if (reader->usings[i].state != ALLOWANCE_USED)
+            reader_report(reader, RULE_MISPLACED_DIRECTIVE, reader->usings[i].offset, "using",
+                          reader->usings[i].state == ALLOWANCE_READ
+                              ? "no statement follows this 'using'"
+                              : "the statement that follows has no use for this 'using'");
+}
+
 static int compare_places(const void *left, const void *right)
 {
     const struct plan_finding *a = left, *b = right;
@@ -206,6 +216,7 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
         else
             reader_split(&reader);
         report_unused(&reader);
+        report_unused_expressions(&reader);
     }
     emit_finish(&reader);
     reader_hide(&reader);
@@ -215,6 +226,11 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
     for (size_t i = 0; i < reader.allowance_count; i++)
         free(reader.allowances[i].reason);
     free(reader.allowances);
+    for (size_t i = 0; i < reader.using_count; i++) {
+        free(reader.usings[i].up);
+        free(reader.usings[i].down);
+    }
+    free(reader.usings);
     free(reader.tokens);
     reader_forget_needs(&reader);
     judge_begin_transaction(&reader);

@@ -34,6 +34,13 @@ struct allowance {
     char *reason; /* owned */
 };
 
+/* A `using` directive (using.h). */
+struct using {
+    enum allowance_state state;
+    size_t offset;
+    char *up, *down; /* owned; down may be NULL */
+};
+
 struct need; /* needs.c */
 
 struct reader {
@@ -49,6 +56,8 @@ struct reader {
     bool revokes; /* a contract that hides takes privileges away, instead of renaming */
     struct allowance *allowances;           /* in the order of the text */
     size_t allowance_count;
+    struct using *usings; /* in the order of the text */
+    size_t using_count;
     unsigned statement_count;   /* read so far */
     bool event_trigger_said;    /* one remark is enough */
     bool style;                 /* rules of style are asked for */

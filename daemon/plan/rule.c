@@ -150,6 +150,31 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Old and new code run side by side during a rollout, and each needs its own shape.",
          "Add the new shape beside the old one, fill it, and drop the old one: the contract does that last. "
          "'-- schemagate: allow one-shape-only reason=\"…\"' runs it as it is written in the contract."},
+    [RULE_COEXISTENCE] =
+        {"coexistence", PLAN_NOTE, false,
+         "Old and new code run side by side during a rollout: what one writes, the other reads.",
+         "Nothing. What the two shapes cannot do for each other stands in docs/migrations.md, under "
+         "'Old and new shape side by side'."},
+    [RULE_COLUMN_IN_USE] =
+        {"column-in-use", PLAN_ERROR, true,
+         "It would keep the old column from being dropped, or, for a trigger, see rows before both columns "
+         "are in step.",
+         "Take it away, or change it so that it does without the column, in a migration before this one; or "
+         "change it in this file and put '-- schemagate: allow column-in-use reason=\"…\"' before the "
+         "statement."},
+    [RULE_MENTIONED_COLUMN] =
+        {"mentioned-column", PLAN_WARNING, true,
+         "PostgreSQL does not know what the text of a function needs: the function would fail when it is "
+         "called.",
+         "Replace the function in a migration that runs before the contract, or put "
+         "'-- schemagate: allow mentioned-column reason=\"…\"' before the statement if another column is "
+         "meant."},
+    [RULE_NO_CONVERSION] =
+        {"no-conversion", PLAN_ERROR, false,
+         "Each row has its new value from the expand on, and code of the old release must be able to write "
+         "whatever it writes.",
+         "Say how: '-- schemagate: using up=\"an expression of the row's columns\"' before the statement, or "
+         "USING behind the type. With down=\"…\" as well the new column can be written before the contract."},
     [RULE_NEEDS_CONTRACT] =
         {"needs-contract", PLAN_ERROR, true,
          "The contract runs when the old release is gone; until then the new release would be without it.",

@@ -110,6 +110,18 @@ static void place_allowances(struct statement *statement, size_t from)
     }
 }
 
+/* The last one before the statement counts; others have no statement of their own. */
+static void place_using(struct statement *statement, size_t from)
+{
+    struct reader *reader = statement->reader;
+
+    for (size_t i = 0; i < reader->using_count; i++)
+        if (reader->usings[i].offset >= from && reader->usings[i].offset < statement->start)
+            statement->using = i + 1;
+    if (statement->using > 0)
+        reader->usings[statement->using - 1].state = ALLOWANCE_PLACED;
+}
+
 /* Takes the statement apart and judges it; what it does is part of the plan. Of one that may not be there at
  * all there is no more to say. */
 static void take_as_written(struct statement *statement)
@@ -163,6 +175,7 @@ static void read_aside(struct reading *reading, const struct aside *aside)
 
     reader_trim(reading->reader, &statement.start, &statement.end);
     place_allowances(&statement, reading->from);
+    place_using(&statement, reading->from);
     statement_report(&statement, RULE_UNPARSED, NULL, "the statement is run as it stands, unread");
     emit_as_written(&statement, reading->section, EMIT_SEPARATE);
     judge_begin_transaction(reading->reader);
@@ -192,6 +205,7 @@ static void read_statement(struct reading *reading, const PgQuery__RawStmt *raw)
     read_asides(reading, statement.start);
     statement.number = ++reader->statement_count;
     place_allowances(&statement, reading->from);
+    place_using(&statement, reading->from);
     reading->take(&statement);
     reading->from = statement.end;
 }

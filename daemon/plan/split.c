@@ -1,5 +1,5 @@
-/* A file without sections: one pass over its statements. A row of the table says where an operation of a kind
- * and class goes, and in which form. */
+/* A file without sections: one pass over its statements. A row of the table says where an operation of a
+ * kind and class goes, and in which form. */
 #include "split.h"
 
 #include "allocate.h"
@@ -19,6 +19,8 @@ static const char removes[] = "The old release could still use what goes, so it 
 static const char fills[] =
     "Rows are changed once what they need is there, and before the new release is let in.";
 static const char fresh[] = "It is about something that this migration creates: nobody uses it yet.";
+static const char beside[] = "Old and new shape are there at once, until the contract takes the old one "
+                             "away.";
 static const char books[] =
     "The migration tool's own record: the tool and the database agree from the expand on.";
 
@@ -45,9 +47,9 @@ static const struct split_row {
     {OP_SELECT, ANY, form_separate},
     {OP_VACUUM, ANY, form_separate},
     {OP_CREATE_TABLE_AS, ANY, form_separate},
-    {OP_COLUMN_TYPE, BIT(CLASS_UNSAFE) | BIT(CLASS_REMOVES), form_reshape},
-    {OP_RENAME_COLUMN, BIT(CLASS_REMOVES), form_reshape},
-    {OP_RENAME_TABLE, BIT(CLASS_REMOVES), form_reshape},
+    {OP_COLUMN_TYPE, BIT(CLASS_UNSAFE) | BIT(CLASS_REMOVES), form_retype},
+    {OP_RENAME_COLUMN, BIT(CLASS_REMOVES), form_rename_column},
+    {OP_RENAME_TABLE, BIT(CLASS_REMOVES), form_rename_table},
     {OP_RENAME_OTHER, BIT(CLASS_REMOVES), form_reshape},
     {OP_RENAME_ENUM_VALUE, BIT(CLASS_REMOVES), form_reshape},
     {OP_SET_SCHEMA, BIT(CLASS_REMOVES), form_reshape},
@@ -77,6 +79,8 @@ static form *form_of(const struct operation *operation)
 
     if (operation->class == CLASS_BOOKKEEPING || (operation->on_new && !anyhow))
         return form_written;
+    if (form_must_relax(operation))
+        return form_drop_required;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].kind == operation->kind && (rows[i].classes & BIT(operation->class)) != 0)
             return rows[i].form;
@@ -103,6 +107,10 @@ static void find_place(struct place *place)
     if (operation->on_new && !reads_other_tables(operation)) {
         place->section = PLAN_EXPAND;
         place->why = fresh;
+    }
+    if (form_coexists(place)) {
+        place->section = PLAN_EXPAND;
+        place->why = beside;
     }
 }
 

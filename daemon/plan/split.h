@@ -86,7 +86,18 @@ form form_create_index, form_drop_index, form_reindex;         /* form_index.c *
 form form_add_constraint, form_add_unique, form_set_not_null;  /* form_constraint.c */
 form form_add_column;                                          /* form_column.c */
 form form_attach, form_detach, form_partitioned_index;         /* form_partition.c */
+form form_rename_column, form_retype;                          /* coexist.c */
+form form_rename_table;                                        /* coexist_table.c */
+form form_drop_required;                                       /* coexist_column.c */
 form form_data, form_no_safe_form, form_reshape, form_opaque;  /* form_other.c */
+
+/* True if old and new shape can be there at once: what is renamed or retyped begins in the expand. */
+bool form_coexists(const struct place *place);
+
+/* True if the column that goes has to accept NULL before: new code, which does not know it, inserts rows. */
+bool form_must_relax(const struct operation *operation);
+/* SET NOT NULL with something to fill NULLs with; false: there is nothing. */
+bool form_fill_not_null(struct place *place);
 
 /* The steps of SET NOT NULL without a scan under the lock. */
 void form_not_null(struct place *place, enum plan_section section, const char *column);

@@ -15,6 +15,7 @@ struct statement {
     size_t base;                            /* what the locations in the tree count from */
     size_t start, end;                      /* from its first token, without semicolon */
     size_t first_allowance, last_allowance; /* [first, last) of reader->allowances */
+    size_t using;                           /* of reader->usings, from 1; 0: none */
 };
 
 /* False for what PostgreSQL refuses inside a transaction block (transaction.c). */

@@ -49,6 +49,7 @@ static const struct fact column_facts[] = {
     TEXT(catalog_column, options),
     BOOL(catalog_column, not_null),
     BOOL(catalog_column, generated),
+    BOOL(catalog_column, partition_key),
     BOOL(catalog_column, default_volatile),
     INT(catalog_column, number),
     LIST(catalog_column, grants, grant_count, FACT_TEXTS),

@@ -1,5 +1,7 @@
 /* Prints one of the program's tables for the golden files (golden.sh): print NAME
  * or what the planner makes of a migration: print plan FILE */
+#include "../../daemon/service/planner_catalog.h"
+
 #include <schemagate/core/machine.h>
 #include <schemagate/core/replica.h>
 #include <schemagate/http/server.h>
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_diagram(FILE *out)
 {
@@ -78,7 +81,8 @@ static char *read_file(const char *name, size_t *length)
     return text;
 }
 
-/* The findings as the command line shows them, but for the reasons that the rules give (docs/findings.md). */
+/* The findings as the command line shows them, but for the reasons that the rules give (docs/findings.md).
+ * */
 static void print_findings(const struct plan *plan)
 {
     for (size_t i = 0; i < plan->finding_count; i++) {
@@ -119,11 +123,36 @@ static void print_statement(const struct plan_statement *statement)
         printf("-- %s\n", statement->work.note);
 }
 
+/* What a database would say stands beside the case, as db/sql/catalog.sql answers: case.json for case.sql.
+ * */
+static struct catalog *read_facts(const char *name)
+{
+    char facts[4096];
+    struct catalog *catalog = NULL;
+
+    snprintf(facts, sizeof(facts), "%.*s.json", (int)(strlen(name) - strlen(".sql")), name);
+    if (access(facts, R_OK) == 0) {
+        size_t length = 0;
+        char *document = read_file(facts, &length);
+
+        catalog = planner_catalog_read(document, length);
+        if (catalog == NULL) {
+            fprintf(stderr, "%s: this is no document of facts\n", facts);
+            exit(1);
+        }
+        free(document);
+    }
+    return catalog;
+}
+
 static int print_plan(const char *name)
 {
     size_t length = 0;
     char *text = read_file(name, &length);
-    struct plan *plan = plan_read(text, length, NULL);
+    struct catalog *catalog = read_facts(name);
+    struct plan *plan =
+        plan_read(text, length, catalog == NULL ? NULL : &(struct plan_options){.catalog = catalog,
+                                                            .version = 42});
 
     printf("%s\n", plan_is_refused(plan) ? "refused" : "accepted");
     print_findings(plan);
@@ -135,6 +164,7 @@ static int print_plan(const char *name)
         print_statement(&plan->statements[i]);
     }
     plan_free(plan);
+    catalog_free(catalog);
     free(text);
     return 0;
 }

@@ -86,6 +86,17 @@ static unsigned long long read_signals(const struct fake *fake, const char *name
     return set;
 }
 
+static void the_command_may_say_its_version_to_postgresql(void **state)
+{
+    struct fake *fake = *state;
+    setenv("PGOPTIONS", "-c a.b=c", 1);
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--pgoptions", "--", "sh", "-c", "env >$F/env"), 0);
+    assert_true(fake_says(fake, "env", "PGOPTIONS=-c a.b=c -c schemagate.version=2\n"));
+    assert_int_equal(RUN(fake, "--schema", "1..2", "--", "sh", "-c", "env >$F/env"), 0);
+    assert_true(fake_says(fake, "env", "PGOPTIONS=-c a.b=c\n"));
+    unsetenv("PGOPTIONS");
+}
+
 static void the_command_starts_clean(void **state)
 {
     struct fake *fake = *state;
@@ -415,6 +426,7 @@ int main(void)
         fake_test(the_exit_code_is_the_commands),
         fake_test(usage_is_checked_before_anything_is_asked),
         fake_test(the_registration_carries_what_was_said),
+        fake_test(the_command_may_say_its_version_to_postgresql),
         fake_test(the_command_starts_clean),
         fake_test(descriptors_are_not_leaked),
         fake_test(sigterm_drains_the_whole_tree),

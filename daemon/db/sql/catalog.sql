@@ -233,6 +233,10 @@ documents AS (
                         FROM pg_options_to_table(a.attoptions) AS o) || ')'),
                 'not_null', a.attnotnull,
                 'generated', a.attgenerated <> '',
+                -- 0 stands for an expression, which may name any column
+                'partition_key', EXISTS (SELECT 1 FROM pg_partitioned_table AS p
+                                         WHERE p.partrelid = c.oid
+                                           AND (a.attnum = ANY (p.partattrs::int2[]) OR 0 = ANY (p.partattrs::int2[]))),
                 'default_volatile', EXISTS (SELECT 1 FROM volatile_defaults AS v
                                             WHERE v.relation = c.oid AND v.part = a.attnum),
                 'number', a.attnum,

@@ -20,6 +20,7 @@ struct catalog_column {
     char *options;      /* storage, compression, statistics target, attoptions as clauses of ALTER TABLE, each
                            with %s for the column: "ALTER COLUMN %s SET STATISTICS 500, ALTER …"; "" none */
     bool not_null, generated;
+    bool partition_key; /* the rows are spread over partitions by it, alone or among others */
     bool default_volatile; /* the default calls a volatile function */
     int number; /* attnum */
     char **grants; /* column privileges as GRANT statements with the first %s for the column */

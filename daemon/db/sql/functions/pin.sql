@@ -77,6 +77,8 @@ BEGIN
         RAISE EXCEPTION '%', refusal.message USING ERRCODE = 'SG003', HINT = refusal.hint;
     END IF;
     PERFORM pg_advisory_unlock_shared(key) FROM unnest(before) AS key;
+    -- What the triggers that keep old and new columns in step go by, where values alone do not tell.
+    PERFORM set_config('schemagate.version', max::text, false);
 END $$;
 
 -- Takes the pin away; a session that has none stays as it is.
@@ -84,4 +86,5 @@ CREATE OR REPLACE FUNCTION schemagate.unpin() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pg_advisory_unlock_shared(key) FROM unnest(schemagate.own_pins()) AS key;
+    PERFORM set_config('schemagate.version', '', false);
 END $$;

@@ -1,0 +1,135 @@
+/* Definitions as PostgreSQL prints them, for another column: the tree is changed and written down again. */
+#include "coexist.h"
+
+#include "allocate.h"
+#include "tree.h"
+
+#include <pg_query.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct change {
+    const char *from, *to, *object;
+    bool refers; /* a foreign key does, to `from` */
+};
+
+/* Texts of the tree are the allocator's own; an empty one is nobody's. */
+static void replace(char **text, const char *with)
+{
+    if (*text != NULL && **text != '\0')
+        free(*text);
+    *text = allocate_text("%s", with);
+}
+
+static void rename_text(char **text, const struct change *change)
+{
+    if (*text != NULL && strcmp(*text, change->from) == 0)
+        replace(text, change->to);
+}
+
+static void rename_list(PgQuery__Node **names, size_t count, const struct change *change)
+{
+    for (size_t i = 0; i < count; i++)
+        if (names[i]->node_case == PG_QUERY__NODE__NODE_STRING)
+            rename_text(&names[i]->string->sval, change);
+}
+
+static void change_constraint(PgQuery__Constraint *constraint, struct change *change)
+{
+    rename_list(constraint->keys, constraint->n_keys, change);
+    rename_list(constraint->including, constraint->n_including, change);
+    rename_list(constraint->fk_attrs, constraint->n_fk_attrs, change);
+    rename_list(constraint->fk_del_set_cols, constraint->n_fk_del_set_cols, change);
+    for (size_t i = 0; i < constraint->n_pk_attrs; i++)
+        change->refers = change->refers || strcmp(node_string(constraint->pk_attrs[i]), change->from) == 0;
+    if (change->object != NULL)
+        replace(&constraint->conname, change->object);
+    constraint->skip_validation = false;
+    constraint->initially_valid = true;
+}
+
+static void change_index(PgQuery__IndexStmt *index, const struct change *change)
+{
+    if (change->object != NULL)
+        replace(&index->idxname, change->object);
+    index->concurrent = true;
+}
+
+static void change_statistics(PgQuery__CreateStatsStmt *create, const struct change *change)
+{
+    if (change->object != NULL && create->n_defnames > 0)
+        replace(&create->defnames[create->n_defnames - 1]->string->sval, change->object);
+}
+
+/* The walk hands out what it must not change; this tree is our own. */
+static bool change_message(void *context, const ProtobufCMessage *message)
+{
+    struct change *change = context;
+    const void *own = message;
+
+    if (message->descriptor == &pg_query__column_ref__descriptor) {
+        const PgQuery__ColumnRef *reference = own;
+
+        if (reference->n_fields == 1)
+            rename_list(reference->fields, 1, change);
+    } else if (message->descriptor == &pg_query__index_elem__descriptor) {
+        rename_text(&((PgQuery__IndexElem *)(uintptr_t)own)->name, change);
+    } else if (message->descriptor == &pg_query__stats_elem__descriptor) {
+        rename_text(&((PgQuery__StatsElem *)(uintptr_t)own)->name, change);
+    } else if (message->descriptor == &pg_query__constraint__descriptor) {
+        change_constraint((PgQuery__Constraint *)(uintptr_t)own, change);
+    } else if (message->descriptor == &pg_query__index_stmt__descriptor) {
+        change_index((PgQuery__IndexStmt *)(uintptr_t)own, change);
+    } else if (message->descriptor == &pg_query__create_stats_stmt__descriptor) {
+        change_statistics((PgQuery__CreateStatsStmt *)(uintptr_t)own, change);
+    }
+    return true;
+}
+
+static char *write_down(const PgQuery__ParseResult *tree)
+{
+    PgQueryProtobuf packed = {.len = pg_query__parse_result__get_packed_size(tree)};
+    PgQueryDeparseResult result;
+    char *text = NULL;
+
+    packed.data = allocate(NULL, packed.len + 1, 1);
+    pg_query__parse_result__pack(tree, (uint8_t *)packed.data);
+    result = pg_query_deparse_protobuf(packed);
+    free(packed.data);
+    if (result.error == NULL)
+        text = allocate_text("%s", result.query);
+    pg_query_free_deparse_result(result);
+    return text;
+}
+
+static char *apply(const char *statement, struct change *change)
+{
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(statement);
+    PgQuery__ParseResult *tree = NULL;
+    char *text = NULL;
+
+    if (result.error == NULL)
+        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
+                                              (const uint8_t *)result.parse_tree.data);
+    pg_query_free_protobuf_parse_result(result);
+    if (tree == NULL)
+        return NULL;
+    tree_walk(&tree->base, &(struct tree_visitor){.message = change_message, .context = change});
+    text = write_down(tree);
+    pg_query__parse_result__free_unpacked(tree, NULL);
+    return text;
+}
+
+char *redefine(const char *statement, const char *from, const char *to, const char *object)
+{
+    return apply(statement, &(struct change){.from = from, .to = to, .object = object});
+}
+
+bool redefine_refers_to(const char *statement, const char *column)
+{
+    struct change change = {.from = column, .to = column};
+
+    free(apply(statement, &change));
+    return change.refers;
+}

@@ -1,0 +1,2 @@
+-- schemagate: migration keep_hours=24
+ALTER TABLE book RENAME COLUMN writer TO author;

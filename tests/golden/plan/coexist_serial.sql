@@ -1,0 +1,1 @@
+ALTER TABLE serial_thing ALTER COLUMN id TYPE bigint;
