@@ -12,9 +12,11 @@
 enum { ROUNDS = 15 }; /* that each release does beside the other */
 
 static const char library[] =
-    "DROP TABLE IF EXISTS book, author CASCADE; DROP VIEW IF EXISTS book; DROP TABLE IF EXISTS volume;\n"
-    "CREATE TABLE author (name text PRIMARY KEY);\n"
-    "INSERT INTO author SELECT 'author ' || i FROM generate_series(1, 9) AS i;\n"
+    "DROP TABLE IF EXISTS book, author, thing CASCADE;\n"
+    "DROP VIEW IF EXISTS book; DROP TABLE IF EXISTS volume;\n"
+    "CREATE TABLE author (name text PRIMARY KEY, born int NOT NULL, note text);\n"
+    "INSERT INTO author SELECT 'author ' || i, 1900 + i FROM generate_series(1, 9) AS i;\n"
+    "CREATE TABLE thing (id serial PRIMARY KEY, label text);\nINSERT INTO thing (label) VALUES ('first');\n"
     "CREATE TABLE book (id int PRIMARY KEY, title varchar(80) NOT NULL DEFAULT 'none',\n"
     "  writer text REFERENCES author, price int CHECK (price > 0), shelf int, CONSTRAINT one_title UNIQUE "
     "(title, shelf));\n"
@@ -99,6 +101,28 @@ static const struct scenario scenarios[] = {
      "SELECT (SELECT md5(string_agg(b::text, ',' ORDER BY id)) FROM book b)\n"
      "  = (SELECT md5(string_agg(v::text, ',' ORDER BY id)) FROM volume v)",
      "SELECT to_regclass('book') IS NULL AND count(*) = 3000 FROM volume"},
+    {"a required column goes", "ALTER TABLE author DROP COLUMN born;",
+     "INSERT INTO author (name, born) VALUES ('old', 1); DELETE FROM author WHERE name = 'old'",
+     "INSERT INTO author (name) VALUES ('new'); DELETE FROM author WHERE name = 'new'",
+     "SELECT count(born) >= 9 FROM author",
+     "SELECT count(*) = 0 FROM pg_attribute WHERE attrelid = 'author'::regclass AND attname = 'born'"},
+    {"a column may be empty no more",
+     "-- schemagate: using up=\"'about ' || name\"\nALTER TABLE author ALTER COLUMN note SET NOT NULL;",
+     "INSERT INTO author (name, born) VALUES ('old', 1); UPDATE author SET note = NULL WHERE born = 1903;\n"
+     "DELETE FROM author WHERE name = 'old'",
+     "INSERT INTO author (name, born, note) VALUES ('new', 1, 'x'); DELETE FROM author WHERE name = 'new'",
+     "SELECT count(*) = 0 FROM author WHERE note IS NULL",
+     "SELECT attnotnull AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgname LIKE 'zz_schemagate%')\n"
+     "  AND (SELECT bool_and(note = 'about ' || name) FROM author WHERE name LIKE 'author%')\n"
+     "  FROM pg_attribute WHERE attrelid = 'author'::regclass AND attname = 'note'"},
+    {"numbers of a sequence get another type", "ALTER TABLE thing ALTER COLUMN id TYPE bigint;",
+     "INSERT INTO thing (label) VALUES ('old'); DELETE FROM thing WHERE label = 'old'",
+     "INSERT INTO thing (label) VALUES ('new'); DELETE FROM thing WHERE label = 'new'",
+     "SELECT count(*) = 0 FROM thing WHERE to_jsonb(thing) ->> 'id' IS DISTINCT FROM to_jsonb(thing) ->> "
+     "'id__9'",
+     "SELECT atttypid = 'bigint'::regtype\n"
+     "  AND pg_get_serial_sequence('thing', 'id') = 'public.thing_id_seq'\n"
+     "  FROM pg_attribute WHERE attrelid = 'thing'::regclass AND attname = 'id' AND atthasdef"},
 };
 
 /* ---- releases ---- */
