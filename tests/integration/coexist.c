@@ -389,6 +389,27 @@ static void values_are_compared_as_they_are_stored(void **state)
     free(both);
 }
 
+/* With hours to keep the trigger goes on for the hidden column, so that it can come back. */
+static void a_renamed_column_that_is_hidden_stays_in_step(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    char *old;
+
+    rollout_submit(client, 1, "CREATE TABLE pair (id int PRIMARY KEY, a text NOT NULL DEFAULT 'd');");
+    rollout_wait(client, 1, "complete");
+    rollout_submit(client, 2, "-- schemagate: migration keep_hours=1\nALTER TABLE pair RENAME a TO b;");
+    rollout_wait(client, 2, "expanded");
+    fleet_join(client, REPLICA("new", 1, 2));
+    rollout_wait(client, 2, "hidden");
+    sql_run(world->sql, "INSERT INTO pair (id, b) VALUES (1, 'x'); INSERT INTO pair (id) VALUES (2)");
+    rollout_act(client, 2, "restore");
+    rollout_wait(client, 2, "expanded");
+    old = sql_text(world->sql, "SELECT string_agg(a || b, ',' ORDER BY id) FROM pair");
+    assert_string_equal(old, "xx,dd");
+    free(old);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +418,7 @@ int main(void)
         world_test(who_writes_leads),
         world_test(who_writes_leads_in_partitions),
         world_test(values_are_compared_as_they_are_stored),
+        world_test(a_renamed_column_that_is_hidden_stays_in_step),
     };
 
     return world_run(tests);
