@@ -83,7 +83,7 @@ check_verbs
 check_routes
 check_words problem docs/http.md < <(words '\[PROBLEM_[A-Z_]+\] = +\{"[a-z-]+"' daemon/http/problem.c)
 check_words hold docs/operating.md < <(words '\[HOLD_[A-Z_]+\] = +\{"[a-z-]+"' daemon/core/gate.c)
-check_words finding docs/migrations.md < <(words '\[RULE_[A-Z_]+\] = +\{"[a-z0-9-]+"' daemon/plan/rule.c)
+check_words finding docs/findings.md < <(words '\[RULE_[A-Z_]+\] = +\{"[a-z0-9-]+"' daemon/plan/rule.c)
 
 if [ "$missing" -gt 0 ]; then
     echo "$missing mistakes in the pages"
