@@ -4,8 +4,45 @@
 #include <signal.h>
 
 #ifdef SCHEMAGATE_FAILPOINTS
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A transaction of a phase, from its start to the answer to its COMMIT. */
+#define PHASE(section) section "-begin", section "-sent", section "-committed"
+/* Between the fence of a gate and the SQL behind it. */
+#define GATE(section) section "-fenced", section "-verified"
+
+const char *const failpoint_names[] = {
+    PHASE("expand"), PHASE("backfill"), PHASE("contract"), PHASE("undo"), PHASE("purge"), PHASE("restore"),
+    GATE("contract"), GATE("undo"), GATE("purge"),
+    "alone-ran",     /* a statement outside of transactions has ended, and nothing says so yet */
+    "alone-mending", /* what an interrupted one has left behind is being cleared away */
+    "alone-mended",
+    NULL,
+};
+
+static void failpoint_check(const char *name)
+{
+    for (size_t i = 0; failpoint_names[i] != NULL; i++) {
+        if (strcmp(failpoint_names[i], name) == 0) {
+            return;
+        }
+    }
+    fprintf(stderr, "failpoint %s is not listed in daemon/base/failpoint.c\n", name);
+    abort();
+}
+
+static void failpoint_trace(const char *name)
+{
+    const char *path = getenv("SCHEMAGATE_FAILPOINT_TRACE");
+    FILE *file = path != NULL ? fopen(path, "a") : NULL;
+
+    if (file != NULL) {
+        fprintf(file, "%s\n", name);
+        fclose(file);
+    }
+}
 
 /* What SCHEMAGATE_FAILPOINT asks of `name`: the signal and the arrival at which it is raised; 0: nothing. */
 static int failpoint_asked(const char *name, unsigned long *arrival)
@@ -28,6 +65,8 @@ void failpoint(const char *name)
     unsigned long wanted;
     int signal_number = failpoint_asked(name, &wanted);
 
+    failpoint_check(name);
+    failpoint_trace(name);
     if (signal_number != 0 && ++arrivals == wanted) {
         raise(signal_number);
     }

@@ -26,6 +26,9 @@ struct executor_try *execution_new(struct database *db, const struct execution *
     snprintf(try->lock_timeout, sizeof try->lock_timeout, "%" PRId64, execution->lock_timeout_ms);
     snprintf(try->statement_timeout, sizeof try->statement_timeout, "%" PRId64,
              execution->statement_timeout_ms);
+    snprintf(try->version, sizeof try->version, "%" PRId64, execution->version);
+    snprintf(try->number, sizeof try->number, "%u",
+             execution->statement_count > 0 ? execution->statements[0].number : 0);
     json_decref(execution->changes);
     return try;
 }

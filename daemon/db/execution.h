@@ -15,6 +15,8 @@ struct executor_try {
     bool settles;  /* the window changes: the markers of session pins follow it */
     bool cancelled;
     bool alone_done;    /* a statement outside of transactions has succeeded */
+    bool mending;       /* what an interrupted attempt at one has left behind is being cleared away */
+    char version[24], number[12]; /* of the migration; of the first step */
     size_t first, sent; /* of the submitted statements in the batch; statements of the batch */
     size_t commit;      /* place of COMMIT in the batch */
     PGresult *error;    /* the one that counts, while what it left behind is tidied up */

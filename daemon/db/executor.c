@@ -249,7 +249,12 @@ static void send_transaction(struct executor_try *try, bool with_sql)
     executor_failpoint(try, "sent");
 }
 
-/* ---- a statement outside of transactions: fence; statement; tidy; the changes ---- */
+/* ---- a statement outside of transactions: fence; take up; statement; tidy; the changes ---- */
+
+#define TAKE_UP 2      /* its place in the batch of send_alone */
+#define TAKE_UP_SAYS 4 /* column */
+
+static void send_alone(struct executor_try *try);
 
 static void on_tidied(void *context, struct session_outcome *outcome)
 {
@@ -263,16 +268,25 @@ static void on_tidied(void *context, struct session_outcome *outcome)
         take_error(try, outcome);
         leadership_fall(try->db, "the session could not be made clean after a migration");
         execution_finish(try, EXECUTION_UNKNOWN);
+    } else if (try->mending) {
+        try->mending = false;
+        send_alone(try);
     } else {
         try->alone_done = true;
         send_transaction(try, false);
     }
 }
 
+static void tidy_alone(struct executor_try *try)
+{
+    struct session_statement tidy[TIDY];
+
+    executor_send(try, tidy, add_tidy(try, tidy), ANSWER_MS, on_tidied);
+}
+
 static void on_alone(void *context, struct session_outcome *outcome)
 {
     struct executor_try *try = context;
-    struct session_statement tidy[TIDY];
 
     take_seconds(try, outcome);
     if (outcome->lost) {
@@ -282,7 +296,27 @@ static void on_alone(void *context, struct session_outcome *outcome)
     if (outcome->error != NULL) {
         take_error(try, outcome);
     }
-    executor_send(try, tidy, add_tidy(try, tidy), ANSWER_MS, on_tidied);
+    failpoint(try->mending ? "alone-mended" : "alone-ran");
+    tidy_alone(try);
+}
+
+/* `says` is what functions/take_up.sql has found. */
+static void take_up(struct executor_try *try, const char *says)
+{
+    if (says != NULL && says[0] == '\0') {
+        tidy_alone(try);
+        return;
+    }
+    const struct session_statement statement =
+        plain(says != NULL ? says : try->execution.statements[0].sql);
+    try->mending = says != NULL;
+    try->first = try->mending ? SIZE_MAX : 0;
+    executor_send(try, &statement, 1, 0, on_alone);
+    if (try->mending) {
+        failpoint("alone-mending");
+    } else {
+        executor_failpoint(try, "sent");
+    }
 }
 
 static void on_alone_fenced(void *context, struct session_outcome *outcome)
@@ -299,10 +333,8 @@ static void on_alone_fenced(void *context, struct session_outcome *outcome)
         execution_finish_failed(try);
         return;
     }
-    const struct session_statement statement = plain(try->execution.statements[0].sql);
-    try->first = 0;
-    executor_send(try, &statement, 1, 0, on_alone);
-    executor_failpoint(try, "sent");
+    const PGresult *row = outcome->results[TAKE_UP];
+    take_up(try, PQgetisnull(row, 0, TAKE_UP_SAYS) ? NULL : PQgetvalue(row, 0, TAKE_UP_SAYS));
 }
 
 static void send_alone(struct executor_try *try)
@@ -310,11 +342,14 @@ static void send_alone(struct executor_try *try)
     const struct database *db = try->db;
     const struct session_statement s[] = {
         {.sql = sql_execution_alone,
-         .parameters = {db->epoch, db->nonce, db->lock_key, try->statement_timeout,
-                        role_of(&try->execution)},
-         .parameter_count = 5,
+         .parameters = {db->epoch, db->nonce, db->lock_key, try->statement_timeout},
+         .parameter_count = 4,
          .drops_rows = true},
         plain("SET search_path TO DEFAULT"),
+        [TAKE_UP] = {.sql = sql_take_up,
+                     .parameters = {try->version, try->execution.phase, try->number,
+                                    role_of(&try->execution)},
+                     .parameter_count = 4},
     };
 
     assert(try->execution.statement_count == 1);

@@ -38,6 +38,7 @@ EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");
 EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
 EMBED(sql_backfill_batch, "daemon/db/sql/backfill_batch.sql");
 EMBED(sql_backfill_end, "daemon/db/sql/backfill_end.sql");
+EMBED(sql_take_up, "daemon/db/sql/take_up.sql");
 
 EMBED(sql_schema, "daemon/db/sql/schema.sql");
 EMBED(sql_schema_2, "daemon/db/sql/schema_2.sql");
@@ -52,6 +53,7 @@ EMBED(sql_function_hide, "daemon/db/sql/functions/hide.sql");
 EMBED(sql_function_revoke, "daemon/db/sql/functions/revoke.sql");
 EMBED(sql_function_restore, "daemon/db/sql/functions/restore.sql");
 EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
+EMBED(sql_function_take_up, "daemon/db/sql/functions/take_up.sql");
 EMBED(sql_function_delivery, "daemon/db/sql/functions/delivery.sql");
 EMBED(sql_function_backfill, "daemon/db/sql/functions/backfill.sql");
 EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
@@ -66,7 +68,8 @@ static const char *const functions[] = {
     sql_function_write_migrations, sql_function_markers, sql_function_hidden,
     sql_function_commit,           sql_function_revoke,  sql_function_hide,
     sql_function_restore,          sql_function_pin,     sql_function_delivery,
-    sql_function_backfill,         sql_function_statements, sql_function_grants,
+    sql_function_backfill,         sql_function_statements, sql_function_take_up,
+    sql_function_grants,
 };
 
 void sql_write_install_script(struct buf *script, int layout)

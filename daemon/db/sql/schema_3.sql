@@ -11,6 +11,7 @@ ALTER TABLE schemagate.step
     ADD COLUMN note text,        -- why it stands where it does
     ADD COLUMN drops jsonb,      -- of a contract: [{"schema": null, "table": "users", "column": "name"}]
     ADD COLUMN only_drops bool NOT NULL DEFAULT false,
+    ADD COLUMN begun jsonb,      -- what there was before a statement outside of transactions (functions/take_up.sql)
     ADD COLUMN progress jsonb;   -- what a batched step goes on from
 
 -- Roles with which sessions of replicas were seen: a session of one that belongs to no replica is a stray.
