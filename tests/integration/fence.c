@@ -38,7 +38,7 @@ static void a_row_between_fence_and_ddl_stops_the_contract(void **state)
     kill(daemon->pid, SIGCONT);
     http_finish(&daemon->client, answer);
     sql_wait(world->sql, "SELECT contracting IS NULL OR contracting = 0 FROM schemagate.window");
-    rollout_expect_phase(&daemon->client, 2, "expanded", "waiting");
+    rollout_wait_hold(&daemon->client, 2, "replica-behind"); /* memory has read it in */
     assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "name"), 1);
     /* Admission is open again for the old range. */
     fleet_join(&daemon->client, REPLICA("old", 1, 1));
@@ -118,6 +118,110 @@ static void sql_that_drops_the_lock_is_rolled_back(void **state)
                         "SG002");
 }
 
+/* What cannot be read, because it is put together as it runs, is noticed before COMMIT; in a subtransaction
+ * too. */
+#define HIDDEN(statement_tail)                                                                         \
+    "-- schemagate: expand\nCREATE TABLE customer (id int);\n"                                        \
+    "DO $do$ BEGIN BEGIN EXECUTE 'UPDATE schema' || 'gate." statement_tail "';\n"                      \
+    "EXCEPTION WHEN division_by_zero THEN NULL; END; END $do$;\n"
+
+static void expect_rolled_back(struct world *world, struct http_client *client, int64_t version)
+{
+    rollout_wait_status(client, version, "failed");
+    assert_string_equal(json_text_at(rollout_get(client, version)->json, "/error/sqlstate"), "SG002");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE relname = 'customer'"), 0);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.step WHERE state = 'done'"), 0);
+}
+
+static void sql_that_writes_into_our_tables_is_rolled_back(void **state)
+{
+    static const char *const files[] = {
+        HIDDEN("window SET ceiling = 99"), HIDDEN("migration SET paused = true"),
+        HIDDEN("coordinator SET since = now()")};
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        rollout_submit(client, (int64_t)i + 1, files[i]);
+        expect_rolled_back(world, client, (int64_t)i + 1);
+        rollout_act(client, (int64_t)i + 1, "cancel");
+    }
+    assert_int_equal(sql_number(world->sql, "SELECT ceiling FROM schemagate.\"window\""), 0);
+}
+
+/* ---- a zombie whose statement waits for its lock when its successor comes ---- */
+
+#define ADDS "ALTER TABLE customer ADD COLUMN added int;\n"
+
+/* Stands still while its statement waits for the table, which `blocker` has locked behind its back. */
+static struct daemon *zombie(struct world *world, PGconn *blocker, const char *file)
+{
+    static const char *const patient[] = {"SCHEMAGATE_MIGRATION_LOCK_TIMEOUT_MS=60000", NULL};
+    struct daemon *daemon = world_daemon(
+        world, &(struct daemon_options){.failpoint = "expand-begin=stop", .environment = patient});
+
+    sql_run(world->sql, "CREATE TABLE customer (id int)");
+    http_send(&daemon->client, "POST", json_pack("{s:i, s:s}", "version", 1, "sql", file), "/v1/migrations");
+    process_wait_stopped(daemon->pid);
+    sql_run(blocker, "BEGIN; LOCK TABLE customer");
+    kill(daemon->pid, SIGCONT);
+    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'customer'::regclass "
+                         "AND NOT granted)");
+    kill(daemon->pid, SIGSTOP);
+    process_wait_stopped(daemon->pid);
+    return daemon;
+}
+
+static void a_zombie_that_waits_for_its_lock_is_counted_once(void **state)
+{
+    struct world *world = *state;
+    PGconn *blocker = sql_open(world->conninfo);
+    struct daemon *first = zombie(world, blocker, "-- schemagate: expand\n" ADDS);
+    struct daemon *second = world_launch(world, NULL);
+    int64_t epoch = sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator");
+
+    daemon_wait_notification(second, "READY=1");
+    expect_answer(http_call(&second->client, "GET", NULL, "/readyz"), 503, NULL);
+    assert_int_equal(sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator"), epoch);
+    sql_run(blocker, "COMMIT");
+    PQfinish(blocker);
+    /* Its transaction ends, the server ends its session, and only then does the successor begin. */
+    if (PQserverVersion(world->sql) < 140000) /* without idle_session_timeout somebody has to */
+        sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                            "application_name = 'schemagate coordinator' AND datname = current_database() "
+                            "AND state = 'idle'");
+    sql_wait(world->sql, "SELECT epoch > %lld FROM schemagate.coordinator", (long long)epoch);
+    kill(first->pid, SIGCONT);
+    daemon_wait_leader(second);
+    rollout_wait(&second->client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "added"), 1);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event "
+                                            "WHERE kind = 'migration.complete'"), 1);
+}
+
+/* Its SQL has let the lock go: a successor gets it, and still waits for the transaction, which cannot
+ * commit. */
+static void a_successor_waits_for_the_transaction_of_a_zombie_without_the_lock(void **state)
+{
+    struct world *world = *state;
+    PGconn *blocker = sql_open(world->conninfo);
+    struct daemon *first = zombie(world, blocker,
+        "-- schemagate: expand\n"
+        "DO $$ BEGIN EXECUTE 'SELECT pg_adv' || 'isory_unlock_all()'; END $$;\n" ADDS);
+    int64_t epoch = sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator");
+
+    world_launch(world, NULL);
+    sql_wait(world->sql, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                         "AND query LIKE '%%UPDATE schemagate.coordinator%%' "
+                         "AND datname = current_database())");
+    assert_int_equal(sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator"), epoch);
+    sql_run(blocker, "COMMIT");
+    PQfinish(blocker);
+    kill(first->pid, SIGCONT);
+    sql_wait(world->sql, "SELECT failed FROM schemagate.migration WHERE version = 1");
+    assert_int_equal(sql_number(world->sql, SAMPLE_HAS_COLUMN, "added"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +230,9 @@ int main(void)
         world_test(a_newer_term_stops_the_next_ddl),
         world_test(a_registration_under_a_newer_term_is_not_recorded),
         world_test(sql_that_drops_the_lock_is_rolled_back),
+        world_test(sql_that_writes_into_our_tables_is_rolled_back),
+        world_test(a_zombie_that_waits_for_its_lock_is_counted_once),
+        world_test(a_successor_waits_for_the_transaction_of_a_zombie_without_the_lock),
     };
     return world_run(tests);
 }

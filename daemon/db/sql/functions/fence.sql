@@ -44,4 +44,30 @@ BEGIN
                   DETAIL = 'Nothing of them was kept.',
                   HINT = 'Take out what releases advisory locks.';
     END IF;
+    PERFORM schemagate.prove_untouched();
+END $$;
+
+-- Whether a row that this transaction sees was written by it, or by a subtransaction of it: those have later numbers, and
+-- are in progress.
+CREATE OR REPLACE FUNCTION schemagate.is_written_here(row_xmin xid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own xid8 := pg_current_xact_id();
+    later bigint := age(own::xid) - age(row_xmin);
+BEGIN
+    RETURN later >= 0 AND pg_xact_status((own::text::bigint + later)::text::xid8) = 'in progress';
+END $$;
+
+-- Before a migration's transaction writes what has changed: its own statements have written none of this.
+CREATE OR REPLACE FUNCTION schemagate.prove_untouched() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM schemagate."window" WHERE schemagate.is_written_here(xmin))
+        OR EXISTS (SELECT FROM schemagate.coordinator WHERE schemagate.is_written_here(xmin))
+        OR EXISTS (SELECT FROM schemagate.migration WHERE schemagate.is_written_here(xmin)) THEN
+        RAISE EXCEPTION 'the statements wrote into schemagate''s own tables'
+            USING ERRCODE = 'SG002',
+                  DETAIL = 'Nothing of them was kept.',
+                  HINT = 'Take out what touches the schema "schemagate".';
+    END IF;
 END $$;
