@@ -191,6 +191,7 @@ include tests/fuzz/Makefile
 include tests/sim/Makefile
 include tests/mutate/Makefile
 include tests/model/Makefile
+include tests/versions/Makefile
 
 # ---- Lint -----------------------------------------------------------------------------------------
 
@@ -295,6 +296,7 @@ help:
 	@echo "make deps                install the Debian packages that are missing (says which)"
 	@echo "make check               all tests"
 	@echo "make check-sanitize      all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make check-versions      against PostgreSQL 13 to 18, which it fetches (VERSIONS=\"13 18\": only these)"
 	@echo "make check-drivers       the hooks of pin-sql in real drivers, which it installs"
 	@echo "make lint                compilers, cppcheck, shellcheck, include direction, generated files"
 	@echo "make demo [KEEP=1]       a rolling deployment that drops a column, for real"

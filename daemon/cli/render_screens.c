@@ -215,6 +215,18 @@ static void append_pause(struct buf *out, const json_t *paused)
     buf_puts(out, "; next: schemagate resume");
 }
 
+/* What the server's version lacks. */
+static void append_limits(struct buf *out, const json_t *limits)
+{
+    size_t n;
+    json_t *limit;
+
+    json_array_foreach(limits, n, limit) {
+        buf_puts(out, "\nlimit     ");
+        text_clean(out, json_string_value(limit));
+    }
+}
+
 static void append_head(struct buf *out, const json_t *status, bool colour)
 {
     const json_t *database = json_object_get(status, "database"),
@@ -250,6 +262,7 @@ static void append_head(struct buf *out, const json_t *status, bool colour)
         if (render_number(window, "undoing"))
             buf_printf(out, ", undoing %" PRId64, render_number(window, "undoing"));
     }
+    append_limits(out, json_object_get(database, "limits"));
     buf_puts(out, "\nsummary   ");
     text_clean(out, render_text(status, "summary"));
     append_pause(out, json_object_get(status, "paused"));

@@ -10,6 +10,7 @@
 #include <schemagate/base/memory.h>
 #include <schemagate/coordinator/coordinator.h>
 #include <schemagate/core/retry.h>
+#include <schemagate/db/limits.h>
 
 #include <event2/event.h>
 #include <event2/util.h>
@@ -253,13 +254,11 @@ static void term_describe(struct term *term, const struct identity *identity,
     snprintf(term->host, sizeof term->host, "%s:%s", host != NULL ? host : "", PQport(connection));
 }
 
-/* client_connection_check_interval and idle_session_timeout came with PostgreSQL 14. */
-static void warn_of_old_server(const PGconn *connection)
+static void tell_limits(const struct term *term)
 {
-    if (PQserverVersion(connection) < 140000) {
-        log_warn("before PostgreSQL 14 the server does not end the session of a daemon that is stopped "
-                 "or cut off: a standby daemon waits until TCP gives up",
-                 LOG_NUMBER("server_version", PQserverVersion(connection)));
+    for (size_t i = 0; term->limits[i] != NULL; i++) {
+        log_warn("this server has a limit", LOG_TEXT("server_version", term->server_version),
+                 LOG_TEXT("limit", term->limits[i]));
     }
 }
 
@@ -270,7 +269,8 @@ static void enter_leading(struct database *db)
     memory_replace(&db->logged_reason, NULL);
     log_info("the migration lock is taken", LOG_NUMBER("epoch", db->term.epoch),
              LOG_TEXT("host", db->term.host), LOG_TEXT("timeline", db->term.timeline));
-    warn_of_old_server(session_connection(db->holder));
+    limits_describe(PQserverVersion(session_connection(db->holder)), db->may_hurry, db->term.limits);
+    tell_limits(&db->term);
     ping(db);
     coordinator_begin_term(db->coordinator, &db->term);
 }

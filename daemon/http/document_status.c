@@ -10,6 +10,15 @@ static const char *const database_states[] = {
     [ROLE_STANDBY] = "connected",   [ROLE_STOPPING] = "connected",
 };
 
+static void write_limits(struct writer *w, const struct term *term)
+{
+    writer_open_list(w, "limits");
+    for (size_t i = 0; term != NULL && term->limits[i] != NULL; i++) {
+        writer_text(w, NULL, term->limits[i]);
+    }
+    writer_close_list(w);
+}
+
 static void write_database(struct writer *w, const struct coordinator *c)
 {
     const struct term *term = coordinator_term(c);
@@ -21,6 +30,7 @@ static void write_database(struct writer *w, const struct coordinator *c)
     writer_text(w, "host", known ? term->host : NULL);
     writer_text(w, "server_version", known ? term->server_version : NULL);
     writer_text(w, "timeline", known ? term->timeline : NULL);
+    write_limits(w, known ? term : NULL);
     writer_text(w, "trouble", *trouble != '\0' ? trouble : NULL);
     writer_close_object(w);
 }

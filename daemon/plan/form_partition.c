@@ -108,9 +108,11 @@ void form_attach(struct place *place)
 void form_detach(struct place *place)
 {
     const struct operation *operation = place->operation;
+    const struct catalog *catalog = place->split->reader->options.catalog;
+    bool too_old = catalog != NULL && catalog->server_version < 140000; /* to detach CONCURRENTLY */
     char *text;
 
-    if (operation->concurrently || place->statement->node->alter_table_stmt->n_cmds > 1) {
+    if (operation->concurrently || too_old || place->statement->node->alter_table_stmt->n_cmds > 1) {
         form_written(place);
         return;
     }

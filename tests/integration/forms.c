@@ -65,9 +65,10 @@ static const struct form forms[] = {
              "  ADD UNIQUE (isbn) WITH (fillfactor = 80), ADD PRIMARY KEY (n);",
      "SELECT count(*) FROM books",
      "SELECT count(*) = 4 AND bool_and(convalidated) FROM pg_constraint WHERE conrelid = "
-     "'books'::regclass", true},
+     "'books'::regclass AND contype <> 'n'", true},
     {"NOT NULL", "ALTER TABLE books ALTER COLUMN isbn SET NOT NULL;", "SELECT count(*) FROM books",
-     "SELECT attnotnull AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'books'::regclass)\n"
+     "SELECT attnotnull AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'books'::regclass\n"
+     "  AND contype <> 'n')\n"
      "  FROM pg_attribute WHERE attrelid = 'books'::regclass AND attname = 'isbn'", true},
     {"what a mapper prints",
      "BEGIN;\nALTER TABLE books ADD COLUMN label text DEFAULT '' NOT NULL;\n"

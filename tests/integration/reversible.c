@@ -315,6 +315,8 @@ static void privileges_that_come_from_elsewhere_are_refused(void **state)
 {
     struct world *world = *state;
 
+    if (PQserverVersion(world->sql) < 140000) /* which brought pg_read_all_data */
+        skip();
     make_roles(world);
     sql_run(world->sql, "GRANT pg_read_all_data TO app");
     struct http_client *client = &world_daemon(world, NULL)->client;

@@ -166,7 +166,8 @@ static void what_hangs_on_a_table_is_listed_by_column(void **state)
     assert_non_null(strstr(dependent(t, "view", "public.v", 1)->definition, "SELECT"));
     dependent(t, "view", "public.v", 2);
     dependent(t, "materialized view", "public.m", 0);
-    assert_true(dependent(t, "generated column", "c", 2)->blocks);
+    /* Before PostgreSQL 15 a generated column goes with what it is made of. */
+    assert_int_equal(dependent(t, "generated column", "c", 2)->blocks, PQserverVersion(sql) >= 150000);
     assert_false(dependent(t, "function", "public.reads()", 1)->blocks);
     dependent(t, "function", "public.own()", 2);
     assert_true(dependent(t, "trigger", "r", 2)->blocks);

@@ -3,6 +3,8 @@
 
 #include <support/process.h>
 
+#include <schemagate/db/limits.h>
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -86,6 +88,25 @@ static void a_lost_session_ends_the_term_and_a_new_one_begins(void **state)
     part_wait(&part, part.coordinator.begun == 2);
     assert_int_equal(part.coordinator.term.epoch, 2);
     part_stop(&part);
+}
+
+static void an_old_server_has_limits(void **state)
+{
+    (void)state;
+    const char *limits[TERM_LIMITS];
+
+    limits_describe(180004, false, limits);
+    assert_null(limits[0]);
+    limits_describe(140023, true, limits);
+    assert_null(limits[0]);
+    limits_describe(140023, false, limits);
+    assert_non_null(strstr(limits[0], "deadlock_timeout"));
+    assert_null(limits[1]);
+    limits_describe(130023, true, limits);
+    assert_non_null(strstr(limits[0], "client_connection_check_interval"));
+    limits_describe(130023, false, limits);
+    assert_non_null(limits[3]);
+    assert_null(limits[4]);
 }
 
 static void a_server_that_restarts_is_found_again(void **state)
@@ -289,6 +310,7 @@ int main(void)
         WITH_DATABASE(stopping_releases_the_lock),
         WITH_DATABASE(a_second_daemon_stands_by_and_takes_over),
         WITH_DATABASE(a_lost_session_ends_the_term_and_a_new_one_begins),
+        cmocka_unit_test(an_old_server_has_limits),
         WITH_DATABASE(a_server_that_restarts_is_found_again),
         WITH_DATABASE(a_silent_leader_loses_its_session),
         WITH_DATABASE(a_database_that_is_not_there_names_the_next_command),

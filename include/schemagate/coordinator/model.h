@@ -258,11 +258,14 @@ enum coordinator_role {
 
 const char *coordinator_role_name(enum coordinator_role role); /* "leader" */
 
+#define TERM_LIMITS 8
+
 /* What taking the lock proved. */
 struct term {
     int64_t epoch;
     char system_identifier[24], timeline[9];
     char server_version[32], host[256];
+    const char *limits[TERM_LIMITS]; /* what this server lacks: static sentences, ended by NULL */
     int64_t since_wall;
 };
 

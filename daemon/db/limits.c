@@ -1,0 +1,34 @@
+/* The limits of old servers (PostgreSQL's release notes of the version that is named in each). */
+#include <schemagate/db/limits.h>
+
+static const struct {
+    int before; /* as PQserverVersion has it */
+    const char *sentence;
+} limits_known[] = {
+    {140000, "before PostgreSQL 14 the server does not end the session of a daemon that is stopped or cut "
+             "off (client_connection_check_interval, idle_session_timeout): a standby daemon waits until "
+             "TCP gives up"},
+    {140000, "before PostgreSQL 14 there is no ALTER TABLE ... DETACH PARTITION CONCURRENTLY: a plain "
+             "DETACH PARTITION locks the partitioned table"},
+    {140000, "before PostgreSQL 14 there are no TID range scans: batches over a table without a unique key "
+             "name each place of a row by itself"},
+};
+
+static const char may_not_hurry[] =
+    "an autovacuum of a table that is waited for yields only after the server's own deadlock_timeout: this "
+    "role may not set deadlock_timeout, which before PostgreSQL 15 only superusers may";
+
+void limits_describe(int server_version, bool may_hurry, const char *limits[TERM_LIMITS])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof limits_known / sizeof limits_known[0]; i++) {
+        if (server_version < limits_known[i].before) {
+            limits[count++] = limits_known[i].sentence;
+        }
+    }
+    if (server_version < 150000 && !may_hurry) {
+        limits[count++] = may_not_hurry;
+    }
+    limits[count] = NULL;
+}
