@@ -358,7 +358,8 @@ static void a_standby_that_has_not_replayed_is_not_believed(void **state)
     watch_standby(&part, standby_conninfo);
     json_decref(look());
     sql_run(reader, "SELECT pg_wal_replay_pause()");
-    sql_wait(reader, "SELECT pg_get_wal_replay_pause_state() = 'paused'");
+    sql_wait(reader, "%s", PQserverVersion(reader) < 140000 ? "SELECT pg_is_wal_replay_paused()"
+                                  : "SELECT pg_get_wal_replay_pause_state() = 'paused'");
     sql_run(sql, "CREATE TABLE written (n int)");
     expect_unreachable("has not replayed");
     sql_run(reader, "SELECT pg_wal_replay_resume()");
