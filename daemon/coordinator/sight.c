@@ -266,10 +266,18 @@ void sight_match(struct sight *sight, const struct config *config, const struct 
 
 /* ---- what is remembered ---- */
 
-static void note_owner(struct replica *owner, const struct role *role)
+/* What only comes from its address may be another's, who is not registered (any more): where it has said
+ * under which name it connects, that is no evidence of it; and no role or pin is ever taken from it. */
+static void note_owner(struct replica *owner, const struct witnessed_session *session,
+                       const struct role *role)
 {
-    if (owner->state == REPLICA_LIVE && !owner->witnessed)
+    bool anonymous = *owner->application_name == '\0';
+    bool named = !anonymous && strcmp(owner->application_name, session->application_name) == 0;
+
+    if (owner->state == REPLICA_LIVE && !owner->witnessed && (named || anonymous))
         registry_set_witnessed(owner);
+    if (!named)
+        return;
     owner->roles |= role_bit(role);
     owner->pins = true; /* unless one without is found below */
 }
@@ -304,7 +312,7 @@ void sight_witness(const struct sight *sight, struct registry *registry)
             continue;
         const struct role *role = roles_add(registry, session->role);
         if (owner)
-            note_owner(owner, role);
+            note_owner(owner, session, role);
     }
     for (size_t i = 0; i < sight->session_count; i++) {
         struct replica *owner = identity_owner(identity_of(registry, &sight->sessions[i]));

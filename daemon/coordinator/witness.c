@@ -81,6 +81,7 @@ static void take_in(struct coordinator *c, const json_t *rows, struct instant as
     sight_witness(sight, &c->registry);
     sight_match(sight, c->config, &c->registry);
     roles_store(c);
+    sight->answered_boot = coordinator_now(c).boot_ms;
     sight_free(watch->sight);
     watch->sight = sight;
     watch->blind = false;
@@ -235,19 +236,39 @@ static bool is_pinned(const struct coordinator *c, const struct replica *r)
     return r->pins && r->roles && c->watch.sight && !(r->roles & c->watch.sight->unpinned_roles);
 }
 
+/* No absence from before this counts. */
+static int64_t absent_since(const struct coordinator *c, const struct replica *r)
+{
+    int64_t since = later_of(r->lost_boot, registry_seen_boot(&c->registry, r));
+    return later_of(since, c->watch.complete_since_boot);
+}
+
+/* Between the last look that shows it and the first that does not it may have been there all the time: what
+ * is trusted counts from the latter's answer. */
+static void note_absence(struct coordinator *c, struct replica *r)
+{
+    const struct sight *sight = c->watch.sight;
+    int64_t since = absent_since(c, r);
+
+    if (!r->witnessed || r->absent_boot > since || c->watch.complete_since_boot == 0 || witness_sees(c, r))
+        return;
+    if (sight && sight->at_boot >= since)
+        r->absent_boot = sight->answered_boot;
+    else
+        c->watch.wanted = true;
+}
+
 /* DESIGN.md section 3, rules 5 and 6. Where no session of it was ever seen, there may be a pooler between. */
 static struct absence absence_of(const struct coordinator *c, const struct replica *r)
 {
     int64_t trust_ms = c->config->gate.trust_absence_seconds * 1000,
-            barred = roles_barred_since(&c->registry, r);
-    int64_t since = later_of(r->lost_boot, registry_seen_boot(&c->registry, r));
+            barred = roles_barred_since(&c->registry, r), since = absent_since(c, r);
     struct absence absence = {0};
 
     if (!r->witnessed || c->watch.complete_since_boot == 0)
         return absence;
-    since = later_of(since, c->watch.complete_since_boot);
-    if (trust_ms > 0)
-        weigh(&absence, since + trust_ms, "absence is trusted");
+    if (trust_ms > 0 && r->absent_boot > since)
+        weigh(&absence, r->absent_boot + trust_ms, "absence is trusted");
     if (barred)
         weigh(&absence, later_of(since, barred) + BARRED_MS, "its role may not log in");
     if (is_pinned(c, r))
@@ -267,9 +288,11 @@ static void earlier_of(int64_t *at, int64_t candidate)
         *at = candidate;
 }
 
-struct judgement witness_judge(struct coordinator *c, const struct replica *r)
+struct judgement witness_judge(struct coordinator *c, struct replica *r)
 {
     const struct sight *sight = c->watch.sight;
+    if (c->config->gate.trust_absence_seconds > 0)
+        note_absence(c, r);
     const struct absence absence = absence_of(c, r);
     int64_t now = coordinator_now(c).boot_ms, fenced = fencing_ends_boot(c, r), assumed = assumed_at(c, r);
     struct judgement judgement = {.verdict = WITNESS_WAIT};
@@ -277,11 +300,14 @@ struct judgement witness_judge(struct coordinator *c, const struct replica *r)
     earlier_of(&judgement.again_boot, fenced);
     earlier_of(&judgement.again_boot, absence.at_boot);
     earlier_of(&judgement.again_boot, assumed);
-    if (r->witnessed && absence.at_boot == 0)
+    bool counts = c->config->gate.trust_absence_seconds > 0 && r->absent_boot <= absent_since(c, r);
+    if (r->witnessed && (absence.at_boot == 0 || counts))
         earlier_of(&judgement.again_boot, now + interval_ms(c)); /* what is seen next may be evidence */
     if (judgement.again_boot == 0 || judgement.again_boot > now)
         return judgement;
-    if (!sight || now - sight->at_boot > FRESH_MS || (fenced <= now && sight->at_boot < fenced)) {
+    bool due = absence.at_boot && absence.at_boot <= now;
+    if (!sight || now - sight->at_boot > FRESH_MS || (fenced <= now && sight->at_boot < fenced) ||
+        (due && sight->at_boot < absence.at_boot)) {
         c->watch.wanted = true;
         judgement.again_boot = now + (c->role == ROLE_LEADER ? FRESH_MS / 2 : interval_ms(c));
         return judgement;

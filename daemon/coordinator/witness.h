@@ -59,6 +59,6 @@ struct judgement {
     int64_t again_boot;
     const char *because; /* for the event */
 };
-struct judgement witness_judge(struct coordinator *c, const struct replica *r);
+struct judgement witness_judge(struct coordinator *c, struct replica *r);
 
 #endif

@@ -38,6 +38,57 @@ static void test_absence_that_is_trusted(void **state)
     assert_string_equal(stored_state(w, "a", "i1"), "gone");
 }
 
+/* While nothing waits, a minute passes between two looks: the session may have ended just before the second. */
+static void test_absence_counts_from_the_first_look_that_shows_it(void **state)
+{
+    (void)state;
+    w->config.gate.trust_absence_seconds = 30;
+    connect_session(10, "app", "new", "");
+    connect_session(11, "app", "a", "");
+    join(w, "a", 0, 0);
+    join(w, "new", 0, 1);
+    live_for(60000, "a");
+    lose_a();
+    live_for(80000, "new");
+    assert_string_equal(stored_state(w, "a", "i1"), "lost");
+    disconnect(11);
+    live_for(25000, "new");
+    assert_string_equal(stored_state(w, "a", "i1"), "lost");
+    live_for(80000, "new");
+    assert_string_equal(stored_state(w, "a", "i1"), "gone");
+}
+
+/* Another process of that machine, which is not registered (any more), may have pins; this one has none, and
+ * its own sessions were away when the other's were seen. */
+static void test_a_pinned_session_from_its_address_under_another_name_is_no_evidence(void **state)
+{
+    struct reply reply = {0};
+    (void)state;
+    connect_session(10, "app", "new", "");
+    pin(10, 0, 1);
+    connect_session(12, "app", "another", "10.0.0.1");
+    pin(12, 0, 0);
+    coordinator_register(w->c,
+                         &(struct registration){.app = "web",
+                                                .instance = "a",
+                                                .incarnation = "i1",
+                                                .lease_seconds = 30,
+                                                .release = "",
+                                                .application_name = "a",
+                                                .address = "10.0.0.1",
+                                                .actor = "app:web"},
+                         take_reply, &reply);
+    world_settle(w);
+    join(w, "new", 0, 1);
+    submit(w, 1, EXPAND CONTRACT);
+    live_for(10000, "a");
+    disconnect(12);
+    json_array_remove(json_object_get(w->sight, "pins"), 1);
+    live_for(600000, "new");
+    assert_string_equal(stored_state(w, "a", "i1"), "lost");
+    assert_int_equal(w->contracts_run, 0);
+}
+
 static void test_a_session_never_witnessed_proves_nothing_by_its_absence(void **state)
 {
     (void)state;
@@ -300,6 +351,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_absence_is_advice),
         TEST(test_absence_that_is_trusted),
+        TEST(test_absence_counts_from_the_first_look_that_shows_it),
+        TEST(test_a_pinned_session_from_its_address_under_another_name_is_no_evidence),
         TEST(test_a_session_never_witnessed_proves_nothing_by_its_absence),
         TEST(test_absence_counts_only_where_all_is_seen),
         TEST(test_a_visible_session_vetoes_what_is_assumed),

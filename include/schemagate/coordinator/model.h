@@ -161,6 +161,7 @@ struct replica {
     int64_t renewed_boot;  /* last registration or renewal */
     int64_t deadline_boot; /* when its lease runs out, or when its fate is looked at again; 0: never */
     int64_t lost_boot;     /* since when it is lost */
+    int64_t absent_boot;   /* when a look was answered that does not show it, the first since it was seen */
     uint32_t lease_seconds;
     uint32_t heap_place;   /* in the registry's heap of deadlines; UINT32_MAX: not in it */
     uint32_t requests, errors; /* health since it registered, saturating */
@@ -212,6 +213,7 @@ struct sight {
     bool sees_all;   /* the role may see every session's address and times, on all servers */
     bool complete;   /* and all servers were looked at: absence means something */
     int64_t at_boot, at_wall; /* when it was asked for */
+    int64_t answered_boot;    /* what it does not show was away at some time between the two */
     struct witnessed_session *sessions;
     size_t session_count;
     struct gate_session *groups; /* of sessions that a gate need not tell apart; subject: the oldest one */
