@@ -339,7 +339,7 @@ static const struct {
     {HOLD_SESSION_AHEAD, UNDO, pinned_elsewhere},
     {HOLD_SESSION_UNPINNED, CONTRACT, unpinned},
     {HOLD_SESSION_STRAY, CONTRACT, stray},
-    {HOLD_STANDBY_UNKNOWN, CONTRACT, standby_unknown},
+    {HOLD_STANDBY_UNKNOWN, CONTRACT | UNDO, standby_unknown},
     {HOLD_DESIRED_BEHIND, CONTRACT, desired_behind},
     {HOLD_FLEET_MISSING, CONTRACT, fleet_missing},
     {HOLD_EARLIER_MIGRATION, CONTRACT, earlier},
