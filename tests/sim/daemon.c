@@ -414,6 +414,20 @@ void daemon_pause(struct sim *s, size_t index, int64_t ms)
     d->paused_until = s->now + ms;
 }
 
+static void configure_witness(const struct sim *s, struct daemon *d)
+{
+    static char *poolers[] = {(char *)"pooler"};
+
+    d->config.gate.stray_sessions = (char *)s->rules.strays;
+    d->config.gate.trust_absence_seconds = s->rules.trust_seconds;
+    d->config.gate.assume_gone_after_seconds = s->rules.assume_seconds;
+    d->config.gate.require_pins = s->rules.require_pins;
+    d->config.gate.witness_interval_seconds = s->rules.witness_seconds;
+    d->config.gate.ignore_application_names = (struct config_list){poolers, 1};
+    if (s->rules.app_roles)
+        d->config.gate.app_roles = (struct config_list){(char **)role_names, ROLES};
+}
+
 void daemon_start(struct sim *s, size_t index)
 {
     struct daemon *d = &s->daemons[index];
@@ -443,6 +457,7 @@ void daemon_start(struct sim *s, size_t index)
     d->config.migration.retry_first_ms = 200;
     d->config.migration.retry_max_ms = 2000;
     d->config.migration.retry_for_seconds = s->seed % 3 == 0 ? 5 : 60;
+    configure_witness(s, d);
     d->c = coordinator_new(&d->config, &environment);
     daemon_connect(d, chance_between(s, 1, 50));
 }

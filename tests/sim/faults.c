@@ -50,13 +50,19 @@ static void restart_database(struct sim *s, size_t daemon)
     server_restart(s);
 }
 
+static void fail_over(struct sim *s, size_t daemon)
+{
+    (void)daemon;
+    failover_begin(s);
+}
+
 static void strike(struct sim *s, void *context)
 {
     static const struct {
         void (*fault)(struct sim *s, size_t daemon);
         int64_t weight;
     } faults[] = {{kill_daemon, 30}, {pause_daemon, 25},     {cut_database, 15}, {cut_network, 8},
-                  {cut_both, 7},     {restart_database, 10}, {step_clock, 5}};
+                  {cut_both, 7},     {restart_database, 7},  {step_clock, 5},     {fail_over, 3}};
     int64_t dice = chance_between(s, 0, 99);
 
     (void)context;

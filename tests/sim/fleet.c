@@ -49,6 +49,8 @@ static void ask(struct sim *s, size_t process, enum request request)
     memcpy(m.incarnation, p->incarnation, sizeof m.incarnation);
     memcpy(m.release, p->release, sizeof m.release);
     memcpy(m.predecessor, p->predecessor, sizeof m.predecessor);
+    memcpy(m.application_name, p->application_name, sizeof m.application_name);
+    memcpy(m.address, p->address, sizeof m.address);
     list_known(s, p, &m);
     if (request == REQUEST_REGISTER && chance_percent(s, 30))
         m.wait_until = s->now + 5000;
@@ -119,7 +121,7 @@ static void start(struct sim *s, size_t slot, size_t app, size_t instance, bool 
     struct process *p = &s->processes[slot];
 
     *p = (struct process){.state = PROCESS_REGISTERING, .serial = ++s->serials, .app = app,
-                          .instance = instance};
+                          .instance = instance, .started_at = s->now};
     if (others_ended(s, p) && chance_percent(s, 60))
         snprintf(p->predecessor, sizeof p->predecessor, "x%llu",
                  (unsigned long long)s->youngest[app][instance]);
@@ -134,7 +136,11 @@ static void start(struct sim *s, size_t slot, size_t app, size_t instance, bool 
     p->on_lost_exit = chance_percent(s, 20);
     p->lease_seconds = chance_between(s, 5, 10);
     p->daemon = (size_t)chance_between(s, 0, DAEMONS - 1);
-    sim_trace(s, "%s/i%zu (%s) starts, %s%s", app_names[app], instance, p->incarnation, p->release,
+    sessions_draw(s, p);
+    if (p->habit == HABIT_PINS && chance_percent(s, 30)) /* its pool connects before it registers */
+        sessions_start(s, slot);
+    sim_trace(s, "%s/i%zu (%s) starts, %s, %s as %s/%s from %s%s", app_names[app], instance, p->incarnation,
+              p->release, habit_names[p->habit], role_names[p->role], p->application_name, p->address,
               *p->predecessor ? ", its predecessor has ended" : "");
     ask(s, slot, REQUEST_REGISTER);
     wait_until(s, slot, s->now + 1000);
@@ -155,6 +161,7 @@ static void start_somewhere(struct sim *s, bool newest, size_t app)
 static void die(struct sim *s, struct process *p)
 {
     sim_trace(s, "%s/i%zu (%s) ends", app_names[p->app], p->instance, p->incarnation);
+    sessions_leave(s, p);
     p->state = PROCESS_DEAD;
     p->serial = ++s->serials;
 }
@@ -244,6 +251,9 @@ static void start_running(struct sim *s, struct process *p)
                   (void *)(uintptr_t)(p->serial * PROCESSES + (uint64_t)(p - s->processes)));
     sim_trace(s, "%s/i%zu (%s) runs", app_names[p->app], p->instance, p->incarnation);
     p->state = PROCESS_RUNNING;
+    if (failover_has_lost(s, p))
+        p->given_up = GIVEN_UP_FORGOTTEN;
+    sessions_start(s, (size_t)(p - s->processes));
     s->counts.live++;
     s->look = true;
 }

@@ -88,10 +88,11 @@ static void deliver_lead(struct call *call, bool lost)
     if (call->kind == CALL_TAKE_OVER) {
         struct term term = {.epoch = call->link->epoch,
                             .system_identifier = "1",
-                            .timeline = "00000001",
                             .server_version = "15",
                             .host = "sim",
                             .since_wall = d->sim->now + d->wall_offset};
+        snprintf(term.timeline, sizeof term.timeline, "%08llX",
+                 (unsigned long long)d->sim->server.timeline);
         d->life = LIFE_LEADING;
         d->failures = 0;
         d->sim->counts.terms++;

@@ -31,6 +31,8 @@ struct call {
     bool client_done, server_done;
     json_t *changes;
     int64_t expected, version, asked_boot;
+    uint64_t position;      /* of the log, which standbys must have replayed */
+    int64_t patience_until; /* for them */
     enum plan_section section;
     struct statement statements[STATEMENTS];
     size_t statement_count;
@@ -75,6 +77,8 @@ void call_release(struct call *call);
 
 /* The request has come to the server, which has a session for it. */
 void server_take(struct sim *s, struct call *call);
+/* Every session with it ends. */
+void server_stop(struct sim *s, int64_t longest_ms);
 void server_cancel(struct sim *s, struct link *link);
 /* The server's end of both sessions closes; what runs is rolled back, or, if it may, goes on to its end. */
 void server_close(struct sim *s, struct link *link, bool lingers);

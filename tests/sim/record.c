@@ -15,13 +15,16 @@ static bool holds(const json_t *row)
 void record_check_registry(struct sim *s)
 {
     for (size_t i = 0; i < PROCESSES; i++) {
-        const struct process *p = &s->processes[i];
+        struct process *p = &s->processes[i];
         char instance[16];
         if (p->state != PROCESS_RUNNING)
             continue;
         snprintf(instance, sizeof instance, "i%zu", p->instance);
         const json_t *row = rows_replica(&s->rows, app_names[p->app], instance, p->incarnation);
-        if (!row || !holds(row))
+        bool held = row && holds(row);
+        if (held && truth_works(s, p)) /* what it needs may be lost with its registration */
+            p->given_up = GIVEN_UP_NOT;
+        else if (!held && !p->given_up)
             sim_fail(s, "%s/%s (%s) runs, and the registry has it as %s", app_names[p->app], instance,
                      p->incarnation, row ? rows_text(row, "state") : "unknown");
     }
@@ -97,17 +100,21 @@ void record_check(struct sim *s, const json_t *changes)
     {
         check_replica(s, changes, change);
     }
+    evidence_check(s, changes);
 }
 
 /* ---- before a migration's SQL ---- */
 
+/* On this timeline. */
 static bool is_approved(const struct sim *s, int64_t version)
 {
+    char timeline[16];
     const char *key;
     const json_t *row;
+    snprintf(timeline, sizeof timeline, "%08llX", (unsigned long long)s->server.timeline);
     json_object_foreach(s->rows.tables[ROWS_APPROVALS], key, row)
     {
-        if (rows_number(row, "version") == version)
+        if (rows_number(row, "version") == version && strcmp(rows_text(row, "timeline"), timeline) == 0)
             return true;
     }
     return false;
@@ -135,6 +142,17 @@ static void check_purge(struct sim *s, const struct blueprint *b)
         sim_fail(s, "%lld is purged before its time", (long long)b->version);
 }
 
+#define LONGEST_LEASE_AND_GRACE_MS 15000
+
+/* What a failover has lost has had the time to say so. */
+static void check_settled(struct sim *s, const struct statement *st)
+{
+    int64_t since = s->now - s->server.failed_over_at;
+    if (s->server.failed_over_at && since < LONGEST_LEASE_AND_GRACE_MS)
+        sim_fail(s, "%s %lld runs %lld ms after a failover", plan_section_name(st->section),
+                 (long long)st->version, (long long)since);
+}
+
 void record_check_start(struct sim *s, const struct statement *st)
 {
     const struct blueprint *b = truth_find(s, st->version);
@@ -142,6 +160,10 @@ void record_check_start(struct sim *s, const struct statement *st)
 
     if (!b)
         sim_fail(s, "%lld runs, and nobody has submitted it", (long long)st->version);
+    if (st->section == PLAN_CONTRACT || st->section == PLAN_UNDO || st->section == PLAN_PURGE)
+        check_settled(s, st);
+    if (st->section == PLAN_CONTRACT)
+        evidence_check_contract(s, b->version);
     if (st->section == PLAN_CONTRACT)
         check_contract(s, b);
     if (st->section == PLAN_PURGE)

@@ -75,13 +75,15 @@ static void trace_changes(const struct sim *s, const json_t *changes)
     }
 }
 
-static void count_self_fenced(struct sim *s, const json_t *changes)
+static void count_gone(struct sim *s, const json_t *changes)
 {
     const json_t *event;
     size_t i;
     json_array_foreach(json_object_get(changes, "events"), i, event)
     {
         s->counts.self_fenced += strcmp(rows_text(event, "reason"), "self-fenced") == 0;
+        s->counts.unseen += strcmp(rows_text(event, "reason"), "no-sessions") == 0;
+        s->counts.assumed += strcmp(rows_text(event, "reason"), "assumed") == 0;
     }
 }
 
@@ -94,9 +96,13 @@ static bool write(struct sim *s, struct call *call, int64_t expected)
         record_check(s, call->changes);
     }
     trace_changes(s, call->changes);
-    count_self_fenced(s, call->changes);
+    count_gone(s, call->changes);
     free(call->result.event_ids);
+    int64_t contracting = rows_window(&s->rows).contracting;
     rows_commit(&s->rows, call->changes, expected, &call->result);
+    if (rows_window(&s->rows).contracting != contracting)
+        s->server.fenced_at = s->now;
+    standbys_write(s);
     s->look = true;
     return call->result.written;
 }
@@ -134,13 +140,6 @@ static void take_load(struct sim *s, struct call *call)
 static void take_verify(struct sim *s, struct call *call)
 {
     call->facts = rows_verify(&s->rows);
-    link_answer(s, call);
-}
-
-static void take_look(struct sim *s, struct call *call)
-{
-    call->facts = json_pack("{s:b, s:[], s:[], s:[], s:f}", "sees_all", 1, "sessions", "pins",
-                            "standbys", "lag_seconds", 0.0);
     link_answer(s, call);
 }
 
@@ -362,7 +361,7 @@ void server_take(struct sim *s, struct call *call)
     static void (*const takers[])(struct sim *, struct call *) = {
         [CALL_COMMIT] = take_commit, [CALL_LOAD] = take_load,       [CALL_VERIFY] = take_verify,
         [CALL_RUN] = take_run,       [CALL_POLL] = take_poll,       [CALL_TAKE_OVER] = take_over,
-        [CALL_PING] = take_ping,     [CALL_PROVE] = take_prove,     [CALL_LOOK] = take_look,
+        [CALL_PING] = take_ping,     [CALL_PROVE] = take_prove,     [CALL_LOOK] = standbys_look,
         [CALL_WATCH] = take_watch,   [CALL_STATEMENTS] = take_statements,
     };
     takers[call->kind](s, call);
@@ -412,10 +411,9 @@ void server_time_out(struct sim *s, struct link *link)
     link_notice(s, link);
 }
 
-void server_restart(struct sim *s)
+void server_stop(struct sim *s, int64_t longest_ms)
 {
-    sim_trace(s, "the database restarts");
-    s->server.down_until = s->now + chance_between(s, 50, 8000);
+    s->server.down_until = s->now + chance_between(s, 50, longest_ms);
     for (struct link *link = s->server.links; link; link = link->next) {
         server_close(s, link, false);
         if (link->running) /* it lingered */
@@ -424,8 +422,16 @@ void server_restart(struct sim *s)
     s->server.lock = NULL;
 }
 
+void server_restart(struct sim *s)
+{
+    sim_trace(s, "the database restarts");
+    server_stop(s, 8000);
+    sessions_end_on(s, SERVER_PRIMARY);
+}
+
 void server_free(struct sim *s)
 {
+    failover_free(s->server.backup);
     for (struct link *link = s->server.links, *next; link; link = next) {
         next = link->next;
         free(link);

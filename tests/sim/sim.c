@@ -145,6 +145,7 @@ static void come_to_an_end(struct sim *s)
     sim_trace(s, "the faults are over");
     s->calm = true;
     faults_end(s);
+    sessions_calm(s);
     run_until(s, s->now + 30000); /* what was delayed arrives */
     fleet_retire(s);
     run_until(s, s->now + 15000);
@@ -202,7 +203,9 @@ static struct counts run_seed(uint64_t seed, bool trace)
     s->now = 1000;
     running = s;
     rows_open(&s->rows);
+    s->server.timeline = 1;
     draw_profile(s);
+    sessions_begin(s);
     for (size_t i = 0; i < DAEMONS; i++)
         daemon_start(s, i);
     operators_begin(s);
@@ -253,12 +256,20 @@ int main(void)
     fprintf(stderr,
             "%llu seeds, %llu steps: %llu terms, %llu kills, %llu admitted, %llu refused, %llu expands, "
             "%llu contracts, %llu undos, %llu stale, %llu fenced, "
-            "%llu self-fenced, %llu looks at statements in use, %llu statements of purges, %llu restores\n",
+            "%llu self-fenced, %llu statements of purges, %llu restores; %llu sessions, %llu pins refused, "
+            "%llu gone by absence, %llu assumed, %llu failovers, %llu of them with loss, %llu forgotten\n",
             (unsigned long long)done, (unsigned long long)sum.steps, (unsigned long long)sum.terms,
             (unsigned long long)sum.kills, (unsigned long long)sum.live, (unsigned long long)sum.refusals,
             (unsigned long long)sum.expands, (unsigned long long)sum.contracts,
             (unsigned long long)sum.undos, (unsigned long long)sum.stale, (unsigned long long)sum.fenced,
-            (unsigned long long)sum.self_fenced, (unsigned long long)sum.in_use,
-            (unsigned long long)sum.purges, (unsigned long long)sum.restores);
+            (unsigned long long)sum.self_fenced, (unsigned long long)sum.purges,
+            (unsigned long long)sum.restores, (unsigned long long)sum.sessions,
+            (unsigned long long)sum.pins_refused, (unsigned long long)sum.unseen,
+            (unsigned long long)sum.assumed, (unsigned long long)sum.failovers,
+            (unsigned long long)sum.lossy, (unsigned long long)sum.forgotten);
+    for (size_t i = 0; i < HOLD_CODES; i++)
+        if (sum.held[i])
+            fprintf(stderr, "%s: %llu waits\n", gate_code_name((enum gate_code)i),
+                    (unsigned long long)sum.held[i]);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* The simulation: real coordinators against a simulated clock, network, database and fleet. All that happens
- * follows from one seed. What is checked after every step stands in truth.c, record.c and waits.c. */
+ * follows from one seed. What is checked after every step stands in truth.c, record.c, evidence.c, waits.c. */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -18,9 +18,13 @@
 #define MIGRATIONS 10
 #define STATEMENTS 4
 #define KNOWN MIGRATIONS
+#define BACKENDS 160
+#define STANDBYS 2
+#define ROLES 4
 
 struct sim;
 struct link;
+struct process;
 
 /* ---- chance and time (queue.c) ---- */
 
@@ -105,6 +109,8 @@ void truth_execute(struct sim *s, const struct statement *statement);
  * filled. */
 int64_t truth_fill(struct sim *s, const struct statement *statement, int64_t from, int64_t rows);
 bool truth_serves(const struct sim *s, int64_t version);
+bool truth_works(const struct sim *s, const struct process *p);
+bool truth_serves_some(const struct sim *s, struct version_range range);
 /* The one invariant (DESIGN.md section 2), for every process. */
 void truth_check(struct sim *s);
 struct blueprint *truth_find(struct sim *s, int64_t version);
@@ -120,13 +126,97 @@ void record_check_start(struct sim *s, const struct statement *statement);
 
 void waits_check(struct sim *s, size_t daemon);
 
-/* ---- the database (server.c, link.c) ---- */
+/* ---- what a conclusion may rest on (evidence.c) ---- */
+
+/* Before a set of changes is committed: nobody is declared gone who may still run, but by a rule that an
+ * operator has chosen to err by. */
+void evidence_check(struct sim *s, const json_t *changes);
+/* Before a contract's statement: what was there before the fence, and holds, was seen. */
+void evidence_check_contract(struct sim *s, int64_t version);
+/* What pins stand for. */
+void evidence_check_pins(struct sim *s);
+
+/* ---- sessions of applications (sessions.c, standbys.c) ---- */
+
+enum { SERVER_PRIMARY, SERVER_OLD = STANDBYS + 1 }; /* between them the standbys; the old: before a failover */
+
+struct backend {
+    int pid;         /* 0: none */
+    uint64_t serial; /* of its process; 0: nobody's, or a pooler's */
+    size_t server, role;
+    int64_t since;
+    bool left;       /* half-open: nobody uses it any more */
+    char name[24], address[24];
+    bool pins;       /* its hook calls schemagate.pin() */
+    bool locks;      /* the pin's locks are held */
+    bool confirmed;  /* the markers were looked at: it queries from now on */
+    int64_t baseline; /* when it was */
+    struct version_range range; /* of the pin */
+    int64_t true_max;
+};
+
+/* How a process connects. */
+enum habit {
+    HABIT_KEEPS,  /* at least one session as long as it can, which shows whose it is */
+    HABIT_COMES,  /* now some, now none, as an idle pool does */
+    HABIT_PINS,   /* the same, and each calls schemagate.pin() before anything else */
+    HABIT_POOLED  /* through a pooler: what the server shows is the pooler's */
+};
+
+/* What pin() reads. */
+struct markers {
+    struct window window;
+    int64_t offered[MIGRATIONS]; /* neither undone nor yet to be expanded */
+    size_t count;
+};
+
+struct standby {
+    int64_t unreachable_since, reachable_since; /* for the witness; 0: it is, always was */
+    uint64_t replayed;
+    struct markers markers;
+};
+
+/* What this seed's operators have configured. */
+struct rules {
+    const char *strays;
+    int64_t trust_seconds, assume_seconds, witness_seconds, standbys, stray_every;
+    bool require_pins, app_roles, shy_witness;
+};
+
+extern const char *const role_names[ROLES], *const habit_names[];
+
+void sessions_begin(struct sim *s);
+void sessions_calm(struct sim *s);
+void sessions_draw(struct sim *s, struct process *p); /* how it will connect */
+void sessions_start(struct sim *s, size_t process);   /* it connects from now on */
+void sessions_leave(struct sim *s, const struct process *p); /* it has ended */
+void sessions_end_on(struct sim *s, size_t server);
+void sessions_fail_over(struct sim *s);
+bool backend_is_of(const struct backend *session, const struct process *p);
 
 struct call;
+void standbys_begin(struct sim *s);
+void standbys_calm(struct sim *s);
+void standbys_write(struct sim *s); /* something was committed */
+void standbys_fail_over(struct sim *s, bool with_loss);
+void standbys_look(struct sim *s, struct call *call);
+bool standby_serves(const struct sim *s, size_t server, struct version_range range);
+
+/* ---- the database (server.c, link.c, failover.c) ---- */
+
+struct backup;
 
 struct server {
-    int64_t down_until;
+    int64_t down_until, fenced_at;
+    int64_t failed_over_at, lost_at; /* the latter: with loss */
     int64_t called[MIGRATIONS]; /* statements that use what a contract drops */
+    uint64_t timeline, written; /* the log, as far as pins read it */
+    struct backup *backup;      /* what a standby had received when it was cut off; NULL: none is */
+    int pids, barred;           /* the role, from 1, that may not log in; 0: none */
+    bool sees_all;              /* the witness's role */
+    int64_t sees_all_changed;
+    struct markers markers;
+    struct standby standbys[STANDBYS];
     struct link *lock;   /* who holds it */
     struct call *runner; /* whose SQL runs */
     int64_t epoch;
@@ -135,6 +225,10 @@ struct server {
 };
 
 void server_restart(struct sim *s);
+void failover_begin(struct sim *s); /* what happens now and then */
+void failover_free(struct backup *backup);
+/* Its registration; the answer may still come. */
+bool failover_has_lost(const struct sim *s, const struct process *p);
 void server_free(struct sim *s);
 
 /* ---- daemons (daemon.c) ---- */
@@ -216,6 +310,7 @@ struct message {
     uint64_t serial; /* of the process */
     char app[16], instance[16], incarnation[24], release[48];
     char predecessor[24]; /* that has ended; "": none is known to */
+    char application_name[24], address[24];
     struct version_range range;
     int64_t true_max;
     bool lists, on_lost_exit, flag;
@@ -240,6 +335,14 @@ void network_look(struct daemon *d, bool all);
 
 enum process_state { PROCESS_DEAD, PROCESS_REGISTERING, PROCESS_WAITING, PROCESS_RUNNING, PROCESS_LEAVING };
 
+/* What a process is not promised any more. */
+enum given_up {
+    GIVEN_UP_NOT,
+    GIVEN_UP_BY_CHOICE, /* an operator chose a rule that may err: trust_absence, assume_gone_after */
+    GIVEN_UP_SHUT_OUT,  /* it could not query: whatever it opens is pinned, or its role may not log in */
+    GIVEN_UP_FORGOTTEN  /* a failover has lost its registration */
+};
+
 struct process {
     enum process_state state;
     uint64_t serial;
@@ -253,6 +356,12 @@ struct process {
     int64_t lease_seconds, renewed_at, paused_until, confirmed_until;
     size_t daemon; /* that it talks to */
     unsigned goodbyes;
+    enum habit habit;
+    size_t home, role;
+    char application_name[24], address[24];
+    int64_t started_at, database_cut_until;
+    int64_t unseen_since, seen_again; /* the last row of looks that show no session of it, and its end */
+    enum given_up given_up;
 };
 
 extern const char *const app_names[APPS];
@@ -275,7 +384,9 @@ void faults_end(struct sim *s);
 
 struct counts {
     uint64_t steps, contracts, undos, expands, terms, kills, refusals, stale, fenced, unknown, live;
-    uint64_t self_fenced, in_use, purges, restores;
+    uint64_t self_fenced, purges, restores;
+    uint64_t sessions, pins_refused, unseen, assumed, failovers, lossy, forgotten;
+    uint64_t held[HOLD_CODES]; /* waits for which they were the reason */
 };
 
 struct sim {
@@ -286,11 +397,13 @@ struct sim {
     bool calm; /* no more faults: everything has to complete */
     bool over; /* it is being taken apart */
     struct profile profile;
+    struct rules rules;
     struct queue queue;
     struct rows rows;
     struct server server;
     struct daemon daemons[DAEMONS];
     struct process processes[PROCESSES];
+    struct backend backends[BACKENDS];
     uint64_t youngest[APPS][INSTANCES]; /* serials */
     struct blueprint blueprints[MIGRATIONS];
     size_t blueprint_count;
@@ -298,6 +411,11 @@ struct sim {
     bool told_paused[MIGRATIONS + 1]; /* an operator was told that it is paused; the last: all */
     struct counts counts;
 };
+
+static inline bool version_in(struct version_range range, int64_t version)
+{
+    return version >= range.min && version <= range.max;
+}
 
 void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 void sim_trace(const struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

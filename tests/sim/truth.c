@@ -86,28 +86,30 @@ static bool is_broken(const struct sim *s, const struct process *p)
     return false;
 }
 
-static bool works(const struct sim *s, const struct process *p)
+bool truth_serves_some(const struct sim *s, struct version_range range)
 {
     int64_t baseline = rows_number(s->rows.window, "baseline");
-    int64_t max = p->lists ? p->range.max : p->true_max;
 
-    if (is_broken(s, p))
-        return false;
-    if (baseline >= p->range.min && baseline <= max && truth_serves(s, baseline))
+    if (version_in(range, baseline) && truth_serves(s, baseline))
         return true;
-    for (size_t i = 0; i < s->blueprint_count; i++) {
-        int64_t version = s->blueprints[i].version;
-        if (version >= p->range.min && version <= max && truth_serves(s, version))
+    for (size_t i = 0; i < s->blueprint_count; i++)
+        if (version_in(range, s->blueprints[i].version) && truth_serves(s, s->blueprints[i].version))
             return true;
-    }
     return false;
+}
+
+bool truth_works(const struct sim *s, const struct process *p)
+{
+    int64_t max = p->lists ? p->range.max : p->true_max;
+    return !is_broken(s, p) && truth_serves_some(s, (struct version_range){p->range.min, max});
 }
 
 void truth_check(struct sim *s)
 {
+    evidence_check_pins(s);
     for (size_t i = 0; i < PROCESSES; i++) {
         const struct process *p = &s->processes[i];
-        if (p->state == PROCESS_RUNNING && !works(s, p))
+        if (p->state == PROCESS_RUNNING && !p->given_up && !truth_works(s, p))
             sim_fail(s, "%s/i%zu (%s), running %lld..%lld, has no version left that it works with",
                      app_names[p->app], p->instance, p->incarnation, (long long)p->range.min,
                      (long long)p->true_max);

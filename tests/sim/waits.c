@@ -32,7 +32,7 @@ static bool is_explained(const struct daemon *d, const struct migration *m)
         return true;
     size_t count = coordinator_holds(d->c, m, holds, 4, &total);
     for (size_t i = 0; i < count; i++)
-        d->sim->counts.in_use += holds[i].code == HOLD_IN_USE;
+        d->sim->counts.held[holds[i].code]++;
     if (total > 0)
         return true;
     return (m->phase == PHASE_QUEUED || m->phase == PHASE_EXPANDING || m->phase == PHASE_BACKFILLING) &&
