@@ -1,5 +1,5 @@
 /* The simulation: real coordinators against a simulated clock, network, database and fleet. All that happens
- * follows from one seed. What is checked after every step stands in truth.c, record.c, evidence.c, waits.c. */
+ * follows from one seed. What is checked after each step stands in truth.c, record.c, evidence.c, waits.c. */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -138,7 +138,8 @@ void evidence_check_pins(struct sim *s);
 
 /* ---- sessions of applications (sessions.c, standbys.c) ---- */
 
-enum { SERVER_PRIMARY, SERVER_OLD = STANDBYS + 1 }; /* between them the standbys; the old: before a failover */
+/* Between them the standbys; the old one: before a failover. */
+enum { SERVER_PRIMARY, SERVER_OLD = STANDBYS + 1 };
 
 struct backend {
     int pid;         /* 0: none */

@@ -38,7 +38,7 @@ static void test_absence_that_is_trusted(void **state)
     assert_string_equal(stored_state(w, "a", "i1"), "gone");
 }
 
-/* While nothing waits, a minute passes between two looks: the session may have ended just before the second. */
+/* While nothing waits, a minute passes between two looks: the session may have ended just before one. */
 static void test_absence_counts_from_the_first_look_that_shows_it(void **state)
 {
     (void)state;
