@@ -216,10 +216,10 @@ json_t *record_drops(const struct plan_work *work)
 
 json_t *record_batch(const struct plan_batch *batch)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "relation", batch->relation, "alias",
-                     batch->alias, "head", batch->head, "body", batch->body, "tail", batch->tail,
-                     "assigned", batch->assigned, "repeats", batch->repeats, "only", batch->only,
-                     "one_table", batch->one_table);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "relation", batch->relation,
+                     "alias", batch->alias, "head", batch->head, "body", batch->body, "tail", batch->tail,
+                     "assigned", batch->assigned, "calls", batch->calls, "wide_calls", batch->wide_calls,
+                     "repeats", batch->repeats, "only", batch->only, "one_table", batch->one_table);
 }
 
 static json_t *work_value(const struct plan_work *work)
@@ -296,6 +296,8 @@ static bool read_work(const json_t *row, struct plan_work *work)
             .body = copy_text(batch, "body"),
             .tail = copy_text(batch, "tail"),
             .assigned = copy_text(batch, "assigned"),
+            .calls = copy_text(batch, "calls"),
+            .wide_calls = copy_text(batch, "wide_calls"),
             .repeats = record_flag(batch, "repeats"),
             .only = record_flag(batch, "only"),
             .one_table = record_flag(batch, "one_table"),

@@ -3,6 +3,7 @@
 
 #include "allocate.h"
 #include "batch_meaning.h"
+#include "text_array.h"
 
 #include <pg_query.h>
 
@@ -164,31 +165,13 @@ static char *quote_table(const PgQuery__RangeVar *relation)
     return add_quoted(text, "", relation->relname);
 }
 
-/* As PostgreSQL writes an array: backslashes before what would end an element. */
-static char *write_array(const PgQuery__UpdateStmt *update)
+static char *write_assigned(const PgQuery__UpdateStmt *update)
 {
-    char *text = allocate_text("{");
+    char *names = NULL;
 
-    for (size_t i = 0; update != NULL && i < update->n_target_list; i++) {
-        const char *name = update->target_list[i]->res_target->name;
-        char *escaped = allocate(NULL, 2 * strlen(name) + 1, 1), *longer;
-        size_t length = 0;
-
-        for (; *name != '\0'; name++) {
-            if (*name == '"' || *name == '\\')
-                escaped[length++] = '\\';
-            escaped[length++] = *name;
-        }
-        escaped[length] = '\0';
-        longer = allocate_text("%s%s\"%s\"", text, i == 0 ? "" : ",", escaped);
-        free(escaped);
-        free(text);
-        text = longer;
-    }
-    char *whole = allocate_text("%s}", text);
-
-    free(text);
-    return whole;
+    for (size_t i = 0; update != NULL && i < update->n_target_list; i++)
+        names = text_array_add(names, update->target_list[i]->res_target->name);
+    return text_array_end(names);
 }
 
 /* Line feeds, because a comment may stand at the end of what is before them. */
@@ -212,11 +195,12 @@ static void take_pieces(const struct cutter *cutter, const struct places *places
         .body = write_body(cutter, places),
         .tail = allocate_text("%s%s", places->tail < cutter->length ? " " : "",
                               cutter->sql + places->tail),
-        .assigned = write_array(meaning->update),
+        .assigned = write_assigned(meaning->update),
         .repeats = batch_meaning_repeats(meaning),
         .only = !meaning->relation->inh,
         .one_table = batch_meaning_takes_rows(meaning),
     };
+    batch_meaning_calls(meaning, &batch->calls, &batch->wide_calls);
 }
 
 struct batch_verdict batch_cut(const char *sql, const PgQuery__Node *node, struct plan_batch *batch)

@@ -2,10 +2,13 @@
  * runs whole. */
 #include "batch_meaning.h"
 
+#include "allocate.h"
 #include "equal.h"
 #include "statement.h"
+#include "text_array.h"
 #include "tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- reading ---- */
@@ -135,12 +138,14 @@ static bool same_table(const PgQuery__RangeVar *a, const PgQuery__RangeVar *b)
 struct search {
     const struct batch_meaning *meaning;
     const char *why, *clock;
+    char *calls, *wide; /* owned */
     bool rows;
     unsigned depth; /* inside so many sub-selects */
 };
 
 /* PostgreSQL's own functions whose result depends on all the rows that a statement reads, or on what
- * came before in its session or transaction. Aggregates of an author's own are found when it runs. */
+ * came before in its session or transaction. Aggregates of an author's own are found when it runs: by the
+ * catalog, from wide_calls (db/sql/functions/backfill.sql). */
 static const char *const wide_functions[] = {
     "array_agg", "any_value", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count",
     "covar_pop", "covar_samp", "every", "json_agg", "json_object_agg", "jsonb_agg", "jsonb_object_agg",
@@ -169,21 +174,80 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
 
 #define IS_ONE_OF(name, names) is_one_of(name, names, sizeof(names) / sizeof((names)[0]))
 
+/* ---- calls ---- */
+
+/* Whose columns the arguments of a call name. */
+struct arguments {
+    const struct search *search;
+    bool any, inner;
+};
+
+static bool visit_argument(void *context, const ProtobufCMessage *message)
+{
+    const PgQuery__ColumnRef *column = (const PgQuery__ColumnRef *)message;
+    struct arguments *arguments = context;
+
+    if (message->descriptor != &pg_query__column_ref__descriptor)
+        return true;
+    arguments->any = true;
+    if (column->n_fields > 1)
+        arguments->inner |= strcmp(node_string(column->fields[column->n_fields - 2]),
+                                   batch_meaning_alias(arguments->search->meaning)) != 0;
+    return false;
+}
+
+/* An aggregate belongs to the innermost query whose columns it names: in a sub-select that may be the
+ * statement itself, which then makes one row of all. Columns without a table may be anybody's. */
+static bool is_of_statement(const struct search *search, const PgQuery__FuncCall *call)
+{
+    struct arguments arguments = {.search = search};
+
+    if (search->depth == 0)
+        return true;
+    tree_walk(&call->base, &(struct tree_visitor){.message = visit_argument, .context = &arguments});
+    return search->meaning->insert != NULL && arguments.any && !arguments.inner;
+}
+
+static char *name_of_call(const PgQuery__FuncCall *call)
+{
+    const char *name = node_string(call->funcname[call->n_funcname - 1]);
+
+    if (call->n_funcname == 1)
+        return allocate_text("%s", name);
+    return allocate_text("%s.%s", node_string(call->funcname[call->n_funcname - 2]), name);
+}
+
+static void note_call(struct search *search, const PgQuery__FuncCall *call, bool wide)
+{
+    char *name = name_of_call(call);
+
+    search->calls = text_array_add(search->calls, name);
+    if (wide)
+        search->wide = text_array_add(search->wide, name);
+    free(name);
+}
+
 static void look_at_call(struct search *search, const PgQuery__FuncCall *call)
 {
     const char *name = node_string(call->funcname[call->n_funcname - 1]);
     bool aggregates = call->agg_star || call->agg_distinct || call->agg_within_group
                       || call->agg_filter != NULL || call->n_agg_order > 0;
+    bool wide = call->over == NULL && is_of_statement(search, call);
 
     if (IS_ONE_OF(name, session_functions))
         search->why = "it calls a function whose result belongs to one transaction or session";
     if (call->over != NULL && search->depth == 0)
         search->why = "window functions look at rows of other batches";
-    if (search->depth == 0 && (aggregates || IS_ONE_OF(name, wide_functions)))
-        search->why = "aggregates look at rows of other batches";
+    if (wide && (aggregates || IS_ONE_OF(name, wide_functions)))
+        search->why = search->depth == 0 ? "aggregates look at rows of other batches"
+                                         : "an aggregate in a sub-select may be over the rows of the "
+                                           "statement itself: name its columns with their table";
     if (IS_ONE_OF(name, clock_functions) && (strcmp(name, "age") != 0 || call->n_args == 1))
         search->clock = name;
+    note_call(search, call, wide);
 }
+
+/* ---- tables and columns ---- */
 
 /* Between the batches others see, and this statement's later batches see, what the earlier ones did. */
 static void look_at_table(struct search *search, const PgQuery__RangeVar *table)
@@ -256,6 +320,16 @@ static struct search search_meaning(const struct batch_meaning *meaning)
     return search;
 }
 
+static struct search search_only(const struct batch_meaning *meaning)
+{
+    struct search search = search_meaning(meaning);
+
+    free(search.calls);
+    free(search.wide);
+    search.calls = search.wide = NULL;
+    return search;
+}
+
 const char *batch_meaning_forbids(const struct batch_meaning *meaning)
 {
     const char *why = meaning->update != NULL   ? forbidden_by_update(meaning->update)
@@ -270,17 +344,25 @@ const char *batch_meaning_forbids(const struct batch_meaning *meaning)
         why = "it names the database of its table";
     if (why == NULL && meaning->insert != NULL && same_table(meaning->relation, meaning->written))
         why = "it reads the table that it changes";
-    return why != NULL ? why : search_meaning(meaning).why;
+    return why != NULL ? why : search_only(meaning).why;
 }
 
 const char *batch_meaning_clock(const struct batch_meaning *meaning)
 {
-    return search_meaning(meaning).clock;
+    return search_only(meaning).clock;
 }
 
 bool batch_meaning_takes_rows(const struct batch_meaning *meaning)
 {
-    return search_meaning(meaning).rows;
+    return search_only(meaning).rows;
+}
+
+void batch_meaning_calls(const struct batch_meaning *meaning, char **calls, char **wide)
+{
+    struct search search = search_meaning(meaning);
+
+    *calls = text_array_end(search.calls);
+    *wide = text_array_end(search.wide);
 }
 
 /* ---- what a further pass would do ---- */

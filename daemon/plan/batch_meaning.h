@@ -32,6 +32,11 @@ bool batch_meaning_repeats(const struct batch_meaning *meaning);
 /* It names whole rows (t.*, or t as a value). */
 bool batch_meaning_takes_rows(const struct batch_meaning *meaning);
 
+/* The functions that it calls: `wide`, those whose result would be made of rows of several batches if they
+ * were aggregates, which the catalog knows; `calls`, all. As text_array.h writes them, owned by the
+ * caller. */
+void batch_meaning_calls(const struct batch_meaning *meaning, char **calls, char **wide);
+
 /* The table's name in the statement. */
 const char *batch_meaning_alias(const struct batch_meaning *meaning);
 

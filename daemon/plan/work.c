@@ -102,6 +102,8 @@ void plan_work_release(struct plan_work *work)
     free(work->batch.body);
     free(work->batch.tail);
     free(work->batch.assigned);
+    free(work->batch.calls);
+    free(work->batch.wide_calls);
     free(work->note);
     *work = (struct plan_work){0};
 }

@@ -61,6 +61,8 @@ static const struct member statement_members[] = {
     TEXT(plan_statement, work.batch.body),
     TEXT(plan_statement, work.batch.tail),
     TEXT(plan_statement, work.batch.assigned),
+    TEXT(plan_statement, work.batch.calls),
+    TEXT(plan_statement, work.batch.wide_calls),
     BOOL(plan_statement, work.batch.repeats),
     BOOL(plan_statement, work.batch.only),
     BOOL(plan_statement, work.batch.one_table),

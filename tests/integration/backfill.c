@@ -1,62 +1,10 @@
 /* Backfills in batches: every kind of key, tables without one, families of tables; kill -9 in between. Each
  * row is changed exactly once. */
-#include <support/expect.h>
-#include <support/samples.h>
-#include <support/world.h>
+#include "backfill_scene.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-
-/* Short batches: about a thousand rows each. */
-static const char *const small_batches[] = {"SCHEMAGATE_MIGRATION_BACKFILL_BATCH_MS=10", NULL};
-
-static struct http_client *client_of_small_batches(struct world *world)
-{
-    return &world_daemon(world, &(struct daemon_options){.environment = small_batches})->client;
-}
-
-static void submit_backfill(struct http_client *client, int64_t version, const char *statement)
-{
-    char *file = NULL;
-    if (asprintf(&file, "-- schemagate: expand\n-- schemagate: backfill\n%s;\n", statement) < 0)
-        abort();
-    rollout_submit(client, version, file);
-    free(file);
-}
-
-static void fill(struct http_client *client, int64_t version, const char *statement)
-{
-    submit_backfill(client, version, statement);
-    rollout_wait(client, version, "complete");
-}
-
-/* A member of the step's progress, as text; "" for null. The caller frees. */
-static char *progress_of(struct world *world, int64_t version, const char *member)
-{
-    return sql_text(world->sql,
-                    "SELECT progress->>'%s' FROM schemagate.step "
-                    "WHERE version = %lld AND section = 'backfill'",
-                    member, (long long)version);
-}
-
-static void expect_progress(struct world *world, int64_t version, const char *member, const char *expected)
-{
-    char *text = progress_of(world, version, member);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
-static void expect_all_once(struct world *world, const char *table)
-{
-    char *wrong = sql_text(world->sql, "SELECT string_agg(t::text, ' ') FROM (SELECT * FROM %s "
-                                       "WHERE n IS DISTINCT FROM 1 LIMIT 5) AS t", table);
-    assert_string_equal(wrong, "");
-    free(wrong);
-}
-
-#define ROWS "5000"
 
 /* ---- keys ---- */
 
@@ -152,6 +100,33 @@ static void empty_and_tiny_tables_take_one_batch(void **state)
     free(report);
 }
 
+/* As PostgreSQL 13 needs it, which has no ranges of ctid: every place of every page, among them the last ones
+ * of pages that are full of the smallest rows, and the gaps that deleted rows have left. */
+static void pages_are_read_place_by_place_where_there_are_no_ranges(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql, "CREATE TABLE thin (); INSERT INTO thin SELECT FROM generate_series(1, 2000);"
+                        "CREATE TABLE t (a int, n int); INSERT INTO t SELECT i FROM generate_series(1, 2 * "
+                        ROWS ") AS i; DELETE FROM t WHERE a %% 2 = 0");
+    sql_run(world->sql, "VACUUM ANALYZE t");
+    assert_int_equal(sql_number(world->sql, "SELECT max((ctid::text::point)[1]) FROM thin"), 291);
+    char *predicate = sql_text(world->sql, "SELECT schemagate.backfill_pages('thin', 0, 6, false)");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM thin WHERE %s", predicate), 6 * 291);
+    char *plan = sql_text(world->sql, "EXPLAIN (FORMAT JSON) DELETE FROM ONLY thin WHERE %s", predicate);
+    if (strstr(plan, "\"Tid Scan\"") == NULL)
+        test_fail("%s", plan);
+    free(plan);
+    free(predicate);
+    sql_run(world->sql, "CREATE OR REPLACE FUNCTION schemagate.backfill_has_ranges() RETURNS bool "
+                        "LANGUAGE sql STABLE AS 'SELECT false'");
+    fill(client, 1, "UPDATE t SET n = 1 WHERE n IS NULL");
+    expect_all_once(world, "t");
+    expect_progress(world, 1, "whole", "");
+    expect_progress(world, 1, "rows", ROWS);
+    expect_progress(world, 1, "verified", "true");
+}
+
 /* ---- families ---- */
 
 static void partitions_and_heirs_go_one_by_one(void **state)
@@ -214,6 +189,61 @@ static void deletes_and_copies_run_in_batches(void **state)
     expect_progress(world, 4, "verified", "true");
 }
 
+static void expect_whole(struct world *world, int64_t version, const char *why)
+{
+    char *whole = progress_of(world, version, "whole");
+    if (strstr(whole, why) == NULL)
+        test_fail("migration %lld: %s", (long long)version, whole);
+    free(whole);
+}
+
+/* An aggregate of an author's own looks like any function; so does one in a sub-select that is over the rows
+ * of the statement. */
+static void aggregates_of_authors_see_all_rows(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql,
+            "CREATE SCHEMA app; CREATE AGGREGATE app.total (bigint) "
+            "(SFUNC = int8pl, STYPE = bigint, INITCOND = 0);"
+            "CREATE TABLE t (k int PRIMARY KEY, n int); CREATE TABLE sums (n bigint);"
+            "CREATE TABLE parts (t int, n int); CREATE TABLE copy (k int PRIMARY KEY, n bigint);"
+            "INSERT INTO t SELECT i, i FROM generate_series(1, " ROWS ") AS i;"
+            "INSERT INTO parts SELECT k, 1 FROM t CROSS JOIN generate_series(1, 2);"
+            "CREATE INDEX ON parts (t); ANALYZE");
+    fill(client, 1, "INSERT INTO sums SELECT app.total(n) FROM t");
+    expect_whole(world, 1, "app.total is an aggregate");
+    fill(client, 2, "SET search_path = app, public; INSERT INTO sums SELECT total(n) FROM t");
+    fill(client, 3, "INSERT INTO sums SELECT (SELECT app.total(t.n)) FROM t");
+    expect_whole(world, 3, "app.total is an aggregate");
+    fill(client, 4, "INSERT INTO sums SELECT (SELECT max(t.n)) FROM t");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM sums WHERE n = 12502500"), 3);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM sums"), 4);
+    /* One over the rows of another table has the same ones in each batch. */
+    fill(client, 5, "INSERT INTO copy SELECT k, (SELECT app.total(p.n) FROM parts AS p WHERE p.t = o.k) "
+                    "FROM t AS o");
+    expect_progress(world, 5, "whole", "");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM copy WHERE n = 2"), 5000);
+}
+
+static void functions_that_read_as_of_the_statement_run_in_one(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql,
+            "CREATE TABLE t (k int PRIMARY KEY, n int DEFAULT 0, s text);"
+            "INSERT INTO t SELECT i FROM generate_series(1, " ROWS ") AS i; ANALYZE;"
+            "CREATE FUNCTION done() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT sum(n) FROM public.t';"
+            "CREATE FUNCTION slug(text) RETURNS text LANGUAGE sql AS 'SELECT lower($1)'");
+    fill(client, 1, "UPDATE t SET n = 1 + done()");
+    expect_whole(world, 1, "public.done is STABLE");
+    expect_all_once(world, "t");
+    /* What each row gets by itself goes in batches. */
+    fill(client, 2, "UPDATE t SET s = slug('A' || k)");
+    expect_progress(world, 2, "whole", "");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t WHERE s = 'a' || k"), 5000);
+}
+
 /* The value that it fills in may be null: the condition then never becomes false, and the backfill ends all
  * the same, and says so. */
 static void what_stays_unfilled_is_counted(void **state)
@@ -274,9 +304,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(every_kind_of_key_meets_each_row_once),
         world_test(a_table_without_a_key_goes_by_pages_until_none_is_left),
+        world_test(pages_are_read_place_by_place_where_there_are_no_ranges),
         world_test(empty_and_tiny_tables_take_one_batch),
         world_test(partitions_and_heirs_go_one_by_one),
         world_test(deletes_and_copies_run_in_batches),
+        world_test(aggregates_of_authors_see_all_rows),
+        world_test(functions_that_read_as_of_the_statement_run_in_one),
         world_test(what_stays_unfilled_is_counted),
         world_test(killed_again_and_again_each_row_is_changed_once),
     };

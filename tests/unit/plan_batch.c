@@ -74,6 +74,34 @@ static void what_is_stored_beside_the_text(void **state)
     plan_free(plan);
 }
 
+/* The catalog knows which of them are aggregates, and what they read. */
+static void functions_are_named_for_the_catalog(void **state)
+{
+    static const struct {
+        const char *sql, *calls, *wide;
+    } cases[] = {
+        {"UPDATE t SET a = f(b) || app.\"G\"(c)", "{\"f\",\"app.G\"}", "{\"f\",\"app.G\"}"},
+        {"UPDATE t SET a = (SELECT f(a) FROM o)", "{\"f\"}", "{}"},
+        {"INSERT INTO n SELECT (SELECT f(o.a)) FROM o", "{\"f\"}", "{\"f\"}"},
+        {"INSERT INTO n SELECT (SELECT f(a) FROM p) FROM o", "{\"f\"}", "{\"f\"}"},
+        {"INSERT INTO n SELECT (SELECT f(p.a, o.b) FROM p) FROM o", "{\"f\"}", "{}"},
+        {"INSERT INTO n SELECT (SELECT sum(p.a) FROM p) FROM o", "{\"sum\"}", "{}"},
+        {"INSERT INTO n SELECT (SELECT count(*) FROM p) FROM o", "{\"count\"}", "{}"},
+        {"INSERT INTO n SELECT a FROM o WHERE b", "{}", "{}"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct plan *plan = read_backfill(cases[i].sql);
+        const struct plan_batch *batch = &plan->statements[0].work.batch;
+
+        assert_int_equal(plan->statements[0].work.kind, WORK_BATCHED);
+        assert_string_equal(batch->calls, cases[i].calls);
+        assert_string_equal(batch->wide_calls, cases[i].wide);
+        plan_free(plan);
+    }
+}
+
 /* Another pass over all rows must touch none twice, or find them as they were. */
 static void only_what_ends_its_own_condition_passes_twice(void **state)
 {
@@ -141,6 +169,8 @@ static void what_would_mean_something_else_runs_whole(void **state)
         "INSERT INTO n SELECT a FROM o LIMIT 10",
         "INSERT INTO n SELECT a, count(*) FROM o GROUP BY a",
         "INSERT INTO n SELECT sum(a) FROM o",
+        "INSERT INTO n SELECT (SELECT sum(o.a)) FROM o",
+        "INSERT INTO n SELECT (SELECT sum(a) FROM p) FROM o", /* whose a? */
         "INSERT INTO n SELECT row_number() OVER () FROM o",
         "INSERT INTO n SELECT a FROM o UNION SELECT b FROM o",
         "INSERT INTO n SELECT o.a FROM o JOIN p ON p.id = o.id",
@@ -209,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_text_stays_as_it_was_written),
         cmocka_unit_test(what_is_stored_beside_the_text),
+        cmocka_unit_test(functions_are_named_for_the_catalog),
         cmocka_unit_test(only_what_ends_its_own_condition_passes_twice),
         cmocka_unit_test(what_would_mean_something_else_runs_whole),
         cmocka_unit_test(others_are_not_spoken_of),

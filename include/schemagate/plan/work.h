@@ -48,6 +48,8 @@ struct plan_batch {
     char *alias;    /* quoted: its name in the statement */
     char *head, *body, *tail;
     char *assigned; /* the columns that an UPDATE sets, as PostgreSQL writes an array of text */
+    char *calls;    /* the functions that it calls, in the same way: name, or schema.name */
+    char *wide_calls; /* those that would look at rows of several batches if they were aggregates */
     bool repeats;   /* run again over all keys, it changes no row that it has changed before */
     bool only;      /* ONLY the table itself, without its heirs */
     bool one_table; /* it names a row as a whole: only the table itself has the order of its columns */

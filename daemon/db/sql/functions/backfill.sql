@@ -60,6 +60,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     LIMIT 1
 $$;
 
+-- Functions of other schemas than PostgreSQL's own that one of the names, with or without a schema, may stand for.
+CREATE OR REPLACE FUNCTION schemagate.backfill_called(names text[])
+RETURNS TABLE (name text, kind "char", volatility "char", language name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('%I.%I', nspname, proname), prokind, provolatile, lanname
+    FROM pg_proc AS f
+    JOIN pg_namespace AS n ON n.oid = pronamespace
+    JOIN pg_language AS l ON l.oid = prolang
+    WHERE (proname = ANY (names) OR concat(nspname, '.', proname) = ANY (names))
+      AND nspname NOT IN ('pg_catalog', 'information_schema')
+$$;
+
+-- Why batches would change what the functions give that the statement calls, or null. An aggregate over the rows of the
+-- statement would see those of one batch. A STABLE function reads tables as they were when the statement began: in batches
+-- it may see what others have changed. (VOLATILE ones see that of the same statement, too; IMMUTABLE ones, and those
+-- written in C, are not taken to read tables.)
+CREATE OR REPLACE FUNCTION schemagate.backfill_calls_obstacle(pieces jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM (
+        SELECT format('%s is an aggregate, and looks at rows of other batches', name)
+        FROM schemagate.backfill_called((pieces->>'wide_calls')::text[]) WHERE kind IN ('a', 'w')
+        UNION ALL
+        SELECT format('%s is STABLE, and may read what other batches have changed', name)
+        FROM schemagate.backfill_called((pieces->>'calls')::text[])
+        WHERE kind = 'f' AND volatility = 's' AND language NOT IN ('c', 'internal')) AS obstacles
+    LIMIT 1
+$$;
+
 -- Why the statement has to run as one, by what the catalog says; null where it can run in batches.
 CREATE OR REPLACE FUNCTION schemagate.backfill_obstacle(relation oid, pieces jsonb, role text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -109,8 +137,14 @@ BEGIN
                           keyless);
         END IF;
     END IF;
-    RETURN NULL;
+    RETURN schemagate.backfill_calls_obstacle(pieces);
 END $$;
+
+-- Whether the server reads ranges of ctid without reading the whole table: from PostgreSQL 14 on.
+CREATE OR REPLACE FUNCTION schemagate.backfill_has_ranges() RETURNS bool
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT current_setting('server_version_num')::int >= 140000
+$$;
 
 -- How many rows a page of the table holds, and how many the table has, about.
 CREATE OR REPLACE FUNCTION schemagate.backfill_size(part oid, OUT pages bigint, OUT per_page double precision)
@@ -159,12 +193,14 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
                schemagate.backfill_columns(alias, key, high, '%4$L::%2$s%3$s')))
 $$;
 
--- The predicate for the rows of the pages from `low` up to, and without, `high`. Before PostgreSQL 14 ranges of ctid read
--- the whole table: there each place is named.
-CREATE OR REPLACE FUNCTION schemagate.backfill_pages(alias text, low bigint, high bigint, server int)
+-- The predicate for the rows of the pages from `low` up to, and without, `high`. Where the server has no ranges each place
+-- is named. A heap page has at most as many as rows of no column fit in (MaxHeapTuplesPerPage): a header of 24 bytes, then
+-- 4 for the line pointer and 24 for the row. Places that are empty are passed over. The list is made by a query of its own,
+-- once, so that the statement's plan is a Tid Scan; in an array constant it would be planned place by place.
+CREATE OR REPLACE FUNCTION schemagate.backfill_pages(alias text, low bigint, high bigint, ranges bool)
 RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN server >= 140000 THEN
+    SELECT CASE WHEN ranges THEN
         format('%1$s.ctid >= ''(%2$s,0)''::pg_catalog.tid AND %1$s.ctid < ''(%3$s,0)''::pg_catalog.tid',
                alias, low, high)
     ELSE
@@ -189,7 +225,7 @@ BEGIN
          schemagate.backfill_size(part) AS size
     WHERE progress->>'part' IS NULL OR name > (progress->>'part') COLLATE "C" LIMIT 1;
     IF FOUND THEN
-        IF pass = 1 OR current_setting('server_version_num')::int < 140000 THEN
+        IF pass = 1 OR NOT schemagate.backfill_has_ranges() THEN
             key := schemagate.backfill_key(next.part, (pieces->>'assigned')::text[]);
         END IF;
         RETURN progress || jsonb_build_object(
@@ -292,8 +328,7 @@ DECLARE
     pages bigint := before->'pages';
     per_page double precision := before->'per_page';
     upto bigint := least(pages, page + greatest(1, pg_catalog.ceil(count / per_page))::bigint);
-    range text := schemagate.backfill_pages(pieces->>'alias', page, upto,
-                                            pg_catalog.current_setting('server_version_num')::int);
+    range text := schemagate.backfill_pages(pieces->>'alias', page, upto, schemagate.backfill_has_ranges());
     changed bigint := 0;
 BEGIN
     IF upto > page THEN
