@@ -5,6 +5,8 @@
 #include "batch.h"
 #include "emit.h"
 
+#include <pg_query.h>
+
 #include <stdlib.h>
 
 bool backfill_binds(const PgQuery__Node *node)
@@ -14,13 +16,13 @@ bool backfill_binds(const PgQuery__Node *node)
            && node->node_case != PG_QUERY__NODE__NODE_INSERT_STMT;
 }
 
-static bool read_batches(struct statement *statement, bool is_bound, struct plan_batch *batch)
+/* False: it runs as it stands, and `batch` is not filled. */
+static bool read_batches(struct statement *statement, const char *sql, const PgQuery__Node *node,
+                         bool is_bound, struct plan_batch *batch)
 {
-    char *sql = allocate_copy(statement->reader->text.bytes + statement->start,
-                              statement->end - statement->start);
-    struct batch_verdict verdict = batch_cut(sql, statement->node, batch);
+    struct plan_work work = {0};
+    struct batch_verdict verdict = batch_cut(sql, node, &work.batch);
 
-    free(sql);
     if (verdict.applies && verdict.why == NULL && is_bound)
         verdict.why = "what stands before it holds for its transaction, too";
     if (verdict.why != NULL)
@@ -28,20 +30,53 @@ static bool read_batches(struct statement *statement, bool is_bound, struct plan
     else if (verdict.clock != NULL)
         statement_report(statement, RULE_CLOCK_OF_BATCHES, verdict.clock,
                          "each batch has its own value of %s", verdict.clock);
-    return verdict.applies && verdict.why == NULL;
+    if (!verdict.applies || verdict.why != NULL) {
+        plan_work_release(&work);
+        return false;
+    }
+    *batch = work.batch;
+    return true;
 }
 
 bool backfill_emit(struct statement *statement, bool is_bound)
 {
-    struct plan_work work = {0};
+    char *sql = allocate_copy(statement->reader->text.bytes + statement->start,
+                              statement->end - statement->start);
     struct plan_statement *added;
+    struct plan_batch batch;
+    bool batched = read_batches(statement, sql, statement->node, is_bound, &batch);
 
-    if (!read_batches(statement, is_bound, &work.batch)) {
-        plan_work_release(&work);
+    free(sql);
+    if (!batched)
         return false;
-    }
     added = emit_as_written(statement, PLAN_BACKFILL, EMIT_SEPARATE);
     added->work.kind = WORK_BATCHED;
-    added->work.batch = work.batch;
+    added->work.batch = batch;
     return true;
+}
+
+static void tell_batches(struct plan_work *work)
+{
+    char *note = work->note;
+
+    work->kind = WORK_BATCHED;
+    work->note = allocate_text("%s%sIt runs in batches.", note == NULL ? "" : note, note == NULL ? "" : " ");
+    free(note);
+}
+
+void backfill_take(struct statement *statement, struct plan_statement *added)
+{
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(added->sql);
+    PgQuery__ParseResult *tree = NULL;
+
+    if (result.error == NULL)
+        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
+                                              (const uint8_t *)result.parse_tree.data);
+    if (tree != NULL && tree->n_stmts == 1
+        && read_batches(statement, added->sql, tree->stmts[0]->stmt, emit_has_settings(statement->reader),
+                        &added->work.batch))
+        tell_batches(&added->work);
+    if (tree != NULL)
+        pg_query__parse_result__free_unpacked(tree, NULL);
+    pg_query_free_protobuf_parse_result(result);
 }

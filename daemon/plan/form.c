@@ -1,10 +1,8 @@
 /* What all forms are made of. */
 #include "allocate.h"
-#include "batch.h"
+#include "backfill.h"
 #include "piece.h"
 #include "split.h"
-
-#include <pg_query.h>
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -59,26 +57,6 @@ static struct plan_statement *finish(struct place *place, struct plan_statement 
     return added;
 }
 
-/* What a SET before it says would hold for the first batch only: then it runs as one. */
-static void run_in_batches(struct plan_statement *added)
-{
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(added->sql);
-    PgQuery__ParseResult *tree = NULL;
-
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
-    if (tree != NULL && tree->n_stmts == 1) {
-        struct batch_verdict verdict = batch_cut(added->sql, tree->stmts[0]->stmt, &added->work.batch);
-
-        if (verdict.applies && verdict.why == NULL)
-            added->work.kind = WORK_BATCHED;
-    }
-    if (tree != NULL)
-        pg_query__parse_result__free_unpacked(tree, NULL);
-    pg_query_free_protobuf_parse_result(result);
-}
-
 struct plan_statement *form_rows(struct place *place, enum plan_section section, const char *note,
                                  const char *format, ...)
 {
@@ -91,9 +69,10 @@ struct plan_statement *form_rows(struct place *place, enum plan_section section,
     va_end(arguments);
     added = emit(place->statement, section, EMIT_SEPARATE, "%s", sql);
     free(sql);
-    if (section == PLAN_BACKFILL && !emit_has_settings(place->statement->reader))
-        run_in_batches(added);
-    return finish(place, added, note);
+    finish(place, added, note);
+    if (section == PLAN_BACKFILL)
+        backfill_take(place->statement, added);
+    return added;
 }
 
 struct plan_statement *form_emit(struct place *place, enum plan_section section, enum emit_alone alone,
@@ -239,6 +218,10 @@ bool form_is_partitioned(const struct place *place)
 /* Work on a new table that has been filled takes its time: it holds no other table's lock meanwhile. */
 void form_written(struct place *place)
 {
+    if (place->section == PLAN_BACKFILL && place->operation->class == CLASS_DATA) {
+        form_data(place); /* a new table that is filled from another one may become just as large */
+        return;
+    }
     form_as_written(place, place->operation->on_new && place->split->filled ? EMIT_SEPARATE : EMIT_SHARED);
     undo_derive(place);
 }

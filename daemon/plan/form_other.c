@@ -1,12 +1,17 @@
 /* Changes of rows, and what cannot be made safe. */
 #include "allocate.h"
+#include "backfill.h"
 #include "split.h"
 
 #include <string.h>
 
 void form_data(struct place *place)
 {
-    form_as_written(place, place->section == PLAN_EXPAND ? EMIT_SHARED : EMIT_SEPARATE);
+    bool early = place->section == PLAN_EXPAND;
+    struct plan_statement *added = form_as_written(place, early ? EMIT_SHARED : EMIT_SEPARATE);
+
+    if (added->section == PLAN_BACKFILL)
+        backfill_take(place->statement, added);
     undo_derive(place);
 }
 
