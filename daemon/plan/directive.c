@@ -89,13 +89,24 @@ static bool read_key(struct reader *reader, struct directive *directive)
     return true;
 }
 
-/* True if what follows is a word alone and not the beginning of key=value. */
-static bool at_argument(const struct reader *reader)
-{
-    size_t length = strspn(reader->text + reader->at, name_letters);
-    char behind = reader->text[reader->at + length];
+/* The words with an argument, and what it consists of. */
+static const struct {
+    const char *word, *letters;
+} argued[] = {{"allow", name_letters}, {"run", letters}};
 
-    return length > 0 && (behind == '\0' || strchr(white_space, behind) != NULL);
+/* What the word's argument consists of, if a word alone follows and not the beginning of key=value; or NULL. */
+static const char *at_argument(const struct reader *reader, const char *word)
+{
+    for (size_t i = 0; i < sizeof(argued) / sizeof(argued[0]); i++) {
+        size_t length = strspn(reader->text + reader->at, argued[i].letters);
+        char behind = reader->text[reader->at + length];
+
+        if (strcmp(argued[i].word, word) == 0)
+            return length > 0 && (behind == '\0' || strchr(white_space, behind) != NULL)
+                       ? argued[i].letters
+                       : NULL;
+    }
+    return NULL;
 }
 
 static bool read_rest(struct reader *reader, struct directive *directive)
@@ -110,14 +121,16 @@ static bool read_rest(struct reader *reader, struct directive *directive)
     if (directive->word == NULL)
         return fail(reader, "a word was expected behind 'schemagate:'");
     while (reader->text[reader->at] != '\0') {
+        const char *accepted;
+
         if (!skip_space(reader))
             return fail(reader, "white space was expected here");
         if (reader->text[reader->at] == '\0')
             break;
         if (directive->argument == NULL && directive->key_count == 0
-            && strcmp(directive->word, "allow") == 0 && at_argument(reader)) {
+            && (accepted = at_argument(reader, directive->word)) != NULL) {
             directive->argument_offset = reader->at;
-            directive->argument = take(reader, name_letters);
+            directive->argument = take(reader, accepted);
         } else if (!read_key(reader, directive)) {
             return false;
         }

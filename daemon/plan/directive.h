@@ -1,6 +1,6 @@
 /* The grammar of one directive (DESIGN.md section 6):
  *   "--" WS* "schemagate:" WS+ word (WS+ argument)? (WS+ key "=" value)* WS*
- * Only `allow` takes an argument. What words and keys mean is not known here. */
+ * Only `allow` and `run` take an argument. What words and keys mean is not known here. */
 #ifndef PLAN_DIRECTIVE_H
 #define PLAN_DIRECTIVE_H
 

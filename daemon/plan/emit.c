@@ -129,6 +129,17 @@ struct plan_statement *emit_as_written(struct statement *source, enum plan_secti
     return &added->statement;
 }
 
+/* It is a word that PostgreSQL would refuse, if ever it came to be sent there. */
+void emit_run(struct statement *source, const char *name, const char *argument)
+{
+    char *text = allocate_text("run %s%s%s", name, argument == NULL ? "" : " argument=",
+                               argument == NULL ? "" : argument);
+    struct emitted *added = add(source, source->section, EMIT_OUTSIDE, text, false);
+
+    added->statement.work.kind = WORK_RUNNER;
+    added->statement.work.object = allocate_text("%s", name);
+}
+
 struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone, const char *format, ...)
 {
     struct plan_statement *added;

@@ -27,6 +27,9 @@ struct plan_statement *emit(struct statement *source, enum plan_section section,
 struct plan_statement *emit_as_written(struct statement *source, enum plan_section section,
                                        enum emit_alone alone);
 
+/* The step that runs a configured command; argument NULL: none. */
+void emit_run(struct statement *source, const char *name, const char *argument);
+
 /* Undo runs backwards: what is added here stands before all that was added before. */
 struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

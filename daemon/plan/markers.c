@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 200 };
+enum { NAME_MAX_BYTES = 200, RUNNER_MAX_BYTES = 40, ARGUMENT_MAX_BYTES = 128 };
 static const int64_t seconds_max = INT64_C(10) * 365 * 24 * 3600;
 static const int64_t hours_max = INT64_C(10) * 365 * 24;
 
@@ -106,10 +106,23 @@ static bool check_expression(struct use *use, const char *value)
     return value[strspn(value, " \t")] != '\0';
 }
 
+/* It becomes a part of a command line: never an option, never a word of a shell's. */
+static bool set_argument(struct use *use, const char *value)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/+-";
+    size_t length = strlen(value);
+
+    if (length == 0 || length > ARGUMENT_MAX_BYTES || *value == '-' || strspn(value, letters) != length)
+        return false;
+    use->reader->runs[use->reader->run_count - 1].argument = allocate_text("%s", value);
+    return true;
+}
+
 #define ON_MIGRATION "migration"
 #define ON_CONTRACT "contract"
 #define ON_ALLOW "allow"
 #define ON_USING "using"
+#define ON_RUN "run"
 #define ON_SECTION NULL /* any of the four */
 
 static const struct {
@@ -128,6 +141,7 @@ static const struct {
     {ON_ALLOW, "reason", check_reason, "a text that says why"},
     {ON_USING, "up", check_expression, "an expression, in quotes"},
     {ON_USING, "down", check_expression, "an expression, in quotes"},
+    {ON_RUN, "argument", set_argument, "1 to 128 of A-Z a-z 0-9 . _ : / + -, the first one not a -"},
 };
 
 enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
@@ -264,6 +278,27 @@ static bool begin_using(struct use *use)
     return true;
 }
 
+static bool begin_run(struct use *use)
+{
+    struct reader *reader = use->reader;
+    const char *name = use->directive->argument;
+
+    if (name == NULL || strlen(name) > RUNNER_MAX_BYTES || strpbrk(name, "/+") != NULL) {
+        reader_report(reader, RULE_BAD_VALUE, use->start, name,
+                      "'run' takes the name of a configured runner: 1 to 40 of A-Z a-z 0-9 . _ : -");
+        return false;
+    }
+    if (reader->open == NULL) {
+        reader_report(reader, RULE_MISPLACED_DIRECTIVE, use->start, name,
+                      "this 'run' stands in no section, so nobody knows when '%s' should run", name);
+        return false;
+    }
+    reader->runs = allocate_one_more(reader->runs, reader->run_count, sizeof(*reader->runs));
+    reader->runs[reader->run_count++] =
+        (struct run){.offset = use->start, .name = allocate_text("%s", name)};
+    return true;
+}
+
 static const struct {
     const char *word;
     bool (*begin)(struct use *use); /* false: its keys are not looked at */
@@ -273,6 +308,7 @@ static const struct {
     {"backfill", begin_section, PLAN_BACKFILL},    {"contract", begin_section, PLAN_CONTRACT},
     {"undo", begin_section, PLAN_UNDO},            {"allow", begin_allow, PLAN_SECTIONS},
     {"using", begin_using, PLAN_SECTIONS},
+    {"run", begin_run, PLAN_SECTIONS},
 };
 
 static void apply(struct reader *reader, const struct directive *directive, size_t start)

@@ -65,20 +65,33 @@ void plan_free(struct plan *plan)
     free(plan);
 }
 
-void plan_note_no_facts(struct plan *plan, const char *reason)
+void plan_report(struct plan *plan, enum plan_rule_id id, unsigned line, unsigned column,
+                 const char *object, const char *message)
 {
-    const struct plan_rule *rule = &plan_rules[RULE_NO_FACTS];
+    const struct plan_rule *rule = &plan_rules[id];
 
-    if (plan->need_count == 0)
-        return;
     plan->findings = allocate(plan->findings, plan->finding_count + 1, sizeof(*plan->findings));
     plan->findings[plan->finding_count++] = (struct plan_finding){
         .id = rule->id,
         .severity = rule->severity,
-        .message = allocate_text("planned without the facts of the database: %s", reason),
+        .line = line,
+        .column = column,
+        .object = object == NULL ? NULL : allocate_text("%s", object),
+        .message = allocate_text("%s", message),
         .why = rule->why,
         .fix = allocate_text("%s", rule->fix),
     };
+}
+
+void plan_note_no_facts(struct plan *plan, const char *reason)
+{
+    char *message;
+
+    if (plan->need_count == 0)
+        return;
+    message = allocate_text("planned without the facts of the database: %s", reason);
+    plan_report(plan, RULE_NO_FACTS, 0, 0, NULL, message);
+    free(message);
 }
 
 bool plan_is_refused(const struct plan *plan)

@@ -231,6 +231,11 @@ struct plan *plan_read(const char *sql, size_t length, const struct plan_options
         free(reader.usings[i].down);
     }
     free(reader.usings);
+    for (size_t i = 0; i < reader.run_count; i++) {
+        free(reader.runs[i].name);
+        free(reader.runs[i].argument);
+    }
+    free(reader.runs);
     free(reader.tokens);
     reader_forget_needs(&reader);
     judge_begin_transaction(&reader);

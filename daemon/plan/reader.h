@@ -41,6 +41,12 @@ struct using {
     char *up, *down; /* owned; down may be NULL */
 };
 
+/* A `run` directive: a step that is a configured command. */
+struct run {
+    size_t offset;
+    char *name, *argument; /* owned; argument NULL: none */
+};
+
 struct need; /* needs.c */
 
 struct reader {
@@ -58,6 +64,8 @@ struct reader {
     size_t allowance_count;
     struct using *usings; /* in the order of the text */
     size_t using_count;
+    struct run *runs; /* in the order of the text */
+    size_t run_count;
     unsigned statement_count;   /* read so far */
     bool event_trigger_said;    /* one remark is enough */
     bool style;                 /* rules of style are asked for */

@@ -49,7 +49,7 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
     [RULE_UNKNOWN_WORD] =
         {"unknown-word", PLAN_ERROR, false,
          "A marker that is overlooked would run a statement in the wrong phase.",
-         "The words are migration, expand, backfill, contract, undo and allow."},
+         "The words are migration, expand, backfill, contract, undo, allow and run."},
     [RULE_UNKNOWN_KEY] =
         {"unknown-key", PLAN_ERROR, false,
          "A setting that is overlooked would change how the migration runs.",
@@ -66,7 +66,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
     [RULE_MISPLACED_DIRECTIVE] =
         {"misplaced-directive", PLAN_ERROR, false, NULL,
          "'migration' stands before all sections; 'allow' stands in a section, between two "
-         "statements, just before the one that it is for."},
+         "statements, just before the one that it is for; 'run' stands in a section, between two "
+         "statements, where the command is to run."},
     [RULE_SQL_BEFORE_SECTION] =
         {"sql-before-section", PLAN_ERROR, false,
          "It belongs to no phase, so nobody knows when it should run.",
@@ -87,6 +88,21 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
         {"allow-unused", PLAN_WARNING, false,
          "An exception that nothing needs would hide a mistake made later.",
          "Take the directive out."},
+    [RULE_RUNNER_STEP] =
+        {"runner-step", PLAN_NOTE, false,
+         "What a program does is read by nobody: neither its locks nor what it removes are known, and no "
+         "transaction takes it back.",
+         "See to it that it only adds in expand and backfill, that it may be run again after it was ended in "
+         "the middle, and that its own locks time out."},
+    [RULE_UNKNOWN_RUNNER] =
+        {"unknown-runner", PLAN_ERROR, false,
+         "A migration can only name programs that the daemon's configuration lets it start.",
+         "Name one of them, or have a [runner NAME] added to the daemon's configuration and reloaded."},
+    [RULE_RUNNER_ARGUMENT] =
+        {"runner-argument", PLAN_ERROR, false,
+         "The command is put together from its configuration and what the migration says; nothing of it may "
+         "be missing, ignored, or be taken for an option.",
+         "Give what the message names, or have the command of the [runner NAME] changed."},
     [RULE_TRANSACTION_CONTROL] =
         {"transaction-control", PLAN_ERROR, false,
          "schemagate commits statements together with the record that they ran; a COMMIT of one's "

@@ -159,21 +159,67 @@ struct reading {
     size_t from;          /* behind the statement before */
     struct aside *asides; /* owned; by their place when the section is read */
     size_t aside_count, next_aside;
+    size_t next_run; /* of reader->runs */
 };
 
-/* It is run by itself: nobody knows what it locks. */
-static void read_aside(struct reading *reading, const struct aside *aside)
+/* A step that is a configured command, at the place of its directive. */
+static void read_run(struct reading *reading, const struct run *run)
 {
     struct statement statement = {
         .reader = reading->reader,
         .number = ++reading->reader->statement_count,
         .section = reading->section,
         .base = reading->range->start,
+        .start = run->offset,
+        .end = text_line_end(&reading->reader->text, run->offset),
+    };
+
+    place_allowances(&statement, reading->from);
+    statement_report(&statement, RULE_RUNNER_STEP, run->name,
+                     "the runner '%s' is started here: nobody has read what it does", run->name);
+    emit_run(&statement, run->name, run->argument);
+    judge_begin_transaction(reading->reader);
+    reading->from = statement.end;
+}
+
+static void read_runs(struct reading *reading, size_t before)
+{
+    struct reader *reader = reading->reader;
+
+    if (before > reading->range->end)
+        before = reading->range->end;
+    while (reading->next_run < reader->run_count && reader->runs[reading->next_run].offset < before)
+        read_run(reading, &reader->runs[reading->next_run++]);
+}
+
+/* Those that stand where no step can be. */
+static void refuse_runs(struct reading *reading, size_t before)
+{
+    struct reader *reader = reading->reader;
+
+    while (reading->next_run < reader->run_count && reader->runs[reading->next_run].offset < before) {
+        const struct run *run = &reader->runs[reading->next_run++];
+
+        reader_report(reader, RULE_MISPLACED_DIRECTIVE, run->offset, run->name,
+                      "this 'run' stands inside a statement");
+    }
+}
+
+/* It is run by itself: nobody knows what it locks. */
+static void read_aside(struct reading *reading, const struct aside *aside)
+{
+    struct statement statement = {
+        .reader = reading->reader,
+        .section = reading->section,
+        .base = reading->range->start,
         .start = aside->start,
         .end = aside->end,
     };
 
+    read_runs(reading, aside->start);
+    statement.number = ++reading->reader->statement_count;
     reader_trim(reading->reader, &statement.start, &statement.end);
+    refuse_runs(reading, statement.end);
     place_allowances(&statement, reading->from);
     place_using(&statement, reading->from);
     statement_report(&statement, RULE_UNPARSED, NULL, "the statement is run as it stands, unread");
@@ -203,6 +249,8 @@ static void read_statement(struct reading *reading, const PgQuery__RawStmt *raw)
     statement.end = raw->stmt_len > 0 ? statement.start + (size_t)raw->stmt_len : range->end;
     reader_trim(reader, &statement.start, &statement.end);
     read_asides(reading, statement.start);
+    read_runs(reading, statement.start);
+    refuse_runs(reading, statement.end);
     statement.number = ++reader->statement_count;
     place_allowances(&statement, reading->from);
     place_using(&statement, reading->from);
@@ -220,6 +268,7 @@ static void read_tree(struct reading *reading, const PgQueryProtobuf *packed)
     for (size_t i = 0; i < tree->n_stmts; i++)
         read_statement(reading, tree->stmts[i]);
     read_asides(reading, SIZE_MAX);
+    read_runs(reading, SIZE_MAX);
     pg_query__parse_result__free_unpacked(tree, NULL);
 }
 
@@ -358,6 +407,8 @@ static void read_range(struct reader *reader, enum plan_section section, const s
         .reader = reader, .section = section, .range = range, .take = take, .from = range->start};
     PgQueryProtobufParseResult result;
 
+    while (reading.next_run < reader->run_count && reader->runs[reading.next_run].offset < range->start)
+        reading.next_run++;
     reading.copy = allocate_copy(reader->text.bytes + range->start, range->end - range->start);
     result = pg_query_parse_protobuf(reading.copy);
     judge_begin_transaction(reader);

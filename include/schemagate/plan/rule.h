@@ -30,6 +30,10 @@ enum plan_rule_id {
     RULE_ALLOW_UNKNOWN,
     RULE_ALLOW_FORBIDDEN,
     RULE_ALLOW_UNUSED,
+    /* steps that are commands */
+    RULE_RUNNER_STEP,
+    RULE_UNKNOWN_RUNNER,
+    RULE_RUNNER_ARGUMENT,
     /* the statements */
     RULE_TRANSACTION_CONTROL,
     RULE_CLIENT_COPY,
@@ -159,6 +163,11 @@ struct plan_rule {
 };
 
 extern const struct plan_rule plan_rules[PLAN_RULES];
+
+/* Adds a finding that the text alone does not give: what the configuration knows. line 0: the file as a
+ * whole. Texts are copied; object may be NULL. */
+void plan_report(struct plan *plan, enum plan_rule_id rule, unsigned line, unsigned column,
+                 const char *object, const char *message);
 
 /* The rule with this id, or NULL. */
 const struct plan_rule *plan_rule_find(const char *id);

@@ -1,0 +1,2 @@
+ALTER TABLE customer ADD COLUMN phone text;
+-- schemagate: run alembic argument=a1
