@@ -221,6 +221,16 @@ static void read_environment(struct config_reader *reader)
     }
 }
 
+static void check_runner(struct buf *errors, const struct config_runner *runner)
+{
+    const char *program = runner->command.count > 0 ? runner->command.items[0] : "";
+
+    if (program[0] != '/' || strchr(program, '{') != NULL) {
+        buf_printf(errors, "[runner %s] command must begin with the absolute path of a program\n",
+                   runner->name);
+    }
+}
+
 /* Rules between keys. */
 static void check_rules(struct config_reader *reader)
 {
@@ -238,6 +248,9 @@ static void check_rules(struct config_reader *reader)
             buf_printf(reader->errors, "[notify %s] command must begin with the absolute path of a program\n",
                        notify->name);
         }
+    }
+    for (size_t i = 0; i < c->runner_count; i++) {
+        check_runner(reader->errors, &c->runners[i]);
     }
 }
 
@@ -290,6 +303,7 @@ void config_free(struct config *c)
     free(c->apps);
     free(c->standbys);
     free(c->notifies);
+    free(c->runners);
     free(c);
 }
 
@@ -298,6 +312,16 @@ const struct config_app *config_app_find(const struct config *c, const char *app
     for (size_t i = 0; i < c->app_count; i++) {
         if (strcmp(c->apps[i].name, app) == 0) {
             return &c->apps[i];
+        }
+    }
+    return NULL;
+}
+
+const struct config_runner *config_runner_find(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->runner_count; i++) {
+        if (strcmp(c->runners[i].name, name) == 0) {
+            return &c->runners[i];
         }
     }
     return NULL;

@@ -84,6 +84,22 @@ const char *config_check_url(const char *value)
                : "must be an http:// or https:// URL";
 }
 
+const char *config_check_variable(const char *value)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    size_t length = strspn(value, letters);
+
+    if (length == 0 || value[length] != '=' || strchr("0123456789", value[0]) != NULL) {
+        return "must be NAME=value, with a name of A-Z a-z 0-9 _ that begins with no digit";
+    }
+    return strncmp(value, "SCHEMAGATE_", 11) == 0 ? "must leave the names SCHEMAGATE_* to the daemon" : NULL;
+}
+
+const char *config_check_directory(const char *value)
+{
+    return value[0] == '\0' || value[0] == '/' ? NULL : "must be an absolute path";
+}
+
 const char *config_check_name(const char *value)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-";

@@ -17,7 +17,13 @@ const char *config_check_url(const char *value);
 /* Hours of the week (base/hours.h). */
 const char *config_check_hours(const char *value);
 
-/* The NAME of [app NAME], [standby NAME] and [notify NAME]. */
+/* NAME=value, of an environment; schemagate's own names are its own. */
+const char *config_check_variable(const char *value);
+
+/* An absolute path, or nothing. */
+const char *config_check_directory(const char *value);
+
+/* The NAME of [app NAME], [standby NAME], [notify NAME] and [runner NAME]. */
 const char *config_check_name(const char *value);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <schemagate/base/config.h>
 #include <schemagate/base/memory.h>
+#include <schemagate/base/template.h>
 
 #define IN(member) offsetof(struct config, member)
 #define TEXT(name_, member, ...)                                                                   \
@@ -182,6 +183,22 @@ static const struct config_key notify_keys[] = {
     {0},
 };
 
+static const struct config_key runner_keys[] = {
+    LIST("command", offsetof(struct config_runner, command), "", .check = template_check,
+         .meaning = "Program, by its absolute path, and arguments, separated by commas, run without a shell. "
+                    "{version}, {phase}, {name} and {argument} stand for the migration's version, the phase, "
+                    "the migration's name and what the step gives as argument=."),
+    LIST("environment", offsetof(struct config_runner, environment), "", .check = config_check_variable,
+         .meaning = "Its environment, NAME=value separated by commas, beside PATH, HOME, LANG, LC_ALL, TZ and "
+                    "TMPDIR of the daemon, SCHEMAGATE_VERSION and SCHEMAGATE_PHASE. Nothing else of the "
+                    "daemon's environment is passed on: name a password file here, not a password."),
+    TEXT("directory", offsetof(struct config_runner, directory), .check = config_check_directory,
+         .meaning = "The directory that it is started in. Empty: the daemon's."),
+    NUMBER("timeout_seconds", offsetof(struct config_runner, timeout_seconds), "3600", 0, WEEK,
+           .meaning = "Longest run; then it is killed, and the step has failed. 0: no bound."),
+    {0},
+};
+
 static void *app_element(const struct config *c, size_t index)
 {
     return index < c->app_count ? &c->apps[index] : NULL;
@@ -218,6 +235,18 @@ static void *notify_add(struct config *c, const char *name)
     return &c->notifies[c->notify_count++];
 }
 
+static void *runner_element(const struct config *c, size_t index)
+{
+    return index < c->runner_count ? &c->runners[index] : NULL;
+}
+
+static void *runner_add(struct config *c, const char *name)
+{
+    c->runners = memory_grow(c->runners, c->runner_count + 1, sizeof(*c->runners));
+    c->runners[c->runner_count] = (struct config_runner){.name = memory_copy(name)};
+    return &c->runners[c->runner_count++];
+}
+
 const struct config_section config_sections[] = {
     {.name = "database", .keys = database_keys, .meaning = "The database whose schema is migrated."},
     {.name = "http", .keys = http_keys, .meaning = "The interface for replicas, deploy tools and operators."},
@@ -241,5 +270,10 @@ const struct config_section config_sections[] = {
                 "them by.",
      .element = notify_element,
      .add = notify_add},
+    {.name = "runner",
+     .keys = runner_keys,
+     .meaning = "A command that a migration may name as a step: `-- schemagate: run NAME`.",
+     .element = runner_element,
+     .add = runner_add},
     {0},
 };

@@ -34,6 +34,14 @@ struct config_notify {
     int64_t timeout_seconds;
 };
 
+/* A command that migrations may name as a step. */
+struct config_runner {
+    char *name;
+    struct config_list command, environment; /* words with places (template.h); NAME=value */
+    char *directory;
+    int64_t timeout_seconds; /* 0: none */
+};
+
 /* All strings are owned; "" where nothing is set. Times carry their unit in the name. */
 struct config {
     struct {
@@ -72,6 +80,8 @@ struct config {
     size_t standby_count;
     struct config_notify *notifies;
     size_t notify_count;
+    struct config_runner *runners;
+    size_t runner_count;
 };
 
 /* Reads defaults, then `path` (NULL: /etc/schemagate/schemagate.ini where it exists) with its drop-ins
@@ -82,6 +92,9 @@ void config_free(struct config *c);
 
 /* The settings of one app, or NULL. */
 const struct config_app *config_app_find(const struct config *c, const char *app);
+
+/* The runner of that name, or NULL. */
+const struct config_runner *config_runner_find(const struct config *c, const char *name);
 
 /* Names ("section.key"), one a line, what differs between both and cannot change while running. */
 void config_fixed_changes(const struct config *running, const struct config *next, struct buf *names);
