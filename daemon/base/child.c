@@ -18,15 +18,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXEC_FAILED = 127, READ_SIZE = 16384 };
+enum { EXEC_FAILED = 127, READ_SIZE = 16384, REST_MAX = 1 << 20 };
 
 struct child {
     pid_t pid; /* also its process group; -1: it could not be started */
+    pid_t guard; /* the process that ends the group when this one dies; 0: none */
+    int lifeline; /* the guard waits for its end; -1: none */
     int pidfd;
     struct event *exited, *deadline;
     struct bufferevent *input; /* NULL: all is written */
     struct bufferevent *output;
-    struct buf kept;
+    struct buf kept, last; /* the beginning of its output; what follows, as far as it is kept */
+    size_t last_max, left_out;
     int64_t timeout_ms;
     bool late;
     int start_error;
@@ -47,6 +50,16 @@ static void free_environment(char **environment)
     free(environment);
 }
 
+static bool is_set(const char *const *own, const char *name)
+{
+    size_t length = strlen(name);
+
+    while (*own != NULL && (strncmp(*own, name, length) != 0 || (*own)[length] != '=')) {
+        own++;
+    }
+    return *own != NULL;
+}
+
 static char **make_environment(const char *const *own)
 {
     size_t count = 0, own_count = 0;
@@ -56,14 +69,14 @@ static char **make_environment(const char *const *own)
         own_count++;
     }
     environment = memory_new((own_count + PASSED_ON + 1) * sizeof(*environment));
-    for (size_t i = 0; i < PASSED_ON; i++) {
-        const char *value = getenv(passed_on[i]);
-        if (value != NULL) {
-            environment[count++] = memory_printf("%s=%s", passed_on[i], value);
-        }
-    }
     for (size_t i = 0; i < own_count; i++) {
         environment[count++] = memory_copy(own[i]);
+    }
+    for (size_t i = 0; i < PASSED_ON; i++) {
+        const char *value = getenv(passed_on[i]);
+        if (value != NULL && !is_set(own, passed_on[i])) {
+            environment[count++] = memory_printf("%s=%s", passed_on[i], value);
+        }
     }
     return environment;
 }
@@ -84,9 +97,65 @@ static void become(const struct child_command *command, char *const *environment
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     close_range(STDERR_FILENO + 1, ~0u, 0);
+    if (command->directory != NULL && command->directory[0] != '\0' && chdir(command->directory) != 0) {
+        dprintf(STDERR_FILENO, "cannot enter %s: %s\n", command->directory, strerror(errno));
+        _exit(EXEC_FAILED);
+    }
     execve(command->arguments[0], (char *const *)command->arguments, environment);
     dprintf(STDERR_FILENO, "cannot run %s: %s\n", command->arguments[0], strerror(errno));
     _exit(EXEC_FAILED);
+}
+
+/* In the guard, which is a copy of this process with nothing but the lifeline: its other end is closed by
+ * the kernel however this process dies. Only what is safe between fork and exec. */
+static void stand_guard(pid_t group, int lifeline)
+{
+    sigset_t all;
+    char byte;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    setpgid(0, 0);
+    dup2(lifeline, STDIN_FILENO);
+    close_range(STDIN_FILENO + 1, ~0u, 0);
+    while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR) {
+    }
+    kill(-group, SIGKILL);
+    _exit(0);
+}
+
+/* Returns 0 or an error number. */
+static int set_guard(struct child *child)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return errno;
+    }
+    child->guard = fork();
+    int error = errno;
+    if (child->guard == 0) {
+        stand_guard(child->pid, ends[0]);
+    }
+    close(ends[0]);
+    if (child->guard < 0) {
+        child->guard = 0;
+        close(ends[1]);
+        return error;
+    }
+    child->lifeline = ends[1];
+    return 0;
+}
+
+/* Before the child is waited for: until then nobody else can have its group's number. */
+static void dismiss_guard(struct child *child)
+{
+    if (child->guard > 0) {
+        kill(child->guard, SIGKILL);
+        waitpid(child->guard, NULL, 0);
+        close(child->lifeline);
+        child->guard = 0;
+    }
 }
 
 static void child_free(struct child *child)
@@ -105,15 +174,33 @@ static void child_free(struct child *child)
         close(child->pidfd);
     }
     buf_free(&child->kept);
+    buf_free(&child->last);
     free(child);
 }
 
-/* Its beginning says most about what went wrong. */
 static void keep(struct child *child, const char *bytes, size_t length)
 {
     size_t room = child->kept.maximum - child->kept.length;
+    size_t taken = length < room ? length : room;
 
-    buf_append(&child->kept, bytes, length < room ? length : room);
+    buf_append(&child->kept, bytes, taken);
+    buf_append(&child->last, bytes + taken, length - taken);
+    if (child->last.length > child->last_max) {
+        size_t surplus = child->last.length - child->last_max;
+
+        buf_consume(&child->last, surplus);
+        child->left_out += surplus;
+    }
+}
+
+/* The beginning and the end of its output, and how much is missing between them. */
+static void join_output(struct child *child)
+{
+    child->kept.maximum = 0;
+    if (child->last_max > 0 && child->left_out > 0) {
+        buf_printf(&child->kept, "\n… %zu bytes are left out …\n", child->left_out);
+    }
+    buf_append(&child->kept, buf_text(&child->last), child->last.length);
 }
 
 static void take_output(struct bufferevent *output, void *context)
@@ -136,9 +223,11 @@ static void take_rest(struct child *child)
     ssize_t got;
 
     take_output(child->output, child);
-    while (child->kept.length < child->kept.maximum && (got = read(fd, bytes, sizeof(bytes))) > 0) {
+    for (size_t read_so_far = 0; read_so_far < REST_MAX && (got = read(fd, bytes, sizeof(bytes))) > 0;
+         read_so_far += (size_t)got) {
         keep(child, bytes, (size_t)got);
     }
+    join_output(child);
 }
 
 static void finish(struct child *child, int code, char *trouble)
@@ -160,6 +249,7 @@ static void on_exit_of_child(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     kill(-child->pid, SIGKILL); /* the group is still its own: nobody has waited for it */
+    dismiss_guard(child);
     waitid(P_PID, (id_t)child->pid, &status, WEXITED);
     take_rest(child);
     if (child->late) {
@@ -259,8 +349,8 @@ static int spawn(struct child *child, struct event_base *base, const struct chil
         close_input(child);
     }
     child->pidfd = pidfd_open(child->pid, 0);
-    if (child->pidfd < 0) {
-        error = errno;
+    error = child->pidfd < 0 ? errno : command->guarded ? set_guard(child) : 0;
+    if (error != 0) {
         kill(-child->pid, SIGKILL);
         waitpid(child->pid, NULL, 0);
         child->pid = -1;
@@ -280,6 +370,7 @@ struct child *child_start(struct event_base *base, const struct child_command *c
     child->pidfd = -1;
     child->pid = -1;
     child->kept = BUF_INIT(command->output_max);
+    child->last_max = command->output_end;
     child->timeout_ms = command->timeout_ms;
     child->done = done;
     child->context = context;
@@ -304,6 +395,7 @@ void child_abandon(struct child *child)
 {
     if (child->pid > 0) {
         kill(-child->pid, SIGKILL);
+        dismiss_guard(child);
         waitpid(child->pid, NULL, 0);
     }
     child_free(child);

@@ -189,8 +189,8 @@ static const struct config_key runner_keys[] = {
                     "{version}, {phase}, {name} and {argument} stand for the migration's version, the phase, "
                     "the migration's name and what the step gives as argument=."),
     LIST("environment", offsetof(struct config_runner, environment), "", .check = config_check_variable,
-         .meaning = "Its environment, NAME=value separated by commas, beside PATH, HOME, LANG, LC_ALL, TZ and "
-                    "TMPDIR of the daemon, SCHEMAGATE_VERSION and SCHEMAGATE_PHASE. Nothing else of the "
+         .meaning = "Its environment, NAME=value separated by commas, beside PATH, HOME, LANG, LC_ALL, TZ "
+                    "and TMPDIR of the daemon, SCHEMAGATE_VERSION and SCHEMAGATE_PHASE. Nothing else of the "
                     "daemon's environment is passed on: name a password file here, not a password."),
     TEXT("directory", offsetof(struct config_runner, directory), .check = config_check_directory,
          .meaning = "The directory that it is started in. Empty: the daemon's."),

@@ -37,6 +37,7 @@ void migration_error_free(struct migration_error *error)
     free(error->detail);
     free(error->hint);
     free(error->context);
+    json_decref(error->report);
     free(error);
 }
 

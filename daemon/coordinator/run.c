@@ -21,6 +21,8 @@ static void run_free(struct run *run)
 {
     changes_free(&run->changes);
     json_decref((json_t *)run->batch.pieces);
+    runner_free(run->command);
+    free(run->trouble);
     free(run->statements);
     free(run->transition);
     free(run);
@@ -62,6 +64,18 @@ static void collect_statements(const struct coordinator *c, struct migration *m,
     }
 }
 
+static void prepare_command(const struct coordinator *c, const struct migration *m, struct run *run)
+{
+    const struct step *step = run->steps;
+
+    if (!step || step->work.kind != WORK_RUNNER)
+        return;
+    run->command = runner_command(c, m, step, &run->trouble);
+    changes_event(&run->changes, &(struct change_event){.kind = "migration.runner",
+                                                        .version = m->version,
+                                                        .data = runner_event(step)});
+}
+
 static struct run *prepare(const struct coordinator *c, struct migration *m)
 {
     struct run *run = memory_new(sizeof *run);
@@ -85,6 +99,7 @@ static struct run *prepare(const struct coordinator *c, struct migration *m)
     }
     run->transition->quiet = run->transition->event == EVENT_STEP_DONE;
     collect_statements(c, m, run);
+    prepare_command(c, m, run);
     transition_write(c, m, run->transition, &run->changes);
     if (tells_hidden(m, run->transition))
         changes_ask_hidden(&run->changes, m->version);
@@ -108,6 +123,7 @@ static struct migration_error *error_of(const struct run *run, const struct exec
     error->detail = copy_or_null(from->detail);
     error->hint = copy_or_null(from->hint);
     error->context = copy_or_null(from->context);
+    error->report = json_incref((json_t *)from->report);
     error->line = from->line;
     error->column = from->column;
     return error;
@@ -293,11 +309,27 @@ void run_announce(struct coordinator *c, const struct migration *m)
 
 /* ---- starting ---- */
 
+/* Its runner is configured no more, or otherwise: a retry looks again. */
+static void give_up(struct coordinator *c, struct migration *m, struct run *run)
+{
+    const struct execution_error error = {.message = run->trouble,
+                                          .hint = "change the daemon's configuration, reload it, then retry",
+                                          .step = run->steps->number,
+                                          .line = run->steps->line,
+                                          .column = run->steps->column};
+    failed(c, m, run, error_of(run, &error));
+    run_free(run);
+}
+
 void run_start(struct coordinator *c, struct migration *m)
 {
-    struct completion *completion = memory_new(sizeof *completion);
     struct run *run = prepare(c, m);
 
+    if (run->trouble) {
+        give_up(c, m, run);
+        return;
+    }
+    struct completion *completion = memory_new(sizeof *completion);
     m->attempt++;
     if (m->first_try_boot == 0)
         m->first_try_boot = coordinator_now(c).boot_ms;
@@ -316,6 +348,7 @@ void run_start(struct coordinator *c, struct migration *m)
             .statements = run->statements,
             .statement_count = run->statement_count,
             .batch = run->batch,
+            .command = run->command,
             .changes = changes_take(&run->changes),
             .lock_timeout_ms = c->config->migration.lock_timeout_ms,
             .statement_timeout_ms = c->config->migration.statement_timeout_ms,

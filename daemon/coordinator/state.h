@@ -23,6 +23,8 @@ struct run {
     struct execution_statement *statements; /* owned */
     size_t statement_count;
     struct execution_batch batch; /* pieces are owned */
+    struct execution_command *command; /* owned; NULL: it is SQL */
+    char *trouble; /* owned: why there is no command; or NULL */
 };
 
 /* What goes on with the migrations; one thing at a time. */
@@ -215,6 +217,16 @@ void backfill_advance(struct coordinator *c, struct migration *m, const struct r
                       const struct execution_result *result);
 /* What the backfill of m has done, for its event; NULL: none of its steps ran in batches. */
 json_t *backfill_report(const struct migration *m);
+
+/* ---- runner.c: steps that are configured commands ---- */
+
+/* Holds the steps of a plan against the configuration: what is wrong is a finding. name NULL: the plan's. */
+void runners_judge(const struct coordinator *c, const char *name, struct plan *plan);
+/* The command of a step; or NULL, and why not in *trouble, which the caller frees. */
+struct execution_command *runner_command(const struct coordinator *c, const struct migration *m,
+                                         const struct step *step, char **trouble);
+json_t *runner_event(const struct step *step);
+void runner_free(struct execution_command *command);
 
 /* ---- soak.c ---- */
 

@@ -259,6 +259,8 @@ static void planned(void *context, struct plan *plan)
     struct submit_intent *s = context;
 
     s->plan = plan;
+    if (plan)
+        runners_judge(s->c, s->name, plan);
     if (plan && plan_is_refused(plan)) {
         intent_answer(&s->intent,
                       &(struct outcome){.problem = PROBLEM_PLAN_REFUSED,
@@ -304,6 +306,8 @@ void coordinator_submit(struct coordinator *c, const struct submission *submissi
 /* ---- a plan that nobody keeps ---- */
 
 struct plan_request {
+    const struct coordinator *c;
+    char *name; /* owned; NULL: the request gives none */
     coordinator_answer *answer;
     void *context;
 };
@@ -314,9 +318,12 @@ static void planned_only(void *context, struct plan *plan)
     struct outcome outcome = {.plan = plan};
 
     free(context);
-    if (!plan)
+    if (plan)
+        runners_judge(request.c, request.name, plan);
+    else
         outcome = (struct outcome){.problem = PROBLEM_STOPPING, .detail = "the daemon is stopping"};
     request.answer(request.context, &outcome);
+    free(request.name);
     plan_free(plan);
 }
 
@@ -325,6 +332,6 @@ void coordinator_plan(struct coordinator *c, const struct submission *submission
 {
     struct plan_request *request = memory_new(sizeof *request);
 
-    *request = (struct plan_request){answer, context};
+    *request = (struct plan_request){c, memory_copy(submission->name), answer, context};
     read_plan(c, submission, planned_only, request);
 }

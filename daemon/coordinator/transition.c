@@ -81,6 +81,8 @@ static void write_event(const struct migration *m, const struct transition *t,
                              t->step.comment);
     if (m->phase == PHASE_BACKFILLING && phase_is_expanded(t->step.next))
         json_object_set_new(data, "backfill", backfill_report(m));
+    if (t->error && t->error->report)
+        json_object_update(data, t->error->report);
     if (t->error)
         json_object_update_new(data, json_pack("{s:s, s:s*, s:i}", "sqlstate", t->error->sqlstate,
                                                "message", t->error->message, "step",

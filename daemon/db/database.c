@@ -151,6 +151,7 @@ void database_free(struct database *db)
     }
     db->life = LIFE_ENDED;
     leadership_drop_sessions(db);
+    executor_close(db);
     event_free(db->timer);
     event_free(db->fall);
     event_free(db->stop_deadline);

@@ -21,6 +21,10 @@ struct executor_try {
     size_t commit;      /* place of COMMIT in the batch */
     PGresult *error;    /* the one that counts, while what it left behind is tidied up */
     unsigned failed;    /* which submitted statement failed, from 1; 0: none of them */
+    struct child *child; /* the command that runs; NULL: none */
+    void (*child_done)(struct executor_try *try); /* after its exit code 0 */
+    int64_t child_since;
+    bool child_lost;     /* the session went away under it: it is being ended */
     double *seconds;
     size_t seconds_count;
 };

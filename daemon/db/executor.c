@@ -3,6 +3,7 @@
 #include "answer.h"
 #include "backfill.h"
 #include "cancel.h"
+#include "command.h"
 #include "execution.h"
 #include "offload.h"
 #include "sql.h"
@@ -16,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For the changes after what ran outside of transactions: a statement or command that is through is not begun
+ * again because the store was at work on the same rows. */
+#define CHANGES_LOCK_TIMEOUT "10s"
 #define ANSWER_MS 15000 /* for schemagate's own statements between those that were submitted */
 
 /* Statements of a transaction that surround the submitted ones. */
@@ -83,7 +87,8 @@ static size_t add_before(const struct executor_try *try, struct session_statemen
     s[0] = plain("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     s[1] = (struct session_statement){
         .prepared = "begin",
-        .parameters = {db->epoch, db->nonce, db->lock_key, try->lock_timeout,
+        .parameters = {db->epoch, db->nonce, db->lock_key,
+                       try->alone_done ? CHANGES_LOCK_TIMEOUT : try->lock_timeout,
                        try->statement_timeout, with_sql ? role_of(&try->execution) : "none",
                        db->may_hurry ? "t" : "f"},
         .parameter_count = 7,
@@ -356,6 +361,45 @@ static void send_alone(struct executor_try *try)
     executor_send(try, s, sizeof s / sizeof s[0], ANSWER_MS, on_alone_fenced);
 }
 
+/* ---- a command: fence; command; the changes ---- */
+
+static void on_command_succeeded(struct executor_try *try)
+{
+    try->alone_done = true;
+    failpoint("alone-ran");
+    send_transaction(try, false);
+}
+
+static void on_command_fenced(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->lost) {
+        execution_finish(try, EXECUTION_UNKNOWN);
+    } else if (outcome->error != NULL) {
+        try->first = SIZE_MAX; /* it was not started */
+        take_error(try, outcome);
+        execution_finish_failed(try);
+    } else if (try->cancelled) {
+        command_finish_cancelled(try);
+    } else {
+        command_start(try, on_command_succeeded);
+        executor_failpoint(try, "sent");
+    }
+}
+
+static void send_command(struct executor_try *try)
+{
+    const struct database *db = try->db;
+    const struct session_statement fence = {.sql = sql_fence,
+                                            .parameters = {db->epoch, db->nonce, db->lock_key},
+                                            .parameter_count = 3,
+                                            .drops_rows = true};
+
+    assert(try->execution.statement_count == 1);
+    executor_send(try, &fence, 1, ANSWER_MS, on_command_fenced);
+}
+
 /* ---- run ---- */
 
 static void executor_begin(struct executor_try *try)
@@ -363,6 +407,8 @@ static void executor_begin(struct executor_try *try)
     executor_failpoint(try, "begin");
     if (try->execution.transactional || try->execution.statement_count == 0) {
         send_transaction(try, true);
+    } else if (try->execution.command != NULL) {
+        send_command(try);
     } else {
         send_alone(try);
     }
@@ -417,8 +463,22 @@ static void executor_cancel(void *executor)
         return;
     }
     db->running->cancelled = true;
-    if (db->cancelling == NULL) {
+    if (executor_runs_command(db)) {
+        command_kill(db->running);
+    } else if (db->cancelling == NULL) {
         db->cancelling = cancel_start(db->base, session_connection(db->holder), on_cancelled, db);
+    }
+}
+
+bool executor_runs_command(const struct database *db)
+{
+    return db->running != NULL && db->running->child != NULL;
+}
+
+void executor_close(struct database *db)
+{
+    if (executor_runs_command(db)) {
+        command_abandon(db->running);
     }
 }
 
@@ -426,6 +486,10 @@ void executor_stop(struct database *db)
 {
     struct executor_try *waiting = db->running;
 
+    if (executor_runs_command(db)) {
+        waiting->child_lost = true;
+        command_kill(waiting);
+    }
     if (db->cancelling != NULL) {
         offload_abandon(db->cancelling);
         db->cancelling = NULL;

@@ -20,10 +20,15 @@
 
 #define ANSWER_MS 15000 /* for each small statement of the daemon's own; above their lock_timeout */
 #define PING_ANSWER_MS 5000
+/* While a command runs: with the pause between two pings this ends it before the server gives up the session
+ * (idle_session_timeout), and with it the lock. */
+#define PING_COMMAND_MS 3000
+#define COMMAND_END_MS 50 /* between two looks whether a command of the last term has ended */
 
 static void enter_connecting(struct database *db);
 static void enter_leading(struct database *db);
 static void ping(struct database *db);
+static void begin_again(struct database *db);
 
 /* One row a state: what is done on entering it, what when its timer fires, where success leads, and
  * what it is about, for the message of a failure. Every failure leads to LIFE_DOWN. */
@@ -33,7 +38,7 @@ static const struct life_row {
     enum life next;
     const char *doing;
 } lives[LIVES] = {
-    [LIFE_DOWN] = {NULL, leadership_begin, LIFE_CONNECTING, "wait"},
+    [LIFE_DOWN] = {NULL, begin_again, LIFE_CONNECTING, "wait"},
     [LIFE_CONNECTING] = {enter_connecting, NULL, LIFE_PROVING, "connect"},
     [LIFE_PROVING] = {takeover_prove, NULL, LIFE_POLLING, "ask the server who it is"},
     [LIFE_POLLING] = {takeover_poll, takeover_poll, LIFE_INSTALLING, "take the migration lock"},
@@ -60,6 +65,16 @@ void leadership_advance(struct database *db)
 void leadership_begin(struct database *db)
 {
     leadership_enter(db, LIFE_CONNECTING);
+}
+
+/* Nothing is begun beside a command that has been killed and has not ended. */
+static void begin_again(struct database *db)
+{
+    if (executor_runs_command(db)) {
+        leadership_set_timer(db, COMMAND_END_MS);
+    } else {
+        leadership_begin(db);
+    }
 }
 
 void leadership_on_due(struct database *db)
@@ -317,7 +332,8 @@ static void ping(struct database *db)
     if (session_is_idle(db->holder)) {
         const struct session_statement lock = {
             .sql = sql_ping, .parameters = {db->lock_key}, .parameter_count = 1};
-        send_ping(db, db->holder, &lock, PING_ANSWER_MS,
+        send_ping(db, db->holder, &lock,
+                  executor_runs_command(db) ? PING_COMMAND_MS : PING_ANSWER_MS,
                   "the session does not hold the migration lock any more");
     } else if (leadership_is_leading(db) && session_is_idle(db->store)) {
         const struct session_statement term = {

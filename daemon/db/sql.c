@@ -34,6 +34,7 @@ EMBED(sql_read_as, "daemon/db/sql/read_as.sql");
 EMBED(sql_resolve, "daemon/db/sql/resolve.sql");
 EMBED(sql_watch, "daemon/db/sql/watch.sql");
 EMBED(sql_execution_begin, "daemon/db/sql/execution_begin.sql");
+EMBED(sql_fence, "daemon/db/sql/fence.sql");
 EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");
 EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
 EMBED(sql_backfill_batch, "daemon/db/sql/backfill_batch.sql");

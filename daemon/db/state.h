@@ -92,7 +92,10 @@ void watch_look(void *witness, const struct watch_request *request,
 
 /* Prepares what surrounds submitted SQL, in the session that holds the lock. */
 void executor_prepare(struct database *db, session_answered *done);
-void executor_stop(struct database *db); /* cancels what runs, forgets a cancel that is under way */
+void executor_stop(struct database *db); /* ends a command that runs, forgets a cancel that is under way */
+void executor_close(struct database *db); /* waits for the command's end */
+/* A command runs, or is being ended: its end comes in the loop. */
+bool executor_runs_command(const struct database *db);
 
 /* While stopping: goes on as soon as the executor is free. */
 void database_stop_step(struct database *db);

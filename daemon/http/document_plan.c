@@ -46,6 +46,7 @@ static void write_locks(struct writer *w, const struct plan_work *work)
 void document_work(struct writer *w, const struct plan_work *work)
 {
     writer_text(w, "kind", plan_kind_name(work->kind));
+    writer_text(w, "object", work->object);
     write_locks(w, work);
     writer_version(w, "source", work->source);
     writer_bool(w, "generated", work->generated);

@@ -35,7 +35,7 @@ void document_gate(struct writer *w, const char *name, const struct coordinator 
 /* "actions": what may be asked of a migration now. */
 void document_actions(struct writer *w, const struct coordinator *c, const struct migration *m);
 void document_findings(struct writer *w, const struct plan *plan); /* "findings" */
-/* How a statement is run: kind, lock, locks, source, generated, note. */
+/* How a statement is run: kind, object, lock, locks, source, generated, note. */
 void document_work(struct writer *w, const struct plan_work *work);
 void document_status(struct writer *w, const struct http_server *server, enum caller_role role);
 

@@ -94,7 +94,7 @@ static const struct {
     const char *word, *letters;
 } argued[] = {{"allow", name_letters}, {"run", letters}};
 
-/* What the word's argument consists of, if a word alone follows and not the beginning of key=value; or NULL. */
+/* The letters of its argument, if a word alone follows and not the beginning of key=value; or NULL. */
 static const char *at_argument(const struct reader *reader, const char *word)
 {
     for (size_t i = 0; i < sizeof(argued) / sizeof(argued[0]); i++) {

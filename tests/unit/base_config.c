@@ -306,7 +306,7 @@ static void nothing_may_stand_twice_in_a_file(void **state)
 static void unknown_sections_and_keys_are_mistakes(void **state)
 {
     static const char known[] = "there are [database], [http], [gate], [migration], [log], [app NAME], "
-                                "[standby NAME], [notify NAME]\n";
+                                "[standby NAME], [notify NAME], [runner NAME]\n";
     char *expected = memory_printf("main.ini:1: [gat] is unknown; %smain.ini:3: [log x] is unknown; %s"
                                    "main.ini:4: [Log] is unknown; %s",
                                    known, known, known);
@@ -346,6 +346,27 @@ static void whoever_is_told_has_a_command_or_a_url(void **state)
     expect_mistakes(*state, "[notify chat]\nurl = chat.example\n",
                     "main.ini:2: [notify chat] url must be an http:// or https:// URL\n"
                     "[notify chat] must have either a command or a url\n");
+}
+
+static void a_runner_is_a_program_with_known_places(void **state)
+{
+    expect_mistakes(*state, "[runner tool]\ntimeout_seconds = 5\n",
+                    "[runner tool] command must begin with the absolute path of a program\n");
+    expect_mistakes(*state, "[runner tool]\ncommand = alembic, upgrade\n",
+                    "[runner tool] command must begin with the absolute path of a program\n");
+    expect_mistakes(*state, "[runner tool]\ncommand = /bin/{argument}\n",
+                    "[runner tool] command must begin with the absolute path of a program\n");
+    expect_mistakes(*state, "[runner tool]\ncommand = /bin/true, {argument}{revision}\n",
+                    "main.ini:2: [runner tool] command must have no braces but those of {version}, {phase}, "
+                    "{name} and {argument}, not \"{argument}{revision}\"\n"
+                    "[runner tool] command must begin with the absolute path of a program\n");
+    expect_mistakes(*state, "[runner tool]\ncommand = /bin/true\nenvironment = A=b, 1A=b\ndirectory = tmp\n",
+                    "main.ini:3: [runner tool] environment must be NAME=value, with a name of A-Z a-z 0-9 _ "
+                    "that begins with no digit, not \"1A=b\"\n"
+                    "main.ini:4: [runner tool] directory must be an absolute path\n");
+    expect_mistakes(*state, "[runner tool]\ncommand = /bin/true\nenvironment = SCHEMAGATE_PHASE=undo\n",
+                    "main.ini:3: [runner tool] environment must leave the names SCHEMAGATE_* to the daemon, "
+                    "not \"SCHEMAGATE_PHASE=undo\"\n");
 }
 
 static void values_of_the_wrong_type_or_out_of_bounds_are_mistakes(void **state)
@@ -478,6 +499,7 @@ int main(void)
         TEST(unknown_sections_and_keys_are_mistakes),
         TEST(names_of_apps_are_checked),
         TEST(whoever_is_told_has_a_command_or_a_url),
+        TEST(a_runner_is_a_program_with_known_places),
         TEST(values_of_the_wrong_type_or_out_of_bounds_are_mistakes),
         TEST(addresses_and_roles_are_checked),
         TEST(a_bad_connection_string_is_not_repeated),

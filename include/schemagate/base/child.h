@@ -1,5 +1,6 @@
 /* A command as a child process on the event loop: no shell, its input written and its output kept, ended when
- * it takes too long. What it leaves in its process group ends with it; it ends with this process. */
+ * it takes too long. What it leaves in its process group ends with it; it ends with this process, and, where
+ * it is guarded, all of its group does. (Who leaves the group is nobody's child any more.) */
 #ifndef SCHEMAGATE_BASE_CHILD_H
 #define SCHEMAGATE_BASE_CHILD_H
 
@@ -14,11 +15,14 @@ struct event_base;
 struct child_command {
     const char *const *arguments;   /* the first one is the program's absolute path; NULL at the end */
     const char *const *environment; /* NAME=value; NULL at the end. Beside them it gets PATH, HOME, LANG,
-                                       LC_ALL, TZ and TMPDIR. */
+                                       LC_ALL, TZ and TMPDIR, where they are not among them. */
+    const char *directory;          /* to start it in; NULL or "": this process's */
     const char *input;              /* for its standard input */
     size_t input_length;
     int64_t timeout_ms;             /* 0: none */
-    size_t output_max;              /* bytes kept of its output and errors, at least 1; the rest is dropped */
+    size_t output_max;              /* bytes kept of its output and errors, at least 1, … */
+    size_t output_end;              /* … and of what comes last, behind them; the rest is dropped */
+    bool guarded;                   /* a process beside it ends the whole group if this process dies */
 };
 
 struct child_end {

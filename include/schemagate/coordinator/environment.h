@@ -94,6 +94,16 @@ struct execution_batch {
     bool counts_sessions;   /* the load's active sessions are wanted */
 };
 
+/* A step that is a configured command, run without a shell: all of it is put together from the configuration,
+ * and what a submitter has written is no more than a part of one argument. Owned by the caller. */
+struct execution_command {
+    char *runner;       /* its name, for messages */
+    char **arguments;   /* the first one is the program's absolute path; NULL at the end */
+    char **environment; /* NAME=value; NULL at the end */
+    char *directory;    /* "": the daemon's */
+    int64_t timeout_ms; /* 0: none */
+};
+
 /* One transaction of a phase, one batch of a step, or one statement that must run outside of transactions. */
 struct execution {
     int64_t version;
@@ -102,6 +112,9 @@ struct execution {
     const struct execution_statement *statements;
     size_t statement_count;  /* 0: only the changes are committed */
     struct execution_batch batch; /* of the one statement; the changes are the row of its step */
+    const struct execution_command *command; /* in place of the one statement; NULL: it is SQL. The session
+                                proves the lock while it runs; the changes' first event takes "exit_code" and
+                                "seconds" into its data */
     json_t *changes;         /* reference taken over: committed with the SQL (or right after it, where it
                                 is not transactional) */
     int64_t lock_timeout_ms, statement_timeout_ms; /* 0: none */
@@ -114,13 +127,15 @@ struct execution_error {
     const char *message, *detail, *hint, *context;
     unsigned step;         /* number of the failed statement; 0: none of them */
     unsigned line, column; /* in the submitted file */
+    const json_t *report;  /* more for the event, or NULL: of a command "runner", "exit_code" (null: it did
+                              not exit by itself) and "seconds" */
 };
 
 enum execution_status {
     EXECUTION_DONE,      /* committed */
     EXECUTION_TRY_AGAIN, /* 55P03, 40P01, 40001 and the like: rolled back */
     EXECUTION_CANCELLED, /* 57014 after a cancel: rolled back */
-    EXECUTION_FAILED,    /* the SQL failed: rolled back */
+    EXECUTION_FAILED,    /* the SQL failed: rolled back; or the command did */
     EXECUTION_FENCED,    /* another term owns the database, or the lock is lost: rolled back */
     EXECUTION_UNKNOWN    /* the connection went away in between */
 };

@@ -41,6 +41,7 @@ struct migration_error {
     char sqlstate[6];
     char *message, *detail, *hint, *context;
     unsigned line, column;
+    json_t *report; /* owned; more for its event, in memory only; or NULL */
 };
 
 /* Who is in the way of a migration's next try, or keeps the present one waiting. Strings are owned by the

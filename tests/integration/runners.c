@@ -1,0 +1,396 @@
+/* Steps that are configured commands: started under the lock, ended with it, never named by who submits. */
+#include <support/expect.h>
+#include <support/samples.h>
+#include <support/world.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- a tool ---- */
+
+/* The tool writes down each of its runs into `ran`, then goes on with the script. */
+struct tool {
+    char folder[128], sections[1024];
+    const struct world *world;
+};
+
+static char *tool_path(const struct tool *tool, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", tool->folder, name) < 0)
+        abort();
+    return path;
+}
+
+static void write_file(const struct tool *tool, const char *name, const char *text)
+{
+    char *path = tool_path(tool, name);
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+    chmod(path, 0755);
+    free(path);
+}
+
+static struct tool tool_make(const struct world *world, const char *script)
+{
+    static unsigned count;
+    struct tool tool = {.world = world};
+    char text[4096];
+
+    snprintf(tool.folder, sizeof tool.folder, "%s/tool%u", world->scratch.path, ++count);
+    mkdir(tool.folder, 0755);
+    snprintf(text, sizeof text,
+             "#!/bin/sh\necho \"$SCHEMAGATE_VERSION $SCHEMAGATE_PHASE $*\" >>ran\n%s\n", script);
+    write_file(&tool, "tool.sh", text);
+    snprintf(tool.sections, sizeof tool.sections,
+             "[runner tool]\n"
+             "command = %s/tool.sh, {version}, --phase={phase}, to {argument}\n"
+             "environment = TOOL_HOME=here\n"
+             "directory = %s\n"
+             "[runner plain]\n"
+             "command = %s/tool.sh\n"
+             "directory = %s\n"
+             "timeout_seconds = 1\n"
+             "[runner named]\n"
+             "command = %s/tool.sh, {name}\n"
+             "directory = %s\n",
+             tool.folder, tool.folder, tool.folder, tool.folder, tool.folder, tool.folder);
+    return tool;
+}
+
+static struct daemon *tool_daemon(struct world *world, const struct tool *tool)
+{
+    return world_daemon(world, &(struct daemon_options){
+                                   .sections = tool->sections,
+                                   .environment = (const char *const[]){"PGPASSWORD=secret", NULL}});
+}
+
+static char *tool_read(const struct tool *tool, const char *name)
+{
+    char *path = tool_path(tool, name), *text = scratch_read(path);
+    free(path);
+    return text;
+}
+
+static void expect_runs(const struct tool *tool, const char *expected)
+{
+    char *text = tool_read(tool, "ran");
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+/* A script that starts something, says which processes there are, and stays, unless `go_on` is there. */
+#define STAYS "test -e go_on && exit 0\nsleep 600 &\necho \"$$ $!\" >pids.new\nmv pids.new pids\nwait"
+
+struct pids {
+    long shell, sleeper;
+};
+
+static struct pids wait_pids(const struct tool *tool)
+{
+    int64_t end = test_now_ms() + 3 * PATIENCE_MS;
+
+    for (;;) {
+        struct pids pids;
+        char *text = tool_read(tool, "pids");
+        bool read = sscanf(text, "%ld %ld", &pids.shell, &pids.sleeper) == 2;
+
+        free(text);
+        if (read)
+            return pids;
+        if (test_now_ms() > end)
+            test_fail("the tool was not started");
+        test_pause();
+    }
+}
+
+/* False as well for one that nobody has waited for yet. */
+static bool is_alive(long pid)
+{
+    char path[64], state = 'Z';
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "re");
+
+    if (!file)
+        return false;
+    if (fscanf(file, "%*d %*s %c", &state) != 1)
+        state = 'Z';
+    fclose(file);
+    return state != 'Z' && state != 'X';
+}
+
+static void wait_dead(struct pids pids)
+{
+    int64_t end = test_now_ms() + 3 * PATIENCE_MS;
+
+    for (; is_alive(pids.shell) || is_alive(pids.sleeper); test_pause())
+        if (test_now_ms() > end)
+            test_fail("the tool has outlived the session");
+}
+
+#define RUNS_TOOL                                                                                  \
+    "-- schemagate: expand\n"                                                                      \
+    "CREATE TABLE before_it (id int);\n"                                                           \
+    "-- schemagate: run tool argument=a1:b2\n"                                                     \
+    "CREATE TABLE behind_it (id int);\n"
+
+static int64_t table_exists(struct world *world, const char *name)
+{
+    return sql_number(world->sql, "SELECT (to_regclass('public.%s') IS NOT NULL)::int", name);
+}
+
+/* ---- what it does ---- */
+
+static void a_runner_runs_where_it_stands(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, "test $# = 3 || exit 9\n"
+                                        "test \"$TOOL_HOME\" = here || exit 8\n"
+                                        "test -z \"$PGPASSWORD$SCHEMAGATE_DATABASE_CONNINFO\" || exit 7\n"
+                                        "test \"$3\" = 'to a1:b2' || exit 6");
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    rollout_submit(client, 7, RUNS_TOOL);
+    rollout_wait(client, 7, "complete");
+    expect_runs(&tool, "7 expand 7 --phase=expand to a1:b2\n");
+    const struct http_answer *answer = rollout_get(client, 7);
+    assert_string_equal(json_text_at(answer->json, "/steps/1/kind"), "runner");
+    assert_string_equal(json_text_at(answer->json, "/steps/1/object"), "tool");
+    assert_string_equal(json_text_at(answer->json, "/steps/1/sql"), "run tool argument=a1:b2");
+    assert_string_equal(json_text_at(answer->json, "/steps/1/state"), "done");
+    assert_int_equal(table_exists(world, "behind_it"), 1);
+    assert_int_equal(sql_number(world->sql,
+                                "SELECT count(*) FROM schemagate.event WHERE kind = 'migration.runner' "
+                                "AND version = 7 AND data->>'runner' = 'tool' "
+                                "AND data->>'argument' = 'a1:b2' "
+                                "AND (data->>'exit_code')::int = 0 AND (data->>'seconds')::numeric >= 0"), 1);
+}
+
+static void a_failure_says_why_and_a_retry_runs_it_again(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, "test -e go_on && exit 0\n"
+                                        "echo first; printf 'bell\\007 \\377\\n' >&2; "
+                                        "echo 'revision b2: no such table'; exit 3");
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    rollout_submit(client, 1, RUNS_TOOL);
+    rollout_wait_status(client, 1, "failed");
+    const struct http_answer *answer = rollout_get(client, 1);
+    assert_string_equal(json_text_at(answer->json, "/error/message"), "runner tool: exit code 3");
+    assert_string_equal(json_text_at(answer->json, "/error/detail"),
+                        "first\nbell  ?\nrevision b2: no such table");
+    assert_int_equal(json_number_at(answer->json, "/error/step"), 2);
+    assert_int_equal(json_number_at(answer->json, "/error/position/line"), 3);
+    assert_string_equal(json_text_at(answer->json, "/steps/1/state"), "failed");
+    assert_int_equal(table_exists(world, "behind_it"), 0);
+    assert_int_equal(sql_number(world->sql,
+                                "SELECT count(*) FROM schemagate.event WHERE kind = 'migration.failed' "
+                                "AND (data->>'exit_code')::int = 3 AND data->>'runner' = 'tool'"), 1);
+    write_file(&tool, "go_on", "");
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+    expect_runs(&tool, "1 expand 1 --phase=expand to a1:b2\n1 expand 1 --phase=expand to a1:b2\n");
+}
+
+static void it_is_killed_when_it_takes_too_long(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, STAYS);
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    rollout_submit(client, 1, "-- schemagate: expand\n-- schemagate: run plain\n");
+    rollout_wait_status(client, 1, "failed");
+    assert_string_equal(json_text_at(rollout_get(client, 1)->json, "/error/message"),
+                        "runner plain: took longer than 1 s");
+    wait_dead(wait_pids(&tool));
+}
+
+static void an_operator_ends_it_by_cancelling(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, STAYS);
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    rollout_submit(client, 1, RUNS_TOOL);
+    struct pids pids = wait_pids(&tool);
+    rollout_act(client, 1, "cancel");
+    rollout_wait_status(client, 1, "failed");
+    assert_false(is_alive(pids.shell));
+    assert_string_equal(json_text_at(rollout_get(client, 1)->json, "/error/message"),
+                        "cancelled by an operator");
+    assert_int_equal(json_number_at(rollout_get(client, 1)->json, "/error/step"), 2);
+    wait_dead(pids);
+    write_file(&tool, "go_on", "");
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+}
+
+/* ---- the lock ---- */
+
+static void a_killed_daemon_takes_it_along_and_the_next_one_runs_it_again(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, STAYS);
+    struct daemon *first = tool_daemon(world, &tool);
+
+    rollout_submit(&first->client, 1, RUNS_TOOL);
+    struct pids pids = wait_pids(&tool);
+    daemon_kill(first);
+    wait_dead(pids);
+    write_file(&tool, "go_on", "");
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+    rollout_wait(client, 1, "complete");
+    expect_runs(&tool, "1 expand 1 --phase=expand to a1:b2\n1 expand 1 --phase=expand to a1:b2\n");
+    assert_int_equal(world_rows(world, "step"), 3);
+}
+
+static void a_lost_session_ends_it_and_the_next_term_runs_it_again(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, STAYS);
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    rollout_submit(client, 1, RUNS_TOOL);
+    struct pids pids = wait_pids(&tool);
+    write_file(&tool, "go_on", "");
+    sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE application_name = 'schemagate coordinator' AND datname = current_database()");
+    wait_dead(pids);
+    rollout_wait(client, 1, "complete");
+    expect_runs(&tool, "1 expand 1 --phase=expand to a1:b2\n1 expand 1 --phase=expand to a1:b2\n");
+}
+
+/* The session that holds the lock is alive: it is given back only when the tool has ended. */
+static void any_end_of_the_term_ends_it(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, STAYS);
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    rollout_submit(client, 1, RUNS_TOOL);
+    struct pids pids = wait_pids(&tool);
+    write_file(&tool, "go_on", "");
+    sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE application_name = 'schemagate store' AND datname = current_database()");
+    wait_dead(pids);
+    rollout_wait(client, 1, "complete");
+}
+
+static void stopping_ends_it_and_the_next_daemon_runs_it_again(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, STAYS);
+    struct daemon *first = tool_daemon(world, &tool);
+
+    rollout_submit(&first->client, 1, RUNS_TOOL);
+    struct pids pids = wait_pids(&tool);
+    daemon_stop(first);
+    assert_false(is_alive(pids.shell));
+    wait_dead(pids);
+    write_file(&tool, "go_on", "");
+    rollout_wait(&tool_daemon(world, &tool)->client, 1, "complete");
+}
+
+/* Admission stays closed behind it, as behind any statement outside of transactions. */
+static void a_contract_that_begins_with_one_stays_begun(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, "test -e go_on || exit 1");
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    rollout_submit(client, 1, "-- schemagate: expand\nCREATE TABLE t (id int, old int);\n");
+    rollout_wait(client, 1, "complete");
+    rollout_submit(client, 2, "-- schemagate: contract\n-- schemagate: run tool argument=x\n"
+                              "ALTER TABLE t DROP COLUMN old;\n");
+    fleet_join(client, REPLICA("new", 1, 2));
+    rollout_wait_status(client, 2, "failed");
+    rollout_expect_phase(client, 2, "contracting", "failed");
+    expect_answer(fleet_register(client, REPLICA("old", 1, 1)), 409, NULL);
+    write_file(&tool, "go_on", "");
+    rollout_act(client, 2, "retry");
+    rollout_wait(client, 2, "complete");
+    expect_runs(&tool, "2 contract 2 --phase=contract to x\n2 contract 2 --phase=contract to x\n");
+}
+
+/* ---- who submits names no program ---- */
+
+static void expect_refused(struct http_client *client, const char *sql, const char *rule, const char *said)
+{
+    const struct http_answer *answer = rollout_try_submit(client, 1, sql, NULL);
+    expect_answer(answer, 422, "plan-refused");
+    if (!strstr(answer->body, rule) || !strstr(answer->body, said))
+        test_fail("neither '%s' nor '%s' in %s", rule, said, answer->body);
+}
+
+#define RUN(what) "-- schemagate: expand\n-- schemagate: run " what "\n"
+
+static void what_is_not_configured_is_refused_at_once(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, "");
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+
+    expect_refused(client, RUN("other"), "unknown-runner",
+                   "there is no runner 'other'; configured are: tool, plain, named");
+    expect_refused(client, RUN("/bin/sh"), "bad-value", "takes the name of a configured runner");
+    expect_refused(client, RUN("tool"), "runner-argument", "needs an argument");
+    expect_refused(client, RUN("plain argument=x"), "runner-argument", "takes no argument");
+    expect_refused(client, RUN("tool argument=--config"), "bad-value", "is no value for 'argument'");
+    expect_refused(client, RUN("tool argument=\\\"$(id)\\\""), "malformed-directive", "");
+    expect_refused(client, RUN("tool argument=\"x;id\""), "bad-value", "is no value for 'argument'");
+    expect_refused(client, RUN("tool argument=x command=/bin/sh"), "unknown-key", "it knows: argument");
+    json_t *option = json_pack("{s:s}", "name", "--exec=sh");
+    expect_answer(rollout_try_submit(client, 1, RUN("named"), option), 422, "plan-refused");
+    expect_refused(client, "SELECT 1;\n-- schemagate: run plain\n", "misplaced-directive",
+                   "stands in no section");
+    json_t *body = json_pack("{s:s}", "sql", RUN("other"));
+    assert_non_null(strstr(http_call(client, "POST", body, "/v1/plan")->body, "unknown-runner"));
+    expect_runs(&tool, "");
+    expect_answer(rollout_try_submit(client, 1, RUN("named"), json_pack("{s:s}", "name", "fine")), 201, NULL);
+    rollout_wait(client, 1, "complete");
+    expect_runs(&tool, "1 expand fine\n");
+}
+
+static void a_runner_that_has_vanished_is_a_failure_to_be_retried(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, "test -e go_on || exit 1");
+    struct daemon *first = tool_daemon(world, &tool);
+
+    rollout_submit(&first->client, 1, RUNS_TOOL);
+    rollout_wait_status(&first->client, 1, "failed");
+    daemon_stop(first);
+    struct daemon *second = world_daemon(world, NULL);
+    rollout_act(&second->client, 1, "retry");
+    sql_wait(world->sql, "SELECT error->>'message' = 'there is no runner ''tool''; none is configured' "
+                         "FROM schemagate.migration WHERE version = 1");
+    rollout_wait_status(&second->client, 1, "failed");
+    daemon_stop(second);
+    write_file(&tool, "go_on", "");
+    struct http_client *client = &tool_daemon(world, &tool)->client;
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        world_test(a_runner_runs_where_it_stands),
+        world_test(a_failure_says_why_and_a_retry_runs_it_again),
+        world_test(it_is_killed_when_it_takes_too_long),
+        world_test(an_operator_ends_it_by_cancelling),
+        world_test(a_killed_daemon_takes_it_along_and_the_next_one_runs_it_again),
+        world_test(a_lost_session_ends_it_and_the_next_term_runs_it_again),
+        world_test(any_end_of_the_term_ends_it),
+        world_test(stopping_ends_it_and_the_next_daemon_runs_it_again),
+        world_test(a_contract_that_begins_with_one_stays_begun),
+        world_test(what_is_not_configured_is_refused_at_once),
+        world_test(a_runner_that_has_vanished_is_a_failure_to_be_retried),
+    };
+    return world_run(tests);
+}

@@ -1,0 +1,174 @@
+/* Commands as child processes: what they are given, what is kept of them, and that nothing outlives them. */
+#include <support/test.h>
+
+#include <schemagate/base/child.h>
+#include <schemagate/base/memory.h>
+#include <schemagate/base/template.h>
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct ended {
+    int code;
+    char *trouble, *output;
+};
+
+static void note_end(void *context, const struct child_end *end)
+{
+    struct ended *ended = context;
+
+    *ended = (struct ended){end->code, memory_copy(end->trouble), memory_copy(end->output)};
+}
+
+static struct ended run(const char *script, struct child_command command)
+{
+    struct event_base *base = event_base_new();
+    const char *arguments[] = {"/bin/sh", "-c", script, NULL}, *none[] = {NULL};
+    struct ended ended = {0};
+
+    command.arguments = arguments;
+    if (command.environment == NULL)
+        command.environment = none;
+    if (command.output_max == 0)
+        command.output_max = 1000;
+    child_start(base, &command, note_end, &ended);
+    event_base_dispatch(base);
+    event_base_free(base);
+    return ended;
+}
+
+static void release(struct ended *ended)
+{
+    free(ended->trouble);
+    free(ended->output);
+}
+
+static void its_exit_code_and_output_are_told(void **state)
+{
+    (void)state;
+    struct ended ended = run("echo out; echo err >&2; exit 3", (struct child_command){.guarded = true});
+    assert_int_equal(ended.code, 3);
+    assert_null(ended.trouble);
+    assert_string_equal(ended.output, "out\nerr\n");
+    release(&ended);
+}
+
+static void it_starts_in_its_directory_with_its_own_environment(void **state)
+{
+    const char *environment[] = {"PATH=/nowhere:/bin:/usr/bin", "OWN=1", NULL};
+    (void)state;
+    setenv("PGPASSWORD", "secret", 1);
+    struct ended ended = run("pwd; echo $PATH $OWN $PGPASSWORD",
+                             (struct child_command){.directory = "/usr", .environment = environment});
+    assert_string_equal(ended.output, "/usr\n/nowhere:/bin:/usr/bin 1\n");
+    release(&ended);
+    ended = run("true", (struct child_command){.directory = "/not/there"});
+    assert_int_equal(ended.code, 127);
+    assert_string_equal(ended.output, "cannot enter /not/there: No such file or directory\n");
+    release(&ended);
+}
+
+static void the_beginning_and_the_end_of_its_output_are_kept(void **state)
+{
+    (void)state;
+    struct ended ended = run("printf beginning; head -c 1000000 /dev/zero | tr '\\0' x; printf end",
+                             (struct child_command){.output_max = 9, .output_end = 3});
+    assert_string_equal(ended.output, "beginning\n… 1000000 bytes are left out …\nend");
+    release(&ended);
+    ended = run("printf beginningend", (struct child_command){.output_max = 9, .output_end = 3});
+    assert_string_equal(ended.output, "beginningend");
+    release(&ended);
+    ended = run("printf beginningend", (struct child_command){.output_max = 9});
+    assert_string_equal(ended.output, "beginning");
+    release(&ended);
+}
+
+static void it_is_ended_when_it_takes_too_long(void **state)
+{
+    (void)state;
+    struct ended ended = run("sleep 600 & sleep 600",
+                             (struct child_command){.timeout_ms = 100, .guarded = true});
+    assert_int_equal(ended.code, -1);
+    assert_string_equal(ended.trouble, "took longer than 0.1 s");
+    release(&ended);
+}
+
+/* False as well for one that nobody has waited for yet. */
+static bool is_alive(long pid)
+{
+    char path[64], state = 'Z';
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL)
+        return false;
+    if (fscanf(file, "%*d %*s %c", &state) != 1)
+        state = 'Z';
+    fclose(file);
+    return state != 'Z' && state != 'X';
+}
+
+/* As a daemon may be killed while its command and what that has started run. */
+static void what_it_has_started_dies_with_this_process(void **state)
+{
+    const char *none[] = {NULL};
+    char path[] = "/tmp/base_child.XXXXXX", script[128];
+    int file = mkstemp(path);
+    long pid = 0;
+    (void)state;
+    snprintf(script, sizeof script, "sleep 600 & echo $! >%s; wait", path);
+    const char *arguments[] = {"/bin/sh", "-c", script, NULL};
+    const struct child_command command = {
+        .arguments = arguments, .environment = none, .output_max = 1, .guarded = true};
+    pid_t process = fork();
+    if (process == 0) {
+        child_start(event_base_new(), &command, NULL, NULL);
+        pause();
+    }
+    int64_t end = test_now_ms() + 3 * PATIENCE_MS;
+    for (FILE *told = fdopen(file, "r"); pid == 0; test_pause()) {
+        rewind(told);
+        if (fscanf(told, "%ld", &pid) != 1)
+            pid = 0;
+        assert_true(test_now_ms() < end);
+    }
+    assert_true(is_alive(pid));
+    kill(process, SIGKILL);
+    waitpid(process, NULL, 0);
+    for (; is_alive(pid); test_pause())
+        assert_true(test_now_ms() < end);
+    unlink(path);
+}
+
+static void places_are_filled_in_and_nothing_else(void **state)
+{
+    const char *const values[TEMPLATE_PLACES] = {"42", "expand", "name", "{version}"};
+    (void)state;
+    assert_null(template_check("--set={version}-{phase}{name}/{argument}"));
+    assert_non_null(template_check("{versions}"));
+    assert_non_null(template_check("{version"));
+    assert_non_null(template_check("version}"));
+    assert_true(template_has("a{argument}", TEMPLATE_ARGUMENT));
+    assert_false(template_has("a{argument}", TEMPLATE_NAME));
+    char *text = template_fill("a {version}-{phase}:{name} {argument}.", values);
+    assert_string_equal(text, "a 42-expand:name {version}.");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(its_exit_code_and_output_are_told),
+        cmocka_unit_test(it_starts_in_its_directory_with_its_own_environment),
+        cmocka_unit_test(the_beginning_and_the_end_of_its_output_are_kept),
+        cmocka_unit_test(it_is_ended_when_it_takes_too_long),
+        cmocka_unit_test(what_it_has_started_dies_with_this_process),
+        cmocka_unit_test(places_are_filled_in_and_nothing_else),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
