@@ -25,6 +25,13 @@ static void on_fall(evutil_socket_t fd, short what, void *context)
     leadership_on_fall(context);
 }
 
+static void on_cancel_again(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    executor_on_cancel_again(context);
+}
+
 static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -44,6 +51,7 @@ struct database *database_new(struct event_base *base, const struct config *conf
     db->timer = evtimer_new(base, on_timer, db);
     db->fall = evtimer_new(base, on_fall, db);
     db->stop_deadline = evtimer_new(base, on_stop_deadline, db);
+    db->cancel_again = evtimer_new(base, on_cancel_again, db);
     db->fall_reason = BUF_INIT(REASON_BYTES);
     snprintf(db->lock_key, sizeof db->lock_key, "%" PRId64, DATABASE_LOCK_KEY);
     return db;
@@ -155,6 +163,7 @@ void database_free(struct database *db)
     event_free(db->timer);
     event_free(db->fall);
     event_free(db->stop_deadline);
+    event_free(db->cancel_again);
     buf_free(&db->fall_reason);
     free(db->advertise_url);
     free(db->logged_reason);

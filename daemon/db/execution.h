@@ -14,6 +14,7 @@ struct executor_try {
     char *pieces, *progress, rows[24]; /* of a batch: its parameters (backfill.c) */
     bool settles;  /* the window changes: the markers of session pins follow it */
     bool cancelled;
+    bool interruptible; /* submitted SQL is on its way, or runs */
     bool alone_done;    /* a statement outside of transactions has succeeded */
     bool mending;       /* what an interrupted attempt at one has left behind is being cleared away */
     char version[24], number[12]; /* of the migration; of the first step */

@@ -20,6 +20,7 @@
 /* For the changes after what ran outside of transactions: a statement or command that is through is not begun
  * again because the store was at work on the same rows. */
 #define CHANGES_LOCK_TIMEOUT "10s"
+#define CANCEL_AGAIN_MS 200
 #define ANSWER_MS 15000 /* for schemagate's own statements between those that were submitted */
 
 /* Statements of a transaction that surround the submitted ones. */
@@ -116,6 +117,7 @@ static void executor_send(struct executor_try *try, const struct session_stateme
                           size_t count, int64_t deadline_ms, session_answered *done)
 {
     try->sent = count;
+    try->interruptible = deadline_ms == 0 && !try->alone_done;
     session_run(try->db->holder, &(struct session_batch){
                                      .statements = statements, .count = count,
                                      .deadline_ms = deadline_ms, .flushes = deadline_ms == 0,
@@ -438,16 +440,27 @@ static void executor_run(void *executor, const struct execution *execution, exec
 
 /* ---- cancel ---- */
 
+/* PostgreSQL forgets a request that finds it between two statements, or before it has read the first one:
+ * it is asked again until the try has ended. */
+static void cancel_again(struct database *db)
+{
+    static const struct timeval again = {.tv_usec = CANCEL_AGAIN_MS * 1000};
+
+    evtimer_add(db->cancel_again, &again);
+}
+
 static void on_cancelled(void *context)
 {
     struct database *db = context;
     struct executor_try *waiting = db->running;
 
     db->cancelling = NULL;
-    if (waiting == NULL || waiting->sent > 0) {
+    if (waiting == NULL) {
         return;
     }
-    if (waiting->cancelled) {
+    if (waiting->sent > 0) {
+        cancel_again(db);
+    } else if (waiting->cancelled) {
         execution_finish(waiting, EXECUTION_CANCELLED);
     } else {
         executor_begin(waiting);
@@ -467,6 +480,18 @@ static void executor_cancel(void *executor)
         command_kill(db->running);
     } else if (db->cancelling == NULL) {
         db->cancelling = cancel_start(db->base, session_connection(db->holder), on_cancelled, db);
+    }
+}
+
+void executor_on_cancel_again(struct database *db)
+{
+    if (db->running == NULL || !db->running->cancelled) {
+        return;
+    }
+    if (db->running->interruptible) {
+        executor_cancel(db);
+    } else {
+        cancel_again(db);
     }
 }
 

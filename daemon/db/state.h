@@ -59,6 +59,7 @@ struct database {
 
     struct executor_try *running; /* NULL: the executor is free */
     struct offload *cancelling;   /* a cancel request is under way: nothing else may be started */
+    struct event *cancel_again;   /* the one before may have been forgotten */
 
     struct event *stop_deadline;
     bool stopping;
@@ -92,6 +93,7 @@ void watch_look(void *witness, const struct watch_request *request,
 
 /* Prepares what surrounds submitted SQL, in the session that holds the lock. */
 void executor_prepare(struct database *db, session_answered *done);
+void executor_on_cancel_again(struct database *db); /* when the event `cancel_again` fires */
 void executor_stop(struct database *db); /* ends a command that runs, forgets a cancel that is under way */
 void executor_close(struct database *db); /* waits for the command's end */
 /* A command runs, or is being ended: its end comes in the loop. */
