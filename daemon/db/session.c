@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define REASON_BYTES 1024
+#define LAST_WORDS 8 /* results of a closed connection, at most, among which they are looked for */
 #define OPEN_MS 10000 /* for the first answer of a new session */
 
 /* ---- the end of a session ---- */
@@ -29,9 +30,37 @@ void session_lose(struct session *s, const char *reason)
     }
 }
 
+static bool is_fatal(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    return severity != NULL && strcmp(severity, "FATAL") == 0;
+}
+
+/* What the server said before it closed the connection may have arrived while we were writing: it tells more
+ * than a broken socket. Where nothing was under way it comes as a notice. */
+static void session_take_last_words(struct session *s)
+{
+    PQisBusy(s->connection);
+    for (int i = 0; i < LAST_WORDS && !session_is_lost(s); i++) {
+        PGresult *result = PQgetResult(s->connection);
+
+        if (is_fatal(result)) {
+            session_lose(s, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+        }
+        PQclear(result);
+    }
+}
+
 void session_lose_connection(struct session *s)
 {
-    session_lose(s, PQerrorMessage(s->connection));
+    char *reason = memory_copy(PQerrorMessage(s->connection));
+
+    if (PQstatus(s->connection) == CONNECTION_BAD) {
+        session_take_last_words(s);
+    }
+    session_lose(s, reason);
+    free(reason);
 }
 
 static void session_on_end(evutil_socket_t fd, short what, void *context)
@@ -140,7 +169,7 @@ static void session_on_notice(void *context, const PGresult *result)
     }
     log_debug("PostgreSQL says", LOG_TEXT("session", s->settings.application_name),
               LOG_TEXT("severity", severity), LOG_TEXT("message", message));
-    if (severity != NULL && strcmp(severity, "FATAL") == 0) {
+    if (is_fatal(result)) {
         session_lose(s, message);
     }
 }

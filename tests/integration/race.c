@@ -78,7 +78,10 @@ static void settle(struct race *race, int status)
 static void no_contract_runs_against_an_admitted_old_replica(void **state)
 {
     struct world *world = *state;
-    struct race race = {.client = world_client(world), .version = 1, .seed = 20261120};
+    /* Nobody renews: the lease outlasts the rounds. */
+    struct daemon *daemon =
+        world_daemon(world, &(struct daemon_options){.sections = "[gate]\nlease_seconds = 3600\n"});
+    struct race race = {.client = &daemon->client, .version = 1, .seed = 20261120};
     int lag_us = 0;
     sql_run(world->sql, "%s", judge);
     rollout_submit(race.client, 1, SAMPLE_CREATE);

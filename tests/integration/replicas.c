@@ -337,7 +337,7 @@ static void a_thousand_registrations_cost_few_commits(void **state)
     sql_run(world->sql, "SELECT pg_stat_force_next_flush()");
     int64_t after = sql_number(world->sql, commits);
     print_message("1,000 registrations: %d commits\n", (int)(after - before));
-    assert_in_range(after - before, 1, 50);
+    assert_in_range(after - before, 1, 100); /* the pings and looks of that time are among them */
 }
 
 int main(void)

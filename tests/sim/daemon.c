@@ -189,9 +189,14 @@ static void add_statement(struct plan *plan, const struct blueprint *b, enum pla
         plan_work_lock(&work, "t", LOCK_ACCESS_EXCLUSIVE);
     if (splits && number == 1) {
         work.kind = WORK_BATCHED;
-        work.batch = (struct plan_batch){memory_copy("t"), memory_copy("t"), memory_copy("UPDATE "),
-                                         memory_copy(" SET a = 1"), memory_copy(""), memory_copy("{a}"),
-                                         .repeats = false};
+        work.batch = (struct plan_batch){.relation = memory_copy("t"),
+                                         .alias = memory_copy("t"),
+                                         .head = memory_copy("UPDATE "),
+                                         .body = memory_copy(" SET a = 1"),
+                                         .tail = memory_copy(""),
+                                         .assigned = memory_copy("{a}"),
+                                         .calls = memory_copy("{}"),
+                                         .wide_calls = memory_copy("{}")};
     }
     if (section == PLAN_CONTRACT && number == 1) {
         work.drops = memory_new(sizeof *work.drops);

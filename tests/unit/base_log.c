@@ -191,16 +191,16 @@ static int status_of_child(const char *asked, const char *name, int times)
 static void a_failpoint_acts_at_the_arrival_that_was_asked_for(void **state)
 {
     (void)state;
-    int status = status_of_child("ddl-sent=kill", "ddl-sent", 1);
+    int status = status_of_child("expand-sent=kill", "expand-sent", 1);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    status = status_of_child("ddl-sent=kill:3", "ddl-sent", 3);
+    status = status_of_child("expand-sent=kill:3", "expand-sent", 3);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    status = status_of_child("ddl-sent=stop:2", "ddl-sent", 5);
+    status = status_of_child("expand-sent=stop:2", "expand-sent", 5);
     assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
-    assert_int_equal(status_of_child("ddl-sent=kill:3", "ddl-sent", 2), 0);
-    assert_int_equal(status_of_child("ddl-sent=kill", "ddl", 2), 0);
-    assert_int_equal(status_of_child("ddl=kill", "ddl-sent", 2), 0);
-    assert_int_equal(status_of_child("", "ddl-sent", 2), 0);
+    assert_int_equal(status_of_child("expand-sent=kill:3", "expand-sent", 2), 0);
+    assert_int_equal(status_of_child("alone-mended=kill", "alone-mending", 2), 0);
+    assert_int_equal(status_of_child("expand=kill", "expand-sent", 2), 0);
+    assert_int_equal(status_of_child("", "expand-sent", 2), 0);
 }
 
 int main(void)
