@@ -169,5 +169,6 @@ void database_free(struct database *db)
     free(db->logged_reason);
     free(db->leader_url);
     free(db->fatal);
+    free(db->search_path);
     free(db);
 }
