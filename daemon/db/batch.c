@@ -176,6 +176,7 @@ static void session_take(struct session *s, PGresult *result)
         session_lose(s, "COPY to or from the client cannot be run by schemagate");
         break;
     default:
+        session_hear(s, result);
         pending_take_error(p, result);
         return;
     }

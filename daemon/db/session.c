@@ -30,24 +30,25 @@ void session_lose(struct session *s, const char *reason)
     }
 }
 
-static bool is_fatal(const PGresult *result)
+void session_hear(struct session *s, const PGresult *said)
 {
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *severity = PQresultErrorField(said, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *message = PQresultErrorField(said, PG_DIAG_MESSAGE_PRIMARY);
 
-    return severity != NULL && strcmp(severity, "FATAL") == 0;
+    if (severity != NULL && message != NULL && strcmp(severity, "FATAL") == 0) {
+        session_lose(s, message);
+    }
 }
 
-/* What the server said before it closed the connection may have arrived while we were writing: it tells more
- * than a broken socket. Where nothing was under way it comes as a notice. */
+/* What the server said before it closed the connection may have arrived while we were writing. Where nothing
+ * was under way it comes as a notice. */
 static void session_take_last_words(struct session *s)
 {
     PQisBusy(s->connection);
     for (int i = 0; i < LAST_WORDS && !session_is_lost(s); i++) {
         PGresult *result = PQgetResult(s->connection);
 
-        if (is_fatal(result)) {
-            session_lose(s, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
-        }
+        session_hear(s, result);
         PQclear(result);
     }
 }
@@ -169,9 +170,7 @@ static void session_on_notice(void *context, const PGresult *result)
     }
     log_debug("PostgreSQL says", LOG_TEXT("session", s->settings.application_name),
               LOG_TEXT("severity", severity), LOG_TEXT("message", message));
-    if (is_fatal(result)) {
-        session_lose(s, message);
-    }
+    session_hear(s, result);
 }
 
 /* ---- opening ---- */

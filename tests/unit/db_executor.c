@@ -254,6 +254,7 @@ static void a_lost_session_leaves_the_outcome_unknown(void **state)
 
     assert_int_equal(e.status, EXECUTION_UNKNOWN);
     part_wait(&part, part.coordinator.ended == 1 && part.coordinator.begun == 2);
+    assert_non_null(strstr(part.coordinator.reason, "administrator command"));
     assert_int_equal(RUN(true, {"SELECT 1", 1, 1, 1}).status, EXECUTION_DONE);
 }
 
