@@ -304,7 +304,7 @@ help:
 	@echo "make fuzz                random bytes for what reads foreign text (FUZZ_SECONDS=60)"
 	@echo "make sim                 coordinators against a simulated world (SEEDS=n; SEED=n: one, with a trace)"
 	@echo "make mutate              every rule, taken away in turn, has to be missed by a test"
-	@echo "make model               a Spin model of admission, fence and takeover, and its broken variants"
+	@echo "make model               Spin models of admission, fence, takeover and session pins, and broken variants"
 	@echo "make golden              write the generated files anew"
 	@echo "make install             DESTDIR= PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR)"
 	@echo "make clean"
