@@ -184,8 +184,10 @@ run-demo: $(BINARY) $(call programs,demo)
 bench: | deps
 	@$(MAKE) run-bench
 
+# BENCH="plan stalls" runs just these.
+BENCH ?=
 run-bench: $(BINARY) $(call programs,bench)
-	@$(call environment,bench) tests/bench/run
+	@$(call environment,bench) tests/bench/run $(BENCH)
 
 include tests/fuzz/Makefile
 include tests/sim/Makefile
@@ -300,7 +302,7 @@ help:
 	@echo "make check-drivers       the hooks of pin-sql in real drivers, which it installs"
 	@echo "make lint                compilers, cppcheck, shellcheck, include direction, generated files"
 	@echo "make demo [KEEP=1]       a rolling deployment that drops a column, for real"
-	@echo "make bench               measurements (docs/benchmarks.md)"
+	@echo "make bench               measurements (docs/benchmarks.md; BENCH=\"plan stalls\": only these)"
 	@echo "make fuzz                random bytes for what reads foreign text (FUZZ_SECONDS=60)"
 	@echo "make sim                 coordinators against a simulated world (SEEDS=n; SEED=n: one, with a trace)"
 	@echo "make mutate              every rule, taken away in turn, has to be missed by a test"
