@@ -1,10 +1,10 @@
-/* What an application feels of a migration while a long reader (a report, pg_dump) sits idle in its transaction
- * on the same table: without any migration, by psql in the obvious form, by psql with schemagate's lock_timeout
- * in a loop, and by schemagate.
+/* What an application feels of a migration while a long reader (a report, pg_dump) sits idle in its
+ * transaction on the same table: without any migration, by psql in the obvious form, by psql with schemagate's
+ * lock_timeout in a loop, and by schemagate.
  *
- * Each kind of migration has a lane of its own: a database, a daemon, an application at a steady rate, a reader.
- * Lanes run side by side, because nearly all of their time is waiting for the reader; they begin one after the
- * other, so that no two readers end at the same moment.
+ * Each kind of migration has a lane of its own: a database, a daemon, an application at a steady rate, a
+ * reader. Lanes run side by side, because nearly all of their time is waiting for the reader; they begin one
+ * after the other, so that no two readers end at the same moment.
  *
  * SCHEMAGATE_BENCH_ROUNDS: how often, the median counts; SCHEMAGATE_BENCH_READER_SECONDS: how long a reader
  * stays; SCHEMAGATE_BENCH_STALL_ROWS: of each table. */
@@ -145,12 +145,13 @@ static void migrate_by_psql(struct lane *lane)
 /* As deploy scripts do it: tries with a pause between them, until one gets its locks. */
 static void migrate_in_a_loop(struct lane *lane)
 {
-    static const char script[] = "until psql -X -q -v ON_ERROR_STOP=1 -c \"SET lock_timeout = $1\" -f \"$2\" \"$3\"; "
-                                 "do sleep 0.1; done";
+    static const char script[] =
+        "until psql -X -q -v ON_ERROR_STOP=1 -c \"SET lock_timeout = $1\" -f \"$2\" \"$3\"; do sleep 0.1; done";
     char timeout[16];
 
     snprintf(timeout, sizeof timeout, "%d", LOCK_TIMEOUT_MS);
-    lane->psql = psql_start((const char *[]){"sh", "-c", script, "sh", timeout, lane->file, lane->conninfo, NULL});
+    lane->psql = psql_start((const char *[]){"sh", "-c", script, "sh", timeout, lane->file, lane->conninfo,
+                                             NULL});
 }
 
 static void migrate_by_schemagate(struct lane *lane)
@@ -250,15 +251,16 @@ static void report(struct stalls *stalls, size_t kind, size_t rounds)
         struct felt *felt = &stalls->felt[kind][way];
         worst[way] = load_quantile(felt->worst, rounds, 0.5);
         slow[way] = load_quantile(felt->slow, rounds, 0.5);
-        snprintf(what, sizeof what, "%s, %s: worst (p99 %.1f, p99.9 %.1f; %.0f over %d ms)", kinds[kind].name,
-                 way_names[way], load_quantile(felt->p99, rounds, 0.5), load_quantile(felt->p999, rounds, 0.5),
-                 slow[way], APPLICATION_SLOW_MS);
+        snprintf(what, sizeof what, "%s, %s: worst (p99 %.1f, p99.9 %.1f; %.0f over %d ms)",
+                 kinds[kind].name, way_names[way], load_quantile(felt->p99, rounds, 0.5),
+                 load_quantile(felt->p999, rounds, 0.5), slow[way], APPLICATION_SLOW_MS);
         if (way == SCHEMAGATE)
             report_at_most(what, worst[way], "ms", 1.5 * worst[NOTHING] + LOCK_TIMEOUT_MS);
         else
             report_plain(what, worst[way], "ms");
     }
-    snprintf(what, sizeof what, "%s, schemagate: transactions over %d ms", kinds[kind].name, APPLICATION_SLOW_MS);
+    snprintf(what, sizeof what, "%s, schemagate: transactions over %d ms", kinds[kind].name,
+             APPLICATION_SLOW_MS);
     report_at_most(what, slow[SCHEMAGATE], "", 0);
 }
 
