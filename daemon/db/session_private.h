@@ -36,7 +36,8 @@ bool session_is_lost(const struct session *s);
 /* The end itself comes with the next turn of the loop, never from inside a caller's call. */
 void session_lose(struct session *s, const char *reason);
 void session_lose_connection(struct session *s); /* for libpq's reason */
-/* Loses it where these are the server's last words (FATAL): they tell more than the broken socket that follows. */
+/* Loses it where these are the server's last words (FATAL): they tell more than the broken socket that
+ * follows. */
 void session_hear(struct session *s, const PGresult *said);
 
 /* Sends what libpq holds, as far as the socket takes it. */

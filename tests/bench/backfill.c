@@ -1,7 +1,7 @@
 /* A backfill beside an application that goes on changing single rows of the same table at a steady rate: by
  * one plain UPDATE, by a client's loop with 1,000 rows a statement, and by schemagate; then schemagate with
- * each throttle in effect once. SCHEMAGATE_BENCH_ROWS: other than 2,000,000 rows; SCHEMAGATE_BENCH_ROUNDS: how
- * often, the median counts. */
+ * each throttle in effect once. SCHEMAGATE_BENCH_ROWS: other than 2,000,000 rows; SCHEMAGATE_BENCH_ROUNDS:
+ * how often, the median counts. */
 #include <support/application.h>
 #include <support/bench.h>
 #include <support/json.h>
@@ -117,7 +117,8 @@ static void expect_filled(struct bench *bench, fill *way)
         test_fail("rows were left out");
     if (way == fill_by_schemagate
         && sql_number(bench->sql, "SELECT (progress->>'rows')::bigint FROM schemagate.step "
-                                  "WHERE version = %" PRId64 " AND section = 'backfill'", version) != row_count)
+                                  "WHERE version = %" PRId64 " AND section = 'backfill'", version)
+               != row_count)
         test_fail("rows were changed twice");
 }
 

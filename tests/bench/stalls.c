@@ -1,6 +1,6 @@
 /* What an application feels of a migration while a long reader (a report, pg_dump) sits idle in its
- * transaction on the same table: without any migration, by psql in the obvious form, by psql with schemagate's
- * lock_timeout in a loop, and by schemagate.
+ * transaction on the same table: without any migration, by psql in the obvious form, by psql with
+ * schemagate's lock_timeout in a loop, and by schemagate.
  *
  * Each kind of migration has a lane of its own: a database, a daemon, an application at a steady rate, a
  * reader. Lanes run side by side, because nearly all of their time is waiting for the reader; they begin one
@@ -146,7 +146,7 @@ static void migrate_by_psql(struct lane *lane)
 static void migrate_in_a_loop(struct lane *lane)
 {
     static const char script[] =
-        "until psql -X -q -v ON_ERROR_STOP=1 -c \"SET lock_timeout = $1\" -f \"$2\" \"$3\"; do sleep 0.1; done";
+        "until psql -Xq -v ON_ERROR_STOP=1 -c \"SET lock_timeout = $1\" -f \"$2\" \"$3\"; do sleep 0.1; done";
     char timeout[16];
 
     snprintf(timeout, sizeof timeout, "%d", LOCK_TIMEOUT_MS);

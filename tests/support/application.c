@@ -28,8 +28,8 @@ void application_start(struct application *application, const struct scratch *sc
         || asprintf(&conninfo, "%s application_name=%s", options->conninfo, options->name) < 0)
         test_fail("out of memory");
     application->pgbench = process_start(&(struct process_options){
-        .arguments = (const char *[]){"pgbench", "-n", "-f", script, "-R", rate, "-c", clients, "-T", DAY_SECONDS,
-                                      "--log", log, conninfo, NULL},
+        .arguments = (const char *[]){"pgbench", "-n", "-f", script, "-R", rate, "-c", clients, "-T",
+                                      DAY_SECONDS, "--log", log, conninfo, NULL},
         .output = "/dev/null",
         .errors = "/dev/null",
     });

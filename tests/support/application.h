@@ -1,6 +1,6 @@
-/* An application at work beside what is measured: pgbench sends its transaction at a steady rate, whatever the
- * server does meanwhile, and times each from when it should have begun. What waits is made up for afterwards,
- * so that a stall of a second counts for every transaction of that second. */
+/* An application at work beside what is measured: pgbench sends its transaction at a steady rate, whatever
+ * the server does meanwhile, and times each from when it should have begun. What waits is made up for
+ * afterwards, so that a stall of a second counts for every transaction of that second. */
 #ifndef SUPPORT_APPLICATION_H
 #define SUPPORT_APPLICATION_H
 
