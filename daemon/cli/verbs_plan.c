@@ -1,5 +1,5 @@
-/* `plan`: what would run, in which phase and form, and what is to be said about it. Needs no daemon; with
- * one, or with a database, the catalog's facts come in. */
+/* `plan`: what would run, in which phase and form, and what is to be said about it. Needs no daemon; where one
+ * answers, or with a database, the catalog's facts come in. */
 #include "verbs.h"
 
 #include "migration_files.h"
@@ -20,7 +20,7 @@
 struct plan_options_given {
     struct connection connection;
     const char *database, *run_as;
-    bool json, explain;
+    bool json, explain, offline;
 };
 
 const struct cli_option verb_plan_options[] = {
@@ -28,6 +28,8 @@ const struct cli_option verb_plan_options[] = {
      offsetof(struct plan_options_given, database), NULL},
     {"run-as", 0, OPTION_TEXT, "ROLE", "the role that migrations run as (with --database)",
      offsetof(struct plan_options_given, run_as), NULL},
+    {"offline", 0, OPTION_FLAG, NULL, "ask nobody: the text alone",
+     offsetof(struct plan_options_given, offline), NULL},
     {"explain", 'e', OPTION_FLAG, NULL, "say why each statement stands where it does",
      offsetof(struct plan_options_given, explain), NULL},
     {"json", 0, OPTION_FLAG, NULL, "print the plans as JSON, a line for each file",
@@ -44,7 +46,8 @@ struct planning {
 
 /* ---- one text ---- */
 
-/* The daemon speaks JSON: what is no text is read here. */
+/* The daemon speaks JSON: what is no text is read here. So is everything where nobody named the daemon, and none is
+ * there that can plan. */
 static json_t *plan_by_daemon(const struct planning *planning, const struct plan_text *text, int *code)
 {
     json_t *sql = strlen(text->sql) == text->length ? json_stringn(text->sql, text->length) : NULL;
@@ -54,8 +57,11 @@ static json_t *plan_by_daemon(const struct planning *planning, const struct plan
     if (text->version > 0)
         json_object_set_new(body, "version", json_integer(text->version));
     struct reply reply;
-    *code = client_call(planning->client, "POST", "/v1/plan", body, text->label, &reply);
-    json_t *plan = *code == CLI_DONE ? json_incref(reply.body) : NULL;
+    if (planning->options->connection.url)
+        *code = client_call(planning->client, "POST", "/v1/plan", body, text->label, &reply);
+    else
+        client_exchange(planning->client, "POST", "/v1/plan", body, 0, &reply);
+    json_t *plan = reply.status == 200 ? json_incref(reply.body) : NULL;
     reply_free(&reply);
     return plan;
 }
@@ -173,7 +179,7 @@ int verb_plan(int argc, char **argv)
     if (options.database) {
         planning.database = plan_facts_connect(options.database);
         code = planning.database ? CLI_DONE : CLI_UNREACHABLE;
-    } else if (options.connection.url) {
+    } else if (!options.offline) {
         planning.client = client_open(&options.connection);
         code = planning.client ? CLI_DONE : CLI_USAGE;
     }

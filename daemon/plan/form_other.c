@@ -21,9 +21,23 @@ void form_no_safe_form(struct place *place)
                 operation_kinds[place->operation->kind].name);
 }
 
+static bool wants_facts(const struct operation *operation)
+{
+    return operation->known == NULL &&
+           (operation->kind == OP_RENAME_COLUMN || operation->kind == OP_COLUMN_TYPE ||
+            operation->kind == OP_RENAME_TABLE);
+}
+
 /* Old code needs the old name or type until the contract, and new code the new one from the expand on. */
 void form_reshape(struct place *place)
 {
+    if (wants_facts(place->operation)) {
+        form_refuse(place, RULE_ONE_SHAPE_ONLY,
+                    "'%s' can keep old and new shape side by side, but only where the table is known: plan it "
+                    "where the database can be asked",
+                    operation_kinds[place->operation->kind].name);
+        return;
+    }
     form_refuse(place, RULE_ONE_SHAPE_ONLY,
                 "'%s' leaves one shape only: the new release cannot start before the contract, and the "
                 "contract waits until the old release is gone",

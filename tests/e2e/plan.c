@@ -21,7 +21,7 @@ static void is_silent_about(const char *text, const char *unwanted)
         test_fail("it says \"%s\": %s", unwanted, text);
 }
 
-/* A command line that knows of no daemon. */
+/* A command line that knows of no daemon; `--offline` keeps out one that listens at the usual place. */
 static void begin_alone(struct command *command, const struct world *world)
 {
     *command = (struct command){.world = world, .url = strdup("SCHEMAGATE_URL")};
@@ -34,7 +34,7 @@ static void a_file_is_planned_without_a_daemon(void **state)
     struct command command;
     begin_alone(&command, world);
     char *path = scratch_write(&world->scratch, "2_rename.sql", SAMPLE_RENAME);
-    command_expect(&command, DONE, "plan %s", path);
+    command_expect(&command, DONE, "plan --offline %s", path);
     says(command.output, "expand: ");
     says(command.output, "ALTER TABLE customer ADD COLUMN full_name text;");
     says(command.output, "locks customer: ACCESS EXCLUSIVE");
@@ -42,14 +42,26 @@ static void a_file_is_planned_without_a_daemon(void **state)
     says(command.output, "can be submitted");
     says(command.output, "[no-facts]");
     is_silent_about(command.output, "\033[");
-    command_expect(&command, DONE, "plan --explain - <%s", path);
+    command_expect(&command, DONE, "plan --offline --explain - <%s", path);
     says(command.output, "(stdin)");
     says(command.output, "why here: ");
-    command_expect(&command, DONE, "plan --json %s", path);
+    command_expect(&command, DONE, "plan --offline --json %s", path);
     json_t *plan = json_loads(command.output, 0, NULL);
     assert_int_equal(json_array_size(json_at(plan, "/steps")), 4);
     assert_string_equal(json_text_at(plan, "/file"), path);
     json_decref(plan);
+    free(path);
+    command_close(&command);
+}
+
+static void a_daemon_that_nobody_named_need_not_be_there(void **state)
+{
+    struct world *world = *state;
+    struct command command;
+    begin_alone(&command, world);
+    char *path = scratch_write(&world->scratch, "first.sql", "CREATE TABLE nobody_has_this (a int);\n");
+    command_expect(&command, DONE, "plan %s", path);
+    says(command.output, "can be submitted");
     free(path);
     command_close(&command);
 }
@@ -61,7 +73,7 @@ static void a_mistake_is_shown_as_a_compiler_shows_it(void **state)
     begin_alone(&command, world);
     char *path = scratch_write(&world->scratch, "orm-output.sql",
                                "-- schemagate: expand\nSELECT 1;\n\t  CREATE TABEL t (a int);\n");
-    command_expect(&command, FAILED, "plan %s", path);
+    command_expect(&command, FAILED, "plan --offline %s", path);
     says(command.output, "orm-output.sql:3:11: error: syntax error");
     says(command.output, "[syntax-error]\n     3 | ");
     says(command.output, "CREATE TABEL t (a int);\n       |           ^\n  why: ");
@@ -82,7 +94,7 @@ static void a_folder_is_planned_in_version_order(void **state)
     free(scratch_write(&world->scratch, name, SAMPLE_RENAME));
     snprintf(name, sizeof name, "plans-%u/V9__create.sql", world->cluster.databases);
     free(scratch_write(&world->scratch, name, SAMPLE_CREATE));
-    command_expect(&command, DONE, "plan %s", folder);
+    command_expect(&command, DONE, "plan --offline %s", folder);
     const char *first = strstr(command.output, "V9__create.sql: can be submitted");
     assert_non_null(first);
     assert_non_null(strstr(first, "10_rename.up.sql: can be submitted"));
@@ -148,9 +160,9 @@ static void a_text_that_ends_the_reader_is_an_error_and_no_crash(void **state)
                                 "yes +1 | head -300000 | tr -d '\\n'; } >%s", script) > 0);
     assert_int_equal(process_run(&(struct process_options){
                          .arguments = (const char *[]){"sh", "-c", line, NULL}}, PATIENCE_MS), 0);
-    command_expect(&command, FAILED, "plan %s", script);
+    command_expect(&command, FAILED, "plan --offline %s", script);
     says(command.output, "[unreadable]");
-    command_expect(&command, FAILED, "plan --json %s", script);
+    command_expect(&command, FAILED, "plan --offline --json %s", script);
     json_t *plan = json_loads(command.output, 0, NULL);
     assert_string_equal(json_text_at(plan, "/findings/0/id"), "unreadable");
     json_decref(plan);
@@ -179,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(a_file_is_planned_without_a_daemon),
+        world_test(a_daemon_that_nobody_named_need_not_be_there),
         world_test(a_mistake_is_shown_as_a_compiler_shows_it),
         world_test(a_folder_is_planned_in_version_order),
         world_test(with_a_database_its_facts_come_in),
