@@ -41,13 +41,20 @@ static void append_steps(struct buf *out, const json_t *steps, bool colour)
     table_finish(&table, out, colour);
 }
 
-static void append_backfill(struct buf *out, const json_t *backfill)
+static void append_backfill(struct buf *out, const json_t *migration)
 {
+    const json_t *backfill = json_object_get(migration, "backfill");
     if (!json_is_object(backfill))
         return;
-    buf_printf(out, "backfill  %" PRId64 " of about %" PRId64 " rows, %.0f rows/s",
-               render_number(backfill, "rows_done"), render_number(backfill, "rows_estimate"),
-               json_number_value(json_object_get(backfill, "rows_per_second")));
+    if (strcmp(render_text(migration, "phase"), "backfilling") != 0) {
+        buf_printf(out, "backfill  %" PRId64 " rows changed\n", render_number(backfill, "rows_changed"));
+        return;
+    }
+    buf_printf(out, "backfill  %" PRId64 " of about %" PRId64 " rows",
+               render_number(backfill, "rows_done"), render_number(backfill, "rows_estimate"));
+    const json_t *rate = json_object_get(backfill, "rows_per_second");
+    if (json_is_number(rate))
+        buf_printf(out, ", %.0f rows/s", json_number_value(rate));
     const json_t *left = json_object_get(backfill, "eta_seconds");
     if (json_is_number(left)) {
         buf_puts(out, ", ");
@@ -189,7 +196,7 @@ void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms,
     buf_puts(out, " by ");
     text_clean(out, render_text(migration, "submitted_by"));
     buf_puts(out, "\n");
-    append_backfill(out, json_object_get(migration, "backfill"));
+    append_backfill(out, migration);
     append_blockers(out, json_object_get(migration, "lock"));
     append_hidden(out, migration);
     append_error(out, json_object_get(migration, "error"));

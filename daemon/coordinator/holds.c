@@ -406,6 +406,7 @@ static bool summarize_gate(const struct coordinator *c, const struct migration *
 static bool summarize_backfill(const struct migration *m, char *text, size_t size)
 {
     struct backfill_view view;
+    char left[32];
     int used;
 
     if (m->phase != PHASE_BACKFILLING || !coordinator_backfill(m, &view))
@@ -414,8 +415,10 @@ static bool summarize_backfill(const struct migration *m, char *text, size_t siz
                     (long long)view.rows_done, (long long)view.rows_estimate);
     if (view.throttled_by)
         snprintf(text + used, size - (size_t)used, ", waits because of %s", view.throttled_by);
-    else if (view.eta_seconds >= 0)
-        snprintf(text + used, size - (size_t)used, ", about %lld s left", (long long)view.eta_seconds);
+    else if (view.eta_seconds >= 0) {
+        span_text(view.eta_seconds * 1000, left);
+        snprintf(text + used, size - (size_t)used, ", about %s left", left);
+    }
     return true;
 }
 

@@ -124,6 +124,29 @@ static void the_screen_of_everything(void **state)
 }
 
 /* Whatever a server leaves out, or sends in another shape: no crash. */
+static void expect_line(const char *document, const char *line)
+{
+    struct buf screen = BUF_INIT(0);
+    json_t *migration = read_json(document);
+    render_migration(&screen, migration, NOW, false);
+    if (!strstr(buf_text(&screen), line))
+        test_fail("\"%s\" is not in: %s", line, buf_text(&screen));
+    buf_free(&screen);
+    json_decref(migration);
+}
+
+#define BACKFILL(phase, rate, eta)                                                                            \
+    "{\"phase\":\"" phase "\",\"backfill\":{\"rows_done\":7,\"rows_estimate\":40,\"rows_changed\":5," \
+    "\"rows_per_second\":" rate ",\"eta_seconds\":" eta "}}"
+
+static void a_backfill_says_how_far_it_is(void **state)
+{
+    (void)state;
+    expect_line(BACKFILL("backfilling", "null", "null"), "backfill  7 of about 40 rows\n");
+    expect_line(BACKFILL("backfilling", "550", "61"), "backfill  7 of about 40 rows, 550 rows/s, 1m01s to go\n");
+    expect_line(BACKFILL("expanded", "null", "null"), "backfill  5 rows changed\n");
+}
+
 static void absent_members_do_not_harm(void **state)
 {
     static const char *const documents[] = {
@@ -162,6 +185,7 @@ int main(void)
         cmocka_unit_test(remedies_are_commands_to_type),
         cmocka_unit_test(a_gate_is_a_list_of_holds),
         cmocka_unit_test(the_screen_of_everything),
+        cmocka_unit_test(a_backfill_says_how_far_it_is),
         cmocka_unit_test(absent_members_do_not_harm),
         cmocka_unit_test(colour_does_not_move_columns),
     };
