@@ -135,15 +135,16 @@ static void expect_line(const char *document, const char *line)
     json_decref(migration);
 }
 
-#define BACKFILL(phase, rate, eta)                                                                            \
-    "{\"phase\":\"" phase "\",\"backfill\":{\"rows_done\":7,\"rows_estimate\":40,\"rows_changed\":5," \
-    "\"rows_per_second\":" rate ",\"eta_seconds\":" eta "}}"
+#define BACKFILL(phase, rate, eta)                                                               \
+    "{\"phase\":\"" phase "\",\"backfill\":{\"rows_done\":7,\"rows_estimate\":40,"              \
+    "\"rows_changed\":5,\"rows_per_second\":" rate ",\"eta_seconds\":" eta "}}"
 
 static void a_backfill_says_how_far_it_is(void **state)
 {
     (void)state;
     expect_line(BACKFILL("backfilling", "null", "null"), "backfill  7 of about 40 rows\n");
-    expect_line(BACKFILL("backfilling", "550", "61"), "backfill  7 of about 40 rows, 550 rows/s, 1m01s to go\n");
+    expect_line(BACKFILL("backfilling", "550", "61"),
+                "backfill  7 of about 40 rows, 550 rows/s, 1m01s to go\n");
     expect_line(BACKFILL("expanded", "null", "null"), "backfill  5 rows changed\n");
 }
 
