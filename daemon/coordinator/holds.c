@@ -188,7 +188,7 @@ static void say_soaking(const struct wording *w)
     char left[32];
     span_text(w->facts->soak_ms - w->facts->soak_elapsed_ms + 999, left);
     if (w->facts->kept)
-        snprintf(w->text, w->size, "hidden; purged in %s", left);
+        snprintf(w->text, w->size, "can be restored for %s, then it is purged", left);
     else
         snprintf(w->text, w->size, "soaks for another %s, so that the code can be rolled back", left);
 }

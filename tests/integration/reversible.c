@@ -85,7 +85,7 @@ static void old_code_finds_a_hidden_column_no_more(void **state)
     assert_string_equal(sql_try(world->sql, s, "SELECT name FROM customer"), "42703");
     sql_run(world->sql, "INSERT INTO customer (full_name) VALUES ('Joan')");
     const struct http_answer *answer = rollout_get(client, 2);
-    assert_non_null(strstr(json_text_at(answer->json, "/summary"), "hidden; purged in "));
+    assert_non_null(strstr(json_text_at(answer->json, "/summary"), "can be restored for "));
     assert_string_equal(json_text_at(answer->json, "/hidden/0/relation"), "customer");
     assert_string_equal(json_text_at(answer->json, "/hidden/0/column"), "name");
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event WHERE version = 2 AND "
