@@ -43,24 +43,40 @@ static char *column_type(const struct coexist *pair)
     return allocate_text("%s%s", pair->type, pair->collation);
 }
 
-static void create_trigger(const struct coexist *pair, const char *table, const char *function,
-                           const char *trigger)
+static void try_expressions(const struct coexist *pair, const char *table)
 {
-    static const char note[] = "Old and new code write: each finds what the other has written.";
-    char *body = coexist_function(pair);
+    char *list = pair->down == NULL
+                     ? allocate_text("%s", pair->up)
+                     : allocate_text("%s, CAST(%s AS %s)", pair->up, pair->down, pair->old->type);
 
-    form_emit(pair->place, PLAN_EXPAND, EMIT_WITH, note,
-              "CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql%s AS $schemagate$%s$schemagate$",
-              function,
-              pair->replaces_path ? " SET search_path FROM CURRENT" : "", body);
-    form_emit(pair->place, PLAN_EXPAND, EMIT_WITH, note,
-              "CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION %s()", trigger,
-              table,
-              function);
-    form_alter(pair->place, PLAN_EXPAND, EMIT_WITH,
-               "Rows that replication brings (session_replication_role) are kept in step, too.",
-               "ENABLE ALWAYS TRIGGER %s", trigger);
-    free(body);
+    sync_try(pair->place, EMIT_WITH, table, list);
+    free(list);
+}
+
+static char *sync_body(const struct coexist *pair)
+{
+    const struct catalog_column *column = pair->old;
+    struct sync_column old = {pair->from, column->type, pair->row_down, column->default_text,
+                              column->default_volatile};
+    struct sync_column new = {pair->to, pair->type, pair->row_up, column->default_text,
+                              column->default_volatile};
+
+    return sync_function(&(struct sync){
+        .old = {&old, 1},
+        .new = {&new, 1},
+        .version = pair->place->statement->reader->options.version,
+        .follows = pair->down == NULL,
+    });
+}
+
+/* The new column's default while both are there; NULL: none. */
+static char *early_default(const struct coexist *pair)
+{
+    if (pair->old->default_text == NULL)
+        return NULL;
+    return pair->down == NULL
+               ? allocate_text("%s", pair->old->default_text)
+               : sync_default(pair->old->default_text, pair->place->statement->reader->options.version);
 }
 
 /* A default that takes a number from a sequence with each row. */
@@ -69,9 +85,9 @@ static bool counts(const struct catalog_column *column)
     return column->default_text != NULL && strstr(column->default_text, "nextval(") != NULL;
 }
 
-static void expand(const struct coexist *pair, const char *table, const char *function, const char *trigger)
+static void expand(const struct coexist *pair, const struct sync_trigger *trigger)
 {
-    char *type = column_type(pair), *given = coexist_default(pair);
+    char *type = column_type(pair), *given = early_default(pair), *body = sync_body(pair);
 
     form_alter(pair->place, PLAN_EXPAND, EMIT_BEGINS, "The column of the new release, beside the old one.",
                "ADD COLUMN %s %s", pair->to, type);
@@ -82,9 +98,13 @@ static void expand(const struct coexist *pair, const char *table, const char *fu
                                       : "For new code that says its version: what it leaves out has the "
                                         "default.",
                    "ALTER COLUMN %s SET DEFAULT %s", pair->to, given);
-    create_trigger(pair, table, function, trigger);
+    if (pair->written)
+        try_expressions(pair, trigger->table);
+    sync_trigger_create(pair->place, trigger, EMIT_WITH, pair->replaces_path,
+                        "Old and new code write: each finds what the other has written.", body);
     free(type);
     free(given);
+    free(body);
 }
 
 static void backfill(const struct coexist *pair, const char *table)
@@ -110,8 +130,7 @@ static char *sequence_of(const struct catalog_column *column)
     return allocate_copy(start, (size_t)(end - start));
 }
 
-static void contract(const struct coexist *pair, const char *table, const char *function,
-                     const char *trigger)
+static void contract(const struct coexist *pair, const struct sync_trigger *trigger)
 {
     static const char note[] = "Code that uses the old column is gone.";
     char *sequence = sequence_of(pair->old);
@@ -119,9 +138,8 @@ static void contract(const struct coexist *pair, const char *table, const char *
     coexist_part(pair);
     if (sequence != NULL)
         form_emit(pair->place, PLAN_CONTRACT, EMIT_SEPARATE, "It would go with the old column.",
-                  "ALTER SEQUENCE %s OWNED BY %s.%s", sequence, table, pair->to);
-    form_emit(pair->place, PLAN_CONTRACT, EMIT_BEGINS, note, "DROP TRIGGER %s ON %s", trigger, table);
-    form_emit(pair->place, PLAN_CONTRACT, EMIT_WITH, note, "DROP FUNCTION %s()", function);
+                  "ALTER SEQUENCE %s OWNED BY %s.%s", sequence, trigger->table, pair->to);
+    sync_trigger_drop(pair->place, trigger, note);
     form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, note, "DROP COLUMN %s", pair->from);
     if (pair->takes_old_name)
         form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, "The column has its name again, with the new "
@@ -135,35 +153,28 @@ static void contract(const struct coexist *pair, const char *table, const char *
     free(sequence);
 }
 
-static void take_steps(struct coexist *pair)
+static void take_steps(const struct coexist *pair)
 {
     struct place *place = pair->place;
-    char *table = form_table(place);
-    char *stem = allocate_text("zz_schemagate_%s", pair->table->name);
     char *columns = allocate_text("%s_%s", pair->old_name, pair->new_name);
-    char *function, *trigger;
+    struct sync_trigger trigger = sync_trigger_open(place, pair->table, columns, "sync");
 
-    pair->object = form_free_name(place, piece_object_name(stem, columns, "sync"));
-    trigger = emit_name(pair->object);
-    function = emit_qualified(pair->table->schema, pair->object);
-    undo_add(place, "ALTER TABLE %s DROP COLUMN %s", table, pair->to);
-    expand(pair, table, function, trigger);
-    backfill(pair, table);
-    undo_add(place, "DROP FUNCTION %s()", function);
-    undo_add(place, "DROP TRIGGER %s ON %s", trigger, table);
-    contract(pair, table, function, trigger);
-    free(table);
-    free(stem);
+    undo_add(place, "ALTER TABLE %s DROP COLUMN %s", trigger.table, pair->to);
+    expand(pair, &trigger);
+    backfill(pair, trigger.table);
+    sync_trigger_undo(place, &trigger);
+    contract(pair, &trigger);
+    sync_trigger_close(&trigger);
     free(columns);
-    free(trigger);
-    free(function);
 }
 
 /* ---- expressions ---- */
 
 static char *in_row(const struct coexist *pair, const char *expression, const char *type)
 {
-    char *row = using_in_row(expression, pair->table, pair->new_name), *text;
+    char *others[] = {pair->new_name};
+    struct using_names names = {pair->place->statement, pair->table, others, 1, NULL, 0};
+    char *row = using_in_row(expression, &names), *text;
 
     if (row == NULL || strstr(row, "$schemagate$") != NULL) {
         statement_report(pair->place->statement, RULE_NO_CONVERSION, pair->old_name,
@@ -316,8 +327,9 @@ static bool find_expressions(struct coexist *pair, size_t behind)
 {
     struct place *place = pair->place;
     const PgQuery__ColumnDef *definition = place->operation->command->def->column_def;
-    const struct using *using = using_of(place->statement);
+    const struct using *using = using_of(place->statement, false);
 
+    pair->written = using != NULL || definition->raw_default != NULL;
     if (using != NULL)
         return take_expressions(pair, allocate_text("%s", using->up),
                                 using->down == NULL ? NULL : about_new_column(pair, using->down));

@@ -25,9 +25,9 @@ struct coexist {
     char *down;                /* owned: the old value; NULL: nobody writes the new column,
         so it only follows */
     char *row_up, *row_down;   /* owned: the same where the row is NEW */
+    bool written;              /* the expressions are the author's */
     bool takes_old_name;       /* the contract gives the new column the old one's name */
     bool replaces_path;        /* the expressions may name what only the migration's search_path finds */
-    const char *object;        /* name of trigger and function; the split's */
 };
 
 void coexist_clear(struct coexist *pair);
@@ -35,11 +35,56 @@ void coexist_clear(struct coexist *pair);
 /* False, with findings, if something hangs on the old column that cannot be carried to the new one
  * (coexist_check.c). */
 bool coexist_check(const struct coexist *pair);
+/* Why no column of the table can be replaced by others that a trigger keeps in step; NULL: it can. */
+const char *coexist_obstacle(const struct catalog_table *table);
+/* False, with findings, if something hangs on a column that goes, and is not its author's to carry. */
+bool coexist_is_free(const struct place *place, const struct catalog_table *table,
+                     const struct catalog_column *column);
 
-/* The text of the trigger's function, and the new column's default while both are there (NULL: none).
- * (coexist_trigger.c) */
-char *coexist_function(const struct coexist *pair);
-char *coexist_default(const struct coexist *pair);
+/* ---- the trigger that keeps columns in step (coexist_trigger.c) ---- */
+
+struct sync_column {
+    const char *name;         /* quoted */
+    const char *type;
+    const char *value;        /* what the other side makes it, where the row is NEW */
+    const char *default_text; /* NULL: none */
+    bool default_volatile;
+};
+
+struct sync_side {
+    const struct sync_column *columns;
+    size_t count; /* at least 1 */
+};
+
+struct sync {
+    struct sync_side old, new;
+    int64_t version; /* from here on a session knows the new columns */
+    bool follows;    /* nobody writes the new columns */
+};
+
+/* The text of the trigger's function. Owned by the caller. */
+char *sync_function(const struct sync *sync);
+/* A default that holds for sessions which say that they know the new columns. Owned by the caller. */
+char *sync_default(const char *text, int64_t version);
+
+/* Lets PostgreSQL read expressions of the author's, before a trigger evaluates them for the application. */
+void sync_try(struct place *place, enum emit_alone alone, const char *table, const char *expressions);
+
+/* Names of a trigger and its function. */
+struct sync_trigger {
+    char *table, *trigger, *function; /* owned, quoted */
+};
+
+struct sync_trigger sync_trigger_open(struct place *place, const struct catalog_table *table,
+                                      const char *columns, const char *label);
+void sync_trigger_close(struct sync_trigger *trigger);
+void sync_trigger_create(struct place *place, const struct sync_trigger *trigger, enum emit_alone alone,
+                         bool keeps_path, const char *note, const char *body);
+/* The first statements of a transaction of the contract. */
+void sync_trigger_drop(struct place *place, const struct sync_trigger *trigger, const char *note);
+void sync_trigger_undo(struct place *place, const struct sync_trigger *trigger);
+
+/* ---- what hangs on the old column ---- */
 
 /* What the old column has, for the new one (coexist_carry.c): in the expand, in the backfill, and with the
  * contract's last transaction, where the new ones get the names of the old ones. */

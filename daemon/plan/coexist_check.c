@@ -82,17 +82,25 @@ static bool has_children(const struct catalog_table *table)
     return false;
 }
 
+const char *coexist_obstacle(const struct catalog_table *table)
+{
+    if (strcmp(table->kind, "partitioned table") != 0 && strcmp(table->kind, "table") != 0)
+        return "it is no table";
+    if (table->of_table != NULL)
+        return "it is a partition: change the table that it belongs to";
+    if (has_children(table))
+        return "other tables inherit from it, and triggers do not go to them";
+    return NULL;
+}
+
 /* Why there cannot be two columns; NULL: there can. */
 static const char *obstacle(const struct coexist *pair)
 {
     bool partitioned = strcmp(pair->table->kind, "partitioned table") == 0;
+    const char *why = coexist_obstacle(pair->table);
 
-    if (!partitioned && strcmp(pair->table->kind, "table") != 0)
-        return "it is no table";
-    if (pair->table->of_table != NULL)
-        return "it is a partition: change the table that it belongs to";
-    if (has_children(pair->table))
-        return "other tables inherit from it, and triggers do not go to them";
+    if (why != NULL)
+        return why;
     if (pair->old->generated)
         return "the column is generated";
     if (*pair->old->identity != '\0')
@@ -126,32 +134,33 @@ static bool is_trigger_function(const struct catalog_table *table, const char *n
 }
 
 /* Carried, or somebody else's finding. */
-static bool is_harmless(const struct coexist *pair, const struct catalog_dependent *dependent)
+static bool is_harmless(const struct catalog_table *table, const struct catalog_dependent *dependent)
 {
     if (strcmp(dependent->kind, "statistics") == 0)
         return true;
     return strcmp(dependent->kind, "function") == 0 && !dependent->blocks
-           && !is_trigger_function(pair->table, dependent->name);
+           && !is_trigger_function(table, dependent->name);
 }
 
-static bool look_at_dependents(const struct coexist *pair)
+bool coexist_is_free(const struct place *place, const struct catalog_table *table,
+                     const struct catalog_column *column)
 {
     bool fine = true;
 
-    for (size_t i = 0; i < pair->table->dependent_count; i++) {
-        const struct catalog_dependent *dependent = &pair->table->dependents[i];
+    for (size_t i = 0; i < table->dependent_count; i++) {
+        const struct catalog_dependent *dependent = &table->dependents[i];
 
-        if (dependent->column != pair->old->number)
+        if (dependent->column != column->number)
             continue;
-        if (strcmp(dependent->kind, "function") == 0 && is_harmless(pair, dependent)) {
-            statement_report(pair->place->statement, RULE_MENTIONED_COLUMN, dependent->name,
+        if (strcmp(dependent->kind, "function") == 0 && is_harmless(table, dependent)) {
+            statement_report(place->statement, RULE_MENTIONED_COLUMN, dependent->name,
                              "the function %s mentions '%s', which goes with the contract", dependent->name,
-                             pair->old_name);
-        } else if (!is_harmless(pair, dependent)) {
-            statement_report(pair->place->statement, RULE_COLUMN_IN_USE, dependent->name,
+                             column->name);
+        } else if (!is_harmless(table, dependent)) {
+            statement_report(place->statement, RULE_COLUMN_IN_USE, dependent->name,
                              "the %s %s hangs on the column '%s'", dependent->kind, dependent->name,
-                             pair->old_name);
-            fine = fine && form_is_allowed(pair->place, RULE_COLUMN_IN_USE);
+                             column->name);
+            fine = fine && form_is_allowed(place, RULE_COLUMN_IN_USE);
         }
     }
     return fine;
@@ -162,7 +171,7 @@ bool coexist_check(const struct coexist *pair)
     const char *why = obstacle(pair), *constraint = blocking_constraint(pair);
 
     if (why == NULL && constraint == NULL)
-        return look_at_dependents(pair);
+        return coexist_is_free(pair->place, pair->table, pair->old);
     pair->place->section = PLAN_CONTRACT;
     if (why != NULL)
         form_refuse(pair->place, RULE_ONE_SHAPE_ONLY, "old and new column cannot be kept in step: %s", why);

@@ -1,9 +1,9 @@
 /* Columns that become NOT NULL, and columns that are NOT NULL and go: in between one release writes rows
  * that the other would not. */
+#include "coexist.h"
+
 #include "allocate.h"
 #include "piece.h"
-#include "split.h"
-#include "using.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +88,7 @@ void form_drop_required(struct place *place)
  * nothing. */
 static char *find_fill(struct place *place, const struct catalog_column *column)
 {
-    const struct using *using = using_of(place->statement);
+    const struct using *using = using_of(place->statement, false);
 
     if (using != NULL)
         return allocate_text("%s", using->up);
@@ -100,42 +100,32 @@ static void fill_until_contract(struct place *place, const char *column, const c
 {
     static const char note[] = "What the old release leaves empty is filled, so that the contract finds no "
                                "NULL.";
-    const struct catalog_table *known = place->operation->known;
-    char *stem = allocate_text("zz_schemagate_%s", known->name), *table = form_table(place);
-    const char *object = form_free_name(place, piece_object_name(stem, place->operation->column, "fill"));
-    char *trigger = emit_name(object), *function = emit_qualified(known->schema, object);
-    char *drop_trigger = allocate_text("DROP TRIGGER %s ON %s", trigger, table);
-    char *drop_function = allocate_text("DROP FUNCTION %s()", function);
+    struct sync_trigger trigger =
+        sync_trigger_open(place, place->operation->known, place->operation->column, "fill");
+    char *drop_trigger = allocate_text("DROP TRIGGER %s ON %s", trigger.trigger, trigger.table);
+    char *drop_function = allocate_text("DROP FUNCTION %s()", trigger.function);
+    char *body = allocate_text("\n"
+                               "BEGIN\n"
+                               "    IF NEW.%s IS NOT DISTINCT FROM NULL THEN\n"
+                               "        NEW.%s := %s;\n"
+                               "    END IF;\n"
+                               "    RETURN NEW;\n"
+                               "END ",
+                               column, column, in_row);
 
-    form_emit(place, PLAN_EXPAND, EMIT_BEGINS, note,
-              "CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS "
-              "$schemagate$\n"
-              "BEGIN\n"
-              "    IF NEW.%s IS NOT DISTINCT FROM NULL THEN\n"
-              "        NEW.%s := %s;\n"
-              "    END IF;\n"
-              "    RETURN NEW;\n"
-              "END $schemagate$",
-              function, column, column, in_row);
-    form_emit(place, PLAN_EXPAND, EMIT_WITH, note,
-              "CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION %s()", trigger,
-              table,
-              function);
-    form_alter(place, PLAN_EXPAND, EMIT_WITH, note, "ENABLE ALWAYS TRIGGER %s", trigger);
+    sync_try(place, EMIT_BEGINS, trigger.table, fill);
+    sync_trigger_create(place, &trigger, EMIT_WITH, true, note, body);
     form_rows(place, PLAN_BACKFILL, "The rows that were there without a value.",
               "UPDATE %s SET %s = %s WHERE %s IS NULL",
-              table, column, fill, column);
+              trigger.table, column, fill, column);
     form_not_null(place, PLAN_CONTRACT, place->operation->column);
-    form_emit(place, PLAN_CONTRACT, EMIT_BEGINS, "The column takes care of itself.", "%s", drop_trigger);
-    form_emit(place, PLAN_CONTRACT, EMIT_WITH, "The column takes care of itself.", "%s", drop_function);
+    sync_trigger_drop(place, &trigger, "The column takes care of itself.");
     take_back(place, "It goes with its trigger.", drop_function);
     take_back(place, "NULL is written as NULL again; what was filled stays.", drop_trigger);
-    free(stem);
-    free(table);
-    free(trigger);
-    free(function);
     free(drop_trigger);
     free(drop_function);
+    free(body);
+    sync_trigger_close(&trigger);
 }
 
 bool form_fill_not_null(struct place *place)
@@ -149,7 +139,7 @@ bool form_fill_not_null(struct place *place)
     fill = find_fill(place, column);
     if (fill == NULL)
         return false;
-    in_row = using_in_row(fill, operation->known, "");
+    in_row = using_in_row(fill, &(struct using_names){place->statement, operation->known, NULL, 0, NULL, 0});
     quoted = emit_name(operation->column);
     if (in_row == NULL || strstr(in_row, "$schemagate$") != NULL)
         statement_report(place->statement, RULE_NO_CONVERSION, operation->column,

@@ -122,6 +122,8 @@ static bool set_argument(struct use *use, const char *value)
 #define ON_CONTRACT "contract"
 #define ON_ALLOW "allow"
 #define ON_USING "using"
+#define ON_SPLIT "split"
+#define ON_MERGE "merge"
 #define ON_RUN "run"
 #define ON_SECTION NULL /* any of the four */
 
@@ -141,6 +143,10 @@ static const struct {
     {ON_ALLOW, "reason", check_reason, "a text that says why"},
     {ON_USING, "up", check_expression, "an expression, in quotes"},
     {ON_USING, "down", check_expression, "an expression, in quotes"},
+    {ON_SPLIT, "up", check_expression, "assignments to the new columns, in quotes"},
+    {ON_SPLIT, "down", check_expression, "an assignment to the old column, in quotes"},
+    {ON_MERGE, "up", check_expression, "an assignment to the new column, in quotes"},
+    {ON_MERGE, "down", check_expression, "assignments to the old columns, in quotes"},
     {ON_RUN, "argument", set_argument, "1 to 128 of A-Z a-z 0-9 . _ : / + -, the first one not a -"},
 };
 
@@ -260,18 +266,31 @@ static bool begin_allow(struct use *use)
     return true;
 }
 
+/* The words that say how values of one shape become those of another. `using` has no word about the way
+ * back where nobody writes the new column. */
+static const struct {
+    const char *word;
+    bool assigns;
+} conversions[] = {{ON_USING, false}, {ON_SPLIT, true}, {ON_MERGE, true}};
+
 static bool begin_using(struct use *use)
 {
     struct reader *reader = use->reader;
     const char *up = directive_value(use->directive, "up"), *down = directive_value(use->directive, "down");
+    size_t row = 0;
 
-    if (up == NULL) {
-        reader_report(reader, RULE_BAD_VALUE, use->start, "using", "'using' has no up=\"…\"");
+    while (strcmp(conversions[row].word, use->directive->word) != 0)
+        row++;
+    if (up == NULL || (down == NULL && conversions[row].assigns)) {
+        reader_report(reader, RULE_BAD_VALUE, use->start, conversions[row].word, "'%s' has no %s=\"…\"",
+                      conversions[row].word, up == NULL ? "up" : "down");
         return true;
     }
     reader->usings = allocate_one_more(reader->usings, reader->using_count, sizeof(*reader->usings));
     reader->usings[reader->using_count++] = (struct using){
         .offset = use->start,
+        .word = conversions[row].word,
+        .assigns = conversions[row].assigns,
         .up = allocate_text("%s", up),
         .down = down == NULL ? NULL : allocate_text("%s", down),
     };
@@ -307,7 +326,8 @@ static const struct {
     {"migration", begin_migration, PLAN_SECTIONS}, {"expand", begin_section, PLAN_EXPAND},
     {"backfill", begin_section, PLAN_BACKFILL},    {"contract", begin_section, PLAN_CONTRACT},
     {"undo", begin_section, PLAN_UNDO},            {"allow", begin_allow, PLAN_SECTIONS},
-    {"using", begin_using, PLAN_SECTIONS},
+    {"using", begin_using, PLAN_SECTIONS},         {"split", begin_using, PLAN_SECTIONS},
+    {"merge", begin_using, PLAN_SECTIONS},
     {"run", begin_run, PLAN_SECTIONS},
 };
 

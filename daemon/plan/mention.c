@@ -173,3 +173,8 @@ void statement_check_mentions(struct statement *statement)
 {
     walk(statement, &statement->node->base);
 }
+
+void statement_check_expression(struct statement *statement, const ProtobufCMessage *tree)
+{
+    walk(statement, tree);
+}

@@ -153,10 +153,11 @@ static void report_unused_expressions(struct reader *reader)
 {
     for (size_t i = 0; i < reader->using_count; i++)
         if (reader->usings[i].state != ALLOWANCE_USED)
-            reader_report(reader, RULE_MISPLACED_DIRECTIVE, reader->usings[i].offset, "using",
+            reader_report(reader, RULE_MISPLACED_DIRECTIVE, reader->usings[i].offset, reader->usings[i].word,
                           reader->usings[i].state == ALLOWANCE_READ
-                              ? "no statement follows this 'using'"
-                              : "the statement that follows has no use for this 'using'");
+                              ? "no statement follows this '%s'"
+                              : "the statement that follows has no use for this '%s'",
+                          reader->usings[i].word);
 }
 
 static int compare_places(const void *left, const void *right)

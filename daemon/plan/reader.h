@@ -34,11 +34,13 @@ struct allowance {
     char *reason; /* owned */
 };
 
-/* A `using` directive (using.h). */
+/* A `using`, `split` or `merge` directive (using.h). */
 struct using {
     enum allowance_state state;
     size_t offset;
-    char *up, *down; /* owned; down may be NULL */
+    const char *word; /* static: which of them */
+    bool assigns;     /* not `using`: the texts are lists of assignments, as in UPDATE … SET */
+    char *up, *down;  /* owned; down may be NULL, unless it assigns */
 };
 
 /* A `run` directive: a step that is a configured command. */

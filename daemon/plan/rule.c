@@ -49,7 +49,7 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
     [RULE_UNKNOWN_WORD] =
         {"unknown-word", PLAN_ERROR, false,
          "A marker that is overlooked would run a statement in the wrong phase.",
-         "The words are migration, expand, backfill, contract, undo, allow and run."},
+         "The words are migration, expand, backfill, contract, undo, allow, using, split, merge and run."},
     [RULE_UNKNOWN_KEY] =
         {"unknown-key", PLAN_ERROR, false,
          "A setting that is overlooked would change how the migration runs.",
@@ -67,7 +67,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
         {"misplaced-directive", PLAN_ERROR, false, NULL,
          "'migration' stands before all sections; 'allow' stands in a section, between two "
          "statements, just before the one that it is for; 'run' stands in a section, between two "
-         "statements, where the command is to run."},
+         "statements, where the command is to run; 'using', 'split' and 'merge' stand in a file without "
+         "sections, just before the statement that they are for."},
     [RULE_SQL_BEFORE_SECTION] =
         {"sql-before-section", PLAN_ERROR, false,
          "It belongs to no phase, so nobody knows when it should run.",
@@ -185,6 +186,13 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Replace the function in a migration that runs before the contract, or put "
          "'-- schemagate: allow mentioned-column reason=\"…\"' before the statement if another column is "
          "meant."},
+    [RULE_BAD_SPLIT] =
+        {"bad-split", PLAN_ERROR, false,
+         "Old and new code write side by side: each new column is made from the old ones, and each old "
+         "column from the new ones, in every row.",
+         "Put '-- schemagate: split up=\"a = …, b = …\" down=\"old = …\"' (or merge, the other way round) "
+         "before the first of the statements that add the new columns and drop the old ones; all of them "
+         "stand in this file."},
     [RULE_NO_CONVERSION] =
         {"no-conversion", PLAN_ERROR, false,
          "Each row has its new value from the expand on, and code of the old release must be able to write "

@@ -72,13 +72,16 @@ static const struct {
 
 /* Where nobody uses it yet, everything may stand as it is written, but for a few that are about time: a new
  * enum value cannot be used in its own transaction. */
-static form *form_of(const struct operation *operation)
+static form *form_of(const struct place *place)
 {
+    const struct operation *operation = place->operation;
     bool anyhow = operation->kind == OP_CREATE_TABLE_AS || operation->kind == OP_ADD_ENUM_VALUE
                   || by_class[operation->class].form == form_opaque;
 
     if (operation->class == CLASS_BOOKKEEPING || (operation->on_new && !anyhow))
         return form_written;
+    if (form_is_split(place))
+        return form_split;
     if (form_must_relax(operation))
         return form_drop_required;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -108,6 +111,8 @@ static void find_place(struct place *place)
         place->section = PLAN_EXPAND;
         place->why = fresh;
     }
+    if (form_is_split(place))
+        place->why = beside;
     if (form_coexists(place)) {
         place->section = PLAN_EXPAND;
         place->why = beside;
@@ -163,7 +168,7 @@ static bool is_part_of_column(const struct operation *operation)
 static bool is_whole(const struct place *places, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (form_of(places[i].operation) != form_written || places[i].section != places[0].section)
+        if (form_of(&places[i]) != form_written || places[i].section != places[0].section)
             return false;
     return true;
 }
@@ -195,11 +200,11 @@ static void place_all(struct place *places, size_t count)
             undo_derive(&places[i]);
     } else if (is_alter_table(places->statement) || count == 1) {
         for (size_t i = 0; i < count; i++)
-            form_of(places[i].operation)(&places[i]);
+            form_of(&places[i])(&places[i]);
     } else {
         struct place *last = &places[last_place(places, count)];
 
-        form_of(last->operation)(last);
+        form_of(last)(last);
     }
 }
 
@@ -216,6 +221,7 @@ static void place_operations(struct split *split, struct statement *statement,
         if (is_part_of_column(&operations->items[i]))
             continue;
         *place = (struct place){split, statement, operations, &operations->items[i], PLAN_EXPAND, NULL};
+        split_columns_open(place);
         find_place(place);
         fine = follow(place) && fine;
         depend_note(split->depend, place);
@@ -349,6 +355,7 @@ void reader_split(struct reader *reader)
     if (split.envelope.opened && !split.envelope.closed)
         reader_report(reader, RULE_TRANSACTION_CONTROL, split.envelope.start, NULL,
                       "this begins a transaction that no COMMIT ends");
+    split_columns_finish(&split);
     undo_finish(&split);
     reader->split = NULL;
     split_clear(&split);

@@ -11,6 +11,7 @@
 #include "operation.h"
 
 struct depend;
+struct shapes; /* coexist_split.c */
 
 struct split {
     struct reader *reader;
@@ -19,6 +20,8 @@ struct split {
     size_t created_count;
     char **names; /* owned: names that were chosen for what has none */
     size_t name_count;
+    struct shapes **shapes; /* owned: columns that are split or merged */
+    size_t shape_count;
     bool search_path; /* the file has set it */
     bool filled;      /* a new table has got rows of other tables */
     const char *no_undo; /* static: why the file cannot be undone; NULL: it can */
@@ -89,10 +92,17 @@ form form_attach, form_detach, form_partitioned_index;         /* form_partition
 form form_rename_column, form_retype;                          /* coexist.c */
 form form_rename_table;                                        /* coexist_table.c */
 form form_drop_required;                                       /* coexist_column.c */
+form form_split;                                               /* coexist_split.c */
 form form_data, form_no_safe_form, form_reshape, form_opaque;  /* form_other.c */
 
 /* True if old and new shape can be there at once: what is renamed or retyped begins in the expand. */
 bool form_coexists(const struct place *place);
+
+/* Takes up a `split` or `merge` that stands before the statement; at the end reports what is missing. */
+void split_columns_open(struct place *place);
+void split_columns_finish(struct split *split);
+/* True if the operation adds or drops a column that is split or merged. */
+bool form_is_split(const struct place *place);
 
 /* True if the column that goes has to accept NULL before: new code, which does not know it, inserts rows. */
 bool form_must_relax(const struct operation *operation);

@@ -39,6 +39,8 @@ bool setting_may_be_dropped(const PgQuery__VariableSetStmt *set);
 
 /* Searches the tree for the daemon's schema and for advisory locks, and notes what it names (mention.c). */
 void statement_check_mentions(struct statement *statement);
+/* The same for an expression that a directive before the statement gives. */
+void statement_check_expression(struct statement *statement, const ProtobufCMessage *tree);
 
 /* Notes the names that one message of the tree gives (names.c). */
 void statement_note_names(struct statement *statement, const ProtobufCMessage *message);

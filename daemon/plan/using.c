@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct using *using_of(struct statement *statement)
+const struct using *using_of(struct statement *statement, bool assigns)
 {
     struct reader *reader = statement->reader;
 
-    if (statement->using == 0)
+    if (statement->using == 0 || reader->usings[statement->using - 1].assigns != assigns)
         return NULL;
     reader->usings[statement->using - 1].state = ALLOWANCE_USED;
     return &reader->usings[statement->using - 1];
@@ -24,26 +24,38 @@ const struct using *using_of(struct statement *statement)
 static const char head[] = "SELECT (";
 
 struct search {
-    const struct catalog_table *table;
-    const char *another;
+    const struct using_names *names;
     size_t *places; /* owned: where columns stand */
     size_t count;
-    bool asks; /* other rows */
+    bool fails; /* it asks other rows, or names what is no column of this one */
 };
+
+static bool is_among(char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_known(const struct using_names *names, const char *name)
+{
+    if (name == NULL || is_among(names->hidden, names->hidden_count, name))
+        return false;
+    return is_among(names->others, names->other_count, name) || catalog_column(names->table, name) != NULL;
+}
 
 static bool look(void *context, const ProtobufCMessage *message)
 {
     const PgQuery__ColumnRef *reference = (const PgQuery__ColumnRef *)message;
     struct search *search = context;
-    const char *name;
 
     if (message->descriptor == &pg_query__sub_link__descriptor)
-        search->asks = true;
+        search->fails = true;
     if (message->descriptor != &pg_query__column_ref__descriptor)
         return true;
-    name = reference->n_fields == 1 ? node_string(reference->fields[0]) : NULL;
-    if (name == NULL || (strcmp(name, search->another) != 0 && catalog_column(search->table, name) == NULL))
-        return true;
+    if (reference->n_fields != 1 || !is_known(search->names, node_string(reference->fields[0])))
+        search->fails = true;
     search->places = allocate_one_more(search->places, search->count, sizeof(*search->places));
     search->places[search->count++] = (size_t)reference->location;
     return true;
@@ -85,21 +97,22 @@ static bool is_expression(const PgQuery__ParseResult *tree)
            && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE;
 }
 
-char *using_in_row(const char *expression, const struct catalog_table *table, const char *another)
+char *using_in_row(const char *expression, const struct using_names *names)
 {
     char *select = allocate_text("%s%s\n)", head, expression), *text = NULL;
     PgQueryProtobufParseResult result = pg_query_parse_protobuf(select);
     PgQuery__ParseResult *tree = NULL;
-    struct search search = {.table = table, .another = another};
+    struct search search = {.names = names};
 
     if (result.error == NULL)
         tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
                                               (const uint8_t *)result.parse_tree.data);
     if (tree != NULL && is_expression(tree)) {
+        statement_check_expression(names->statement, &tree->base);
         tree_walk(&tree->base, &(struct tree_visitor){.message = look, .context = &search});
         if (search.count > 1)
             qsort(search.places, search.count, sizeof(*search.places), compare_places);
-        if (!search.asks)
+        if (!search.fails)
             text = put_new_before(select, &search);
     }
     if (tree != NULL)
@@ -108,4 +121,89 @@ char *using_in_row(const char *expression, const struct catalog_table *table, co
     free(search.places);
     free(select);
     return text;
+}
+
+/* ---- assignments ---- */
+
+static const char update_head[] = "UPDATE t SET ";
+
+/* The list of one UPDATE that says nothing else; NULL: it is none. */
+static const PgQuery__UpdateStmt *read_list(const PgQuery__ParseResult *tree)
+{
+    const PgQuery__UpdateStmt *update;
+
+    if (tree == NULL || tree->n_stmts != 1
+        || tree->stmts[0]->stmt->node_case != PG_QUERY__NODE__NODE_UPDATE_STMT)
+        return NULL;
+    update = tree->stmts[0]->stmt->update_stmt;
+    if (update->where_clause != NULL || update->n_from_clause > 0 || update->n_returning_list > 0)
+        return NULL;
+    for (size_t i = 0; i < update->n_target_list; i++) {
+        const PgQuery__ResTarget *target = update->target_list[i]->res_target;
+
+        if (target->n_indirection > 0 || target->val->node_case == PG_QUERY__NODE__NODE_MULTI_ASSIGN_REF
+            || target->val->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT)
+            return NULL;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(update->target_list[k]->res_target->name, target->name) == 0)
+                return NULL;
+    }
+    return update;
+}
+
+/* What stands behind the name and its "=", up to `end`, without the comma. */
+static char *expression_text(const char *target, const char *end)
+{
+    const char *start = target;
+
+    if (*start == '"')
+        do /* two quotes are one of the name's */
+            start = strchr(start + 1, '"') + 1;
+        while (*start == '"');
+    start = strchr(start, '=') + 1;
+    start += strspn(start, " \t");
+    while (end > start && strchr(" \t,", end[-1]) != NULL)
+        end--;
+    return allocate_copy(start, (size_t)(end - start));
+}
+
+bool using_assignments(const char *text, struct assignment **assignments, size_t *count)
+{
+    char *statement = allocate_text("%s%s", update_head, text);
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(statement);
+    PgQuery__ParseResult *tree = NULL;
+    const PgQuery__UpdateStmt *update;
+
+    *assignments = NULL;
+    *count = 0;
+    if (result.error == NULL)
+        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
+                                              (const uint8_t *)result.parse_tree.data);
+    pg_query_free_protobuf_parse_result(result);
+    update = read_list(tree);
+    for (size_t i = 0; update != NULL && i < update->n_target_list; i++) {
+        const PgQuery__ResTarget *target = update->target_list[i]->res_target;
+        const char *end = i + 1 < update->n_target_list
+                              ? statement + update->target_list[i + 1]->res_target->location
+                              : statement + strlen(statement);
+
+        *assignments = allocate_one_more(*assignments, *count, sizeof(**assignments));
+        (*assignments)[(*count)++] = (struct assignment){
+            .name = allocate_text("%s", target->name),
+            .expression = expression_text(statement + target->location, end),
+        };
+    }
+    if (tree != NULL)
+        pg_query__parse_result__free_unpacked(tree, NULL);
+    free(statement);
+    return update != NULL;
+}
+
+void using_free_assignments(struct assignment *assignments, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(assignments[i].name);
+        free(assignments[i].expression);
+    }
+    free(assignments);
 }

@@ -17,6 +17,11 @@ static const char library[] =
     "CREATE TABLE author (name text PRIMARY KEY, born int NOT NULL, note text);\n"
     "INSERT INTO author SELECT 'author ' || i, 1900 + i FROM generate_series(1, 9) AS i;\n"
     "CREATE TABLE thing (id serial PRIMARY KEY, label text);\nINSERT INTO thing (label) VALUES ('first');\n"
+    "DROP TABLE IF EXISTS person;\n"
+    "CREATE TABLE person (id int PRIMARY KEY, full_name text NOT NULL DEFAULT 'No Body', street text,\n"
+    "  city text);\n"
+    "INSERT INTO person SELECT i, 'First' || i || ' Last', nullif('street ' || i % 9, 'street 0'), 'city'\n"
+    "  FROM generate_series(1, 3000) AS i;\n"
     "CREATE TABLE book (id int PRIMARY KEY, title varchar(80) NOT NULL DEFAULT 'none',\n"
     "  writer text REFERENCES author, price int CHECK (price > 0), shelf int, CONSTRAINT one_title UNIQUE "
     "(title, shelf));\n"
@@ -123,6 +128,46 @@ static const struct scenario scenarios[] = {
      "SELECT atttypid = 'bigint'::regtype\n"
      "  AND pg_get_serial_sequence('thing', 'id') = 'public.thing_id_seq'\n"
      "  FROM pg_attribute WHERE attrelid = 'thing'::regclass AND attname = 'id' AND atthasdef"},
+    {"a column is split",
+     "-- schemagate: split up=\"first_name = split_part(full_name, ' ', 1), last_name = substr(full_name, "
+     "strpos(full_name || ' ', ' ') + 1)\" down=\"full_name = concat_ws(' ', first_name, last_name)\"\n"
+     "ALTER TABLE person ADD COLUMN first_name varchar(80) DEFAULT '' NOT NULL;\n"
+     "ALTER TABLE person ADD COLUMN last_name text;\nALTER TABLE person DROP COLUMN full_name;",
+     "INSERT INTO person (id, full_name) VALUES (-1, 'Old Code') ON CONFLICT (id) DO UPDATE SET full_name = "
+     "'Older Code';\n"
+     "UPDATE person SET full_name = 'Old Name', city = 'a' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET city = city || '.' WHERE id = 2500;\nDELETE FROM person WHERE id = -1",
+     "INSERT INTO person (id, first_name, last_name) VALUES (-2, 'New', 'Code') ON CONFLICT (id) DO UPDATE "
+     "SET last_name = excluded.last_name;\n"
+     "UPDATE person SET first_name = 'New', last_name = 'Name', city = 'b' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET last_name = NULL WHERE id = 18; UPDATE person SET last_name = 'Back' WHERE id = 18;\n"
+     "DELETE FROM person WHERE id = -2",
+     "SELECT count(*) = 0 FROM person WHERE full_name IS DISTINCT FROM concat_ws(' ', first_name, last_name)",
+     "SELECT count(*) = 3000 AND bool_and(first_name = 'First' || id) FILTER (WHERE id NOT IN (17, 2011))\n"
+     "  AND bool_and(first_name || last_name IN ('OldName', 'NewName')) FILTER (WHERE id IN (17, 2011))\n"
+     "  AND (SELECT string_agg(attname || attnotnull, ',' ORDER BY attnum) FROM pg_attribute\n"
+     "       WHERE attrelid = 'person'::regclass AND attnum > 0 AND NOT attisdropped)\n"
+     "    = 'idtrue,streetfalse,cityfalse,first_nametrue,last_namefalse'\n"
+     "  AND NOT EXISTS (SELECT FROM pg_proc WHERE proname LIKE 'zz_schemagate%') FROM person"},
+    {"columns are merged",
+     "-- schemagate: merge up=\"address = concat_ws(', ', street, city)\" down=\"street = CASE WHEN address "
+     "LIKE '%, %' THEN split_part(address, ', ', 1) END, city = split_part(address, ', ', 1 + (address "
+     "LIKE '%, %')::int)\"\n"
+     "ALTER TABLE person DROP COLUMN street, DROP COLUMN city, ADD COLUMN address text NOT NULL;",
+     "INSERT INTO person (id, street, city) VALUES (-1, 'old', 'code');\n"
+     "UPDATE person SET street = 'old ' || id, city = 'a' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET street = NULL WHERE id = 18; UPDATE person SET full_name = full_name || '.' WHERE id "
+     "= 2500;\nDELETE FROM person WHERE id = -1",
+     "INSERT INTO person (id, address) VALUES (-2, 'new, code');\n"
+     "UPDATE person SET address = 'new ' || id || ', b' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET address = 'new street, c' WHERE id = 18; DELETE FROM person WHERE id = -2",
+     "SELECT count(*) = 0 FROM person WHERE address IS DISTINCT FROM concat_ws(', ', street, city)",
+     "SELECT count(*) = 3000 AND bool_and(address = concat_ws(', ', nullif('street ' || id % 9, 'street 0'), "
+     "'city')) FILTER (WHERE id NOT IN (17, 18, 2011))\n"
+     "  AND (SELECT string_agg(attname || attnotnull, ',' ORDER BY attnum) FROM pg_attribute\n"
+     "       WHERE attrelid = 'person'::regclass AND attnum > 0 AND NOT attisdropped) = "
+     "'idtrue,full_nametrue,addresstrue'\n"
+     "  FROM person"},
 };
 
 /* ---- releases ---- */
@@ -289,9 +334,11 @@ static void a_rollback_in_the_middle_leaves_no_trace(void **state)
 /* ---- who leads ---- */
 
 /* Statements of one session, and what both columns say then: "old|new". */
-static const struct {
+struct lead {
     const char *sql, *both;
-} leads[] = {
+};
+
+static const struct lead leads[] = {
     {"INSERT INTO pair (id, a) VALUES (1, 'x')", "x|x"},
     {"INSERT INTO pair (id, b) VALUES (1, 'x')", "x|x"},
     {"INSERT INTO pair (id) VALUES (1)", "d|d"},
@@ -322,17 +369,17 @@ static const struct {
     {"UPDATE pair SET id = 100, b = 'x' WHERE id = 0", "x|x"},
 };
 
-static void expect_leads(struct world *world)
+static void expect_leads(struct world *world, const struct lead *lead, size_t count, const char *before,
+                         const char *columns)
 {
-    for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
+    for (size_t i = 0; i < count; i++, lead++) {
         char *both;
 
-        sql_run(world->sql, "BEGIN; TRUNCATE pair; INSERT INTO pair (id, a) VALUES (0, 'before')");
-        sql_run(world->sql, "%s", leads[i].sql);
-        both = sql_text(world->sql, "SELECT concat_ws('|', coalesce(a, ''), coalesce(b, '')) FROM pair\n"
-                                    "  ORDER BY id DESC LIMIT 1");
-        if (strcmp(both, leads[i].both) != 0)
-            fail_msg("%s: %s, not %s", leads[i].sql, both, leads[i].both);
+        sql_run(world->sql, "BEGIN; TRUNCATE pair; %s", before);
+        sql_run(world->sql, "%s", lead->sql);
+        both = sql_text(world->sql, "SELECT %s FROM pair ORDER BY id DESC LIMIT 1", columns);
+        if (strcmp(both, lead->both) != 0)
+            fail_msg("%s: %s, not %s", lead->sql, both, lead->both);
         free(both);
         sql_run(world->sql, "ROLLBACK");
     }
@@ -347,7 +394,9 @@ static void expect_leads_of(struct world *world, const char *create)
     fleet_join(client, REPLICA("old", 1, 1));
     rollout_submit(client, 2, "ALTER TABLE pair RENAME a TO b;");
     rollout_wait(client, 2, "expanded");
-    expect_leads(world);
+    expect_leads(world, leads, sizeof(leads) / sizeof(leads[0]),
+                 "INSERT INTO pair (id, a) VALUES (0, 'before')",
+                 "concat_ws('|', coalesce(a, ''), coalesce(b, ''))");
 }
 
 static void who_writes_leads(void **state)
@@ -361,6 +410,85 @@ static void who_writes_leads_in_partitions(void **state)
                             "(id);\n"
                             "CREATE TABLE pair_1 PARTITION OF pair FOR VALUES FROM (0) TO (50);\n"
                             "CREATE TABLE pair_2 PARTITION OF pair FOR VALUES FROM (50) TO (200);");
+}
+
+/* The same for one column that becomes two: "old|new 1|new 2". */
+static const struct lead split_leads[] = {
+    {"INSERT INTO pair (id, a) VALUES (1, 'x y')", "x y|x|y"},
+    {"INSERT INTO pair (id, b, c) VALUES (1, 'x', 'y')", "x y|x|y"},
+    {"INSERT INTO pair (id, b) VALUES (1, 'x')", "x|x|-"},
+    {"INSERT INTO pair (id, c) VALUES (1, 'y')", "y|-|y"},
+    {"INSERT INTO pair (id) VALUES (1)", "d e|d|e"},
+    {"INSERT INTO pair (id, a) VALUES (1, NULL)", "-|-|-"},
+    {"INSERT INTO pair (id, b, c) VALUES (1, NULL, NULL)", "d e|d|e"}, /* who says nothing gets the default */
+    {"SET schemagate.version = 2; INSERT INTO pair (id, b, c) VALUES (1, NULL, NULL)", "|-|-"},
+    {"SET schemagate.version = 2; INSERT INTO pair (id, c) VALUES (1, 'y')", "n y|n|y"},
+    {"SET schemagate.version = 2; INSERT INTO pair (id) VALUES (1)", "n|n|-"},
+    {"SET schemagate.version = 2; INSERT INTO pair (id, a) VALUES (1, 'x y')", "x y|x|y"},
+    {"SET schemagate.version = 1; INSERT INTO pair (id, a) VALUES (1, NULL)", "-|-|-"},
+    {"INSERT INTO pair (id, a, b, c) VALUES (1, 'x y', 'v', 'w')", "v w|v|w"},
+    {"UPDATE pair SET a = 'x y' WHERE id = 0", "x y|x|y"},
+    {"UPDATE pair SET b = 'x' WHERE id = 0", "x that|x|that"},
+    {"UPDATE pair SET b = 'x', c = NULL WHERE id = 0", "x|x|-"},
+    {"UPDATE pair SET b = NULL, c = NULL WHERE id = 0", "|-|-"},
+    {"UPDATE pair SET a = NULL WHERE id = 0", "-|-|-"},
+    {"UPDATE pair SET a = 'x y', b = 'v' WHERE id = 0", "v that|v|that"},
+    {"SET schemagate.version = 1; UPDATE pair SET a = 'x y', b = 'v' WHERE id = 0", "x y|x|y"},
+    {"INSERT INTO pair (id, a) VALUES (0, 'x y') ON CONFLICT (id) DO UPDATE SET a = excluded.a", "x y|x|y"},
+    {"INSERT INTO pair (id, b, c) VALUES (0, 'x', 'y') ON CONFLICT (id) DO UPDATE SET c = excluded.c",
+     "this y|this|y"},
+    {"COPY pair (id, a) FROM PROGRAM 'echo 1,x y' (FORMAT csv)", "x y|x|y"},
+    {"COPY pair (id, b, c) FROM PROGRAM 'echo 1,x,y' (FORMAT csv)", "x y|x|y"},
+    {"SET session_replication_role = replica; INSERT INTO pair (id, a) VALUES (1, 'x y')", "x y|x|y"},
+    {"UPDATE pair SET id = 100, a = 'x y' WHERE id = 0", "x y|x|y"}, /* it moves to the other partition */
+    {"UPDATE pair SET id = 100, c = 'y' WHERE id = 0", "this y|this|y"},
+};
+
+static void expect_split_leads_of(struct world *world, const char *create)
+{
+    struct http_client *client = world_client(world);
+
+    rollout_submit(client, 1, create);
+    rollout_wait(client, 1, "complete");
+    fleet_join(client, REPLICA("old", 1, 1));
+    rollout_submit(client, 2,
+                   "-- schemagate: split up=\"b = split_part(a, ' ', 1), c = split_part(a, ' ', 2)\" "
+                   "down=\"a = concat_ws(' ', b, c)\"\n"
+                   "ALTER TABLE pair ADD b varchar(10) DEFAULT 'n';\nALTER TABLE pair ADD c text;\n"
+                   "ALTER TABLE pair DROP a;\n");
+    rollout_wait(client, 2, "expanded");
+    expect_leads(world, split_leads, sizeof(split_leads) / sizeof(split_leads[0]),
+                 "INSERT INTO pair (id, a) VALUES (0, 'this that')",
+                 "concat_ws('|', coalesce(a, '-'), coalesce(b, '-'), coalesce(c, '-'))");
+}
+
+static void who_writes_a_split_column_leads(void **state)
+{
+    expect_split_leads_of(*state, "CREATE TABLE pair (id int PRIMARY KEY, a text DEFAULT 'd e');");
+}
+
+static void who_writes_a_split_column_leads_in_partitions(void **state)
+{
+    expect_split_leads_of(*state, "CREATE TABLE pair (id int PRIMARY KEY, a text DEFAULT 'd e')\n"
+                                  "  PARTITION BY RANGE (id);\n"
+                                  "CREATE TABLE pair_1 PARTITION OF pair FOR VALUES FROM (0) TO (50);\n"
+                                  "CREATE TABLE pair_2 PARTITION OF pair FOR VALUES FROM (50) TO (200);");
+}
+
+/* What it fails on is the daemon's own question, not the application's next write. */
+static void an_expression_that_does_not_exist_harms_no_writer(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+
+    rollout_submit(client, 1, "CREATE TABLE pair (id int PRIMARY KEY, a text);");
+    rollout_wait(client, 1, "complete");
+    rollout_submit(client, 2, "-- schemagate: split up=\"b = splitpart(a, ' ', 1)\" down=\"a = b\"\n"
+                              "ALTER TABLE pair ADD b text, DROP a;\n");
+    rollout_wait_status(client, 2, "failed");
+    sql_run(world->sql, "INSERT INTO pair VALUES (1, 'x')");
+    assert_true(
+        sql_number(world->sql, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'pair'::regclass") == 0);
 }
 
 /* Types without an operator for "=", and an expression that loses something on its way back. */
@@ -387,6 +515,31 @@ static void values_are_compared_as_they_are_stored(void **state)
     both = sql_text(world->sql, "SELECT concat_ws(' ', code, code__2) FROM pair WHERE id = 1");
     assert_string_equal(both, "8 8");
     free(both);
+}
+
+/* The same for a column that was split. */
+static void a_split_column_that_is_hidden_stays_in_step(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    char *old;
+
+    rollout_submit(client, 1, "CREATE TABLE pair (id int PRIMARY KEY, a text NOT NULL);");
+    rollout_wait(client, 1, "complete");
+    rollout_submit(client, 2, "-- schemagate: migration keep_hours=1\n"
+                              "-- schemagate: split up=\"b = left(a, 1), c = substr(a, 2)\" "
+                              "down=\"a = b || c\"\n"
+                              "ALTER TABLE pair ADD b text, ADD c text NOT NULL, DROP a;");
+    rollout_wait(client, 2, "expanded");
+    fleet_join(client, REPLICA("new", 1, 2));
+    rollout_wait(client, 2, "hidden");
+    sql_run(world->sql, "INSERT INTO pair (id, b, c) VALUES (1, 'x', 'yz')");
+    rollout_act(client, 2, "restore");
+    rollout_wait(client, 2, "expanded");
+    sql_run(world->sql, "INSERT INTO pair (id, a) VALUES (2, 'old')");
+    old = sql_text(world->sql, "SELECT string_agg(concat_ws('|', a, b, c), ',' ORDER BY id) FROM pair");
+    assert_string_equal(old, "xyz|x|yz,old|o|ld");
+    free(old);
 }
 
 /* With hours to keep the trigger goes on for the hidden column, so that it can come back. */
@@ -417,8 +570,12 @@ int main(void)
         world_test(a_rollback_in_the_middle_leaves_no_trace),
         world_test(who_writes_leads),
         world_test(who_writes_leads_in_partitions),
+        world_test(who_writes_a_split_column_leads),
+        world_test(who_writes_a_split_column_leads_in_partitions),
+        world_test(an_expression_that_does_not_exist_harms_no_writer),
         world_test(values_are_compared_as_they_are_stored),
         world_test(a_renamed_column_that_is_hidden_stays_in_step),
+        world_test(a_split_column_that_is_hidden_stays_in_step),
     };
 
     return world_run(tests);
