@@ -131,9 +131,11 @@ static struct plan_statement *command_as_written(struct place *place, enum emit_
     return added;
 }
 
+/* All commands at once are the statement itself (split.c). */
 static bool is_command(const struct place *place)
 {
-    return place->operation->command != NULL && place->statement->node == place->operation->node
+    return place->all->count > 1 && place->operation->command != NULL
+           && place->statement->node == place->operation->node
            && place->statement->node->node_case == PG_QUERY__NODE__NODE_ALTER_TABLE_STMT
            && place->statement->node->alter_table_stmt->n_cmds > 1;
 }

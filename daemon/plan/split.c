@@ -208,12 +208,31 @@ static void place_all(struct place *places, size_t count)
     }
 }
 
+static void note_place(struct place *place, struct plan_operation *shown)
+{
+    depend_note(place->split->depend, place);
+    place->split->filled = place->split->filled || place->operation->kind == OP_CREATE_TABLE_AS;
+    shown[place->operation - place->all->items].section = place->section;
+}
+
+/* What cannot be taken apart stays together. */
+static void move_together(struct place *places, size_t count)
+{
+    const struct place *last = &places[last_place(places, count)];
+
+    for (size_t i = 0; i < count; i++)
+        if (places[i].section < last->section) {
+            places[i].section = last->section;
+            places[i].why = last->why;
+        }
+}
+
 static void place_operations(struct split *split, struct statement *statement,
                              const struct operations *operations, struct plan_operation *shown)
 {
     struct place *places = allocate(NULL, operations->count + 1, sizeof(*places));
+    bool apart = is_alter_table(statement), fine = true;
     size_t count = 0;
-    bool fine = true;
 
     for (size_t i = 0; i < operations->count; i++) {
         struct place *place = &places[count];
@@ -224,11 +243,14 @@ static void place_operations(struct split *split, struct statement *statement,
         split_columns_open(place);
         find_place(place);
         fine = follow(place) && fine;
-        depend_note(split->depend, place);
-        split->filled = split->filled || operations->items[i].kind == OP_CREATE_TABLE_AS;
-        shown[i].section = place->section;
+        if (apart)
+            note_place(place, shown);
         count++;
     }
+    if (!apart && count > 0)
+        move_together(places, count);
+    for (size_t i = 0; !apart && i < count; i++)
+        note_place(&places[i], shown);
     if (fine && count > 0)
         place_all(places, count);
     free(places);
