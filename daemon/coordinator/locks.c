@@ -34,13 +34,6 @@ static enum plan_section next_section(const struct migration *m)
                                         : migration_section(m);
 }
 
-static void raise_lock(struct plan_work *all, const struct plan_relation_lock *lock)
-{
-    plan_work_lock(all, lock->relation, lock->mode);
-    for (size_t i = 0; lock->parents && i < all->lock_count; i++)
-        all->locks[i].parents |= strcmp(all->locks[i].relation, lock->relation) == 0;
-}
-
 /* Weaker locks keep nobody waiting who only reads and writes. Outside of transactions there is no
  * lock_timeout, and what runs CONCURRENTLY does not need one. */
 static void collect_locks(const struct step *steps, size_t count, struct plan_work *all)
@@ -48,7 +41,7 @@ static void collect_locks(const struct step *steps, size_t count, struct plan_wo
     for (size_t i = 0; i < count && steps[i].transactional && steps[i].work.kind == WORK_STATEMENT; i++)
         for (size_t j = 0; j < steps[i].work.lock_count; j++)
             if (steps[i].work.locks[j].mode >= LOCK_SHARE_UPDATE_EXCLUSIVE)
-                raise_lock(all, &steps[i].work.locks[j]);
+                plan_work_lock_as(all, &steps[i].work.locks[j]);
 }
 
 static void next_locks(struct migration *m, struct plan_work *all)

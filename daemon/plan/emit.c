@@ -88,7 +88,7 @@ static void read_back(struct statement *source, struct emitted *added)
         statement_report(source, RULE_NO_SAFE_FORM, NULL, "its safe form cannot be written down: %s",
                          result.error == NULL ? "it is not one statement" : result.error->message);
     } else {
-        statement_work(tree->stmts[0]->stmt, &added->statement.work);
+        statement_work(source->reader->options.catalog, tree->stmts[0]->stmt, &added->statement.work);
         if (!statement_is_transactional(tree->stmts[0]->stmt))
             added->alone = EMIT_OUTSIDE;
         added->statement.transactional = added->alone != EMIT_OUTSIDE;
@@ -125,7 +125,7 @@ struct plan_statement *emit_as_written(struct statement *source, enum plan_secti
     struct emitted *added = add(source, section, alone, text_of(source), false);
 
     if (source->node != NULL) /* else its author has vouched for what cannot be read */
-        statement_work(source->node, &added->statement.work);
+        statement_work(source->reader->options.catalog, source->node, &added->statement.work);
     return &added->statement;
 }
 

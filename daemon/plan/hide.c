@@ -111,10 +111,13 @@ static void hide(struct hiding *hiding, const struct thing *thing)
 
     plan_note_drop(&hides.work, thing->schema, thing->table, thing->column);
     pieces_add(&hiding->contract, hides, group);
-    pieces_add(&hiding->purge,
-               call(hiding, thing, "purge", thing->cascades ? ", drops_dependents => true" : "", true,
-                    "It has been hidden long enough."),
-               group);
+    struct plan_statement purges =
+        call(hiding, thing, "purge", thing->cascades ? ", drops_dependents => true" : "", true,
+             "It has been hidden long enough.");
+
+    for (size_t i = 0; i < thing->source->work.lock_count; i++)
+        plan_work_lock_as(&purges.work, &thing->source->work.locks[i]);
+    pieces_add(&hiding->purge, purges, group);
     pieces_add(&hiding->restore,
                call(hiding, thing, "restore", "", !revokes, "It comes back, with its data."), group);
     if (thing->column != NULL && !revokes)
@@ -212,7 +215,7 @@ static struct plan_statement copy_of(const struct plan_statement *statement)
     copy.sql = allocate_text("%s", statement->sql);
     copy.work = (struct plan_work){.kind = work->kind, .source = work->source, .generated = work->generated};
     for (size_t i = 0; i < work->lock_count; i++)
-        plan_work_lock(&copy.work, work->locks[i].relation, work->locks[i].mode);
+        plan_work_lock_as(&copy.work, &work->locks[i]);
     if (work->object != NULL)
         copy.work.object = allocate_text("%s", work->object);
     if (work->note != NULL)

@@ -1,10 +1,12 @@
-/* The table locks that a statement takes: those of the operations that it is made of (classify*.c); the tests
- * hold them against pg_locks. What only the catalog knows (partitions, the table of an index, the other end
- * of a foreign key) is added where the relations are looked up (db/sql/watch.sql). */
+/* The table locks that a statement takes: those of the operations that it is made of (classify*.c), and of
+ * what the catalog says goes with them; the tests hold them against pg_locks. Partitions, the table of an
+ * index, and the other ends of foreign keys that were not there yet, are added where the relations are looked
+ * up (db/sql/watch.sql). */
 #include "emit.h"
 #include "operation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 char *name_of_list(PgQuery__Node *const *names, size_t count)
 {
@@ -29,30 +31,135 @@ static enum plan_lock weigh(enum plan_lock mode)
     return mode < LOCK_ROW_EXCLUSIVE ? LOCK_NONE : mode;
 }
 
-/* The other tables of foreign keys that are dropped are locked as well. */
-static bool drops_foreign_keys(const struct operation *operation)
+/* ---- what only the catalog knows ---- */
+
+static const struct catalog_column *column_of(const struct catalog_table *known,
+                                              const struct operation *operation)
 {
-    return operation->kind == OP_DROP_TABLE || operation->kind == OP_DROP_CONSTRAINT;
+    return operation->column == NULL ? NULL : catalog_column(known, operation->column);
+}
+
+static bool has_number(const struct catalog_constraint *constraint, int number)
+{
+    for (size_t i = 0; i < constraint->column_count; i++)
+        if (constraint->columns[i] == number)
+            return true;
+    return false;
+}
+
+typedef bool concerns(const struct catalog_table *known, const struct operation *operation,
+                      const struct catalog_constraint *constraint);
+
+/* Those of others that refer to it go with CASCADE only. */
+static bool any_key(const struct catalog_table *known, const struct operation *operation,
+                    const struct catalog_constraint *constraint)
+{
+    (void)known;
+    return !constraint->incoming || operation->cascade;
+}
+
+static bool own_name(const struct catalog_table *known, const struct operation *operation,
+                     const struct catalog_constraint *constraint)
+{
+    (void)known;
+    if (constraint->incoming)
+        return operation->cascade;
+    return operation->object != NULL && strcmp(constraint->name, operation->object) == 0;
+}
+
+static bool own_column(const struct catalog_table *known, const struct operation *operation,
+                       const struct catalog_constraint *constraint)
+{
+    const struct catalog_column *column = column_of(known, operation);
+
+    return column != NULL && has_number(constraint, column->number)
+           && (!constraint->incoming || operation->cascade || operation->kind == OP_COLUMN_TYPE);
+}
+
+/* Whose other ends are locked as well: foreign keys that end, or are made anew for another type. */
+static const struct {
+    enum operation_kind kind;
+    concerns *concerns;
+    bool looks;   /* for them again when the statement runs */
+    bool by_name; /* but not if the catalog has what is named */
+} key_rows[] = {
+    {OP_DROP_TABLE, any_key, true, false},    {OP_TRUNCATE, any_key, false, false},
+    {OP_DROP_CONSTRAINT, own_name, true, true}, {OP_DROP_COLUMN, own_column, true, true},
+    {OP_COLUMN_TYPE, own_column, true, true},
+};
+
+static bool is_known(const struct catalog_table *known, const struct operation *operation)
+{
+    if (known == NULL || operation->column != NULL)
+        return known != NULL && column_of(known, operation) != NULL;
+    for (size_t i = 0; i < known->constraint_count; i++)
+        if (operation->object != NULL && strcmp(known->constraints[i].name, operation->object) == 0)
+            return true;
+    return false;
+}
+
+/* Each end is named where the catalog knows it; what comes with the same file is looked up when the
+ * statement runs. */
+static void lock_other_ends(struct plan_work *work, const struct catalog_table *known,
+                            const struct operation *operation)
+{
+    for (size_t row = 0; row < sizeof(key_rows) / sizeof(key_rows[0]); row++) {
+        if (key_rows[row].kind != operation->kind)
+            continue;
+        for (size_t i = 0; known != NULL && i < known->constraint_count; i++)
+            if (known->constraints[i].foreign_table != NULL
+                && key_rows[row].concerns(known, operation, &known->constraints[i]))
+                plan_work_lock(work, known->constraints[i].foreign_table, operation->lock);
+        if (key_rows[row].looks && (!key_rows[row].by_name || !is_known(known, operation)))
+            for (size_t at = 0; at < work->lock_count; at++)
+                work->locks[at].parents = true;
+    }
+}
+
+/* A key of a partitioned table takes over those of the partitions: their triggers on the other table go. */
+static enum plan_lock other_lock(const struct catalog_table *known, const struct operation *operation)
+{
+    bool takes_over = operation->kind == OP_ADD_FOREIGN_KEY && known != NULL && known->partition_count > 0;
+
+    return takes_over ? LOCK_ACCESS_EXCLUSIVE : operation->other_lock;
+}
+
+/* What hangs on it, and goes with it. */
+static void lock_dependents(struct plan_work *work, const struct catalog_table *known,
+                            const struct operation *operation)
+{
+    static const char *const kinds[] = {"view", "materialized view"};
+
+    for (size_t i = 0; operation->cascade && known != NULL && i < known->dependent_count; i++)
+        for (size_t at = 0; at < sizeof(kinds) / sizeof(kinds[0]); at++)
+            if (strcmp(known->dependents[i].kind, kinds[at]) == 0)
+                plan_work_lock(work, known->dependents[i].name, LOCK_ACCESS_EXCLUSIVE);
+}
+
+static void lock_others(struct plan_work *work, const struct catalog *catalog,
+                        const struct operation *operation)
+{
+    const struct catalog_table *known =
+        operation->table == NULL ? NULL : catalog_find(catalog, operation->schema, operation->table);
+
+    lock_other_ends(work, known, operation);
+    lock_dependents(work, known, operation);
+    lock_table(work, operation->other_schema, operation->other_table, other_lock(known, operation));
 }
 
 /* Whatever the rest of the file makes of its names: to lock a table that is not there yet costs nothing. */
-void statement_locks(const PgQuery__Node *node, struct plan_work *work)
+void statement_locks(const struct catalog *catalog, const PgQuery__Node *node, struct plan_work *work)
 {
     struct reader alone = {.plan = NULL};
     struct statement statement = {.reader = &alone, .node = node};
     struct operations operations;
 
     operations_read(&statement, &operations);
-    for (size_t i = 0; i < operations.count; i++) {
-        const struct operation *operation = &operations.items[i];
-
-        lock_table(work, operation->schema, operation->table, weigh(operation->lock));
-        for (size_t at = 0; drops_foreign_keys(operation) && at < work->lock_count; at++)
-            work->locks[at].parents = true;
-    }
     for (size_t i = 0; i < operations.count; i++)
-        lock_table(work, operations.items[i].other_schema, operations.items[i].other_table,
-                   operations.items[i].other_lock);
+        lock_table(work, operations.items[i].schema, operations.items[i].table,
+                   weigh(operations.items[i].lock));
+    for (size_t i = 0; i < operations.count; i++)
+        lock_others(work, catalog, &operations.items[i]);
     operations_free(&operations);
     created_clear(&alone.created[PLAN_EXPAND]);
 }

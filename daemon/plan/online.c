@@ -56,11 +56,11 @@ static const struct {
     {PG_QUERY__NODE__NODE_ALTER_TABLE_STMT, note_detach},
 };
 
-void statement_work(const PgQuery__Node *node, struct plan_work *work)
+void statement_work(const struct catalog *catalog, const PgQuery__Node *node, struct plan_work *work)
 {
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]) && work->object == NULL; i++)
         if (notes[i].kind == node->node_case)
             notes[i].note(work, node);
     if (work->lock_count == 0)
-        statement_locks(node, work);
+        statement_locks(catalog, node, work);
 }

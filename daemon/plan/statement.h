@@ -22,9 +22,9 @@ struct statement {
 bool statement_is_transactional(const PgQuery__Node *node);
 
 /* Fills in what is left open of how the statement is run: the kind of work, its object (online.c), and,
- * where none is named, the table locks that it takes (locks.c). */
-void statement_work(const PgQuery__Node *node, struct plan_work *work);
-void statement_locks(const PgQuery__Node *node, struct plan_work *work);
+ * where none is named, the table locks that it takes (locks.c). catalog NULL: what it says is not known. */
+void statement_work(const struct catalog *catalog, const PgQuery__Node *node, struct plan_work *work);
+void statement_locks(const struct catalog *catalog, const PgQuery__Node *node, struct plan_work *work);
 
 /* Reports the statement if it is of a kind, or says something, that a migration must not (refuse.c). */
 void statement_refuse(struct statement *statement);

@@ -84,6 +84,13 @@ void plan_work_lock(struct plan_work *work, const char *relation, enum plan_lock
         (struct plan_relation_lock){.relation = allocate_text("%s", relation), .mode = mode};
 }
 
+void plan_work_lock_as(struct plan_work *work, const struct plan_relation_lock *lock)
+{
+    plan_work_lock(work, lock->relation, lock->mode);
+    for (size_t i = 0; lock->parents && i < work->lock_count; i++)
+        work->locks[i].parents |= strcmp(work->locks[i].relation, lock->relation) == 0;
+}
+
 void plan_work_release(struct plan_work *work)
 {
     for (size_t i = 0; i < work->lock_count; i++)

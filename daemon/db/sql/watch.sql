@@ -6,9 +6,12 @@
 -- those of struct plan_relation_lock: 1 ACCESS SHARE … 8 ACCESS EXCLUSIVE. Without pg_read_all_stats the age of other
 -- roles' transactions is hidden: then everybody counts.
 WITH RECURSIVE wanted AS (
-    SELECT relation::oid AS relation, level, parents
+    SELECT coalesce(relation::oid, object) AS relation, level, parents
     FROM jsonb_to_recordset(current_setting('schemagate.watched')::jsonb)
-        AS noted (relation bigint, level int, parents bool)
+        AS noted (relation bigint, named text, level int, parents bool)
+    LEFT JOIN LATERAL (SELECT object FROM schemagate.hidden AS h
+                       WHERE noted.relation IS NULL AND h.relation = named AND NOT restored) AS hidden ON true
+    WHERE coalesce(relation::oid, object) IS NOT NULL
 ), tables AS (
     (SELECT relation, level FROM wanted
      UNION

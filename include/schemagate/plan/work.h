@@ -85,6 +85,8 @@ bool plan_lock_parse(const char *name, enum plan_lock *lock);
 
 /* Adds a lock, or raises the one that is there. `relation` is copied. */
 void plan_work_lock(struct plan_work *work, const char *relation, enum plan_lock mode);
+/* The same with all that another statement's lock says. */
+void plan_work_lock_as(struct plan_work *work, const struct plan_relation_lock *lock);
 
 /* Frees what it owns and clears it. */
 void plan_work_release(struct plan_work *work);
