@@ -128,8 +128,8 @@ static const struct config_key migration_keys[] = {
            IN(migration.terminate_idle_in_transaction_seconds), "0", 0, 86400,
            .meaning = "Sessions in the way of a migration that have been idle in transaction for longer than "
                       "this are terminated (with pg_signal_backend). 0: never."),
-    NUMBER("backfill_batch_ms", IN(migration.backfill_batch_ms), "100", 1, 60000,
-           .meaning = "Target duration of a backfill's batch."),
+    NUMBER("backfill_batch_ms", IN(migration.backfill_batch_ms), "50", 1, 60000,
+           .meaning = "Target duration of a backfill's batch: so long its rows stay locked."),
     NUMBER("backfill_max_active_sessions", IN(migration.backfill_max_active_sessions), "0", 0, 100000,
            .meaning = "A backfill waits while more other sessions of the database are at work. 0: off."),
     NUMBER("backfill_max_wal_mb_per_second", IN(migration.backfill_max_wal_mb_per_second), "0", 0, 100000,

@@ -78,14 +78,15 @@ static void fill_at_once(struct bench *bench)
     sql_run(bench->sql, FILL);
 }
 
+/* As pgroll's batches are: the rows are locked in the order of their keys, then changed. */
 static void fill_in_a_loop(struct bench *bench)
 {
     char *last = strdup("0");
     while (last[0] != '\0') {
         char *next = sql_text(bench->sql,
-                              "WITH batch AS (SELECT id FROM t WHERE id > %s ORDER BY id LIMIT 1000), "
-                              "filled AS (UPDATE t SET n = 1 FROM batch WHERE t.id = batch.id AND n IS NULL) "
-                              "SELECT max(id) FROM batch", last);
+                              "WITH batch AS (SELECT id FROM t WHERE id > %s ORDER BY id LIMIT 1000 "
+                              "FOR NO KEY UPDATE), filled AS (UPDATE t SET n = 1 FROM batch "
+                              "WHERE t.id = batch.id RETURNING t.id) SELECT max(id) FROM filled", last);
         free(last);
         last = next;
     }

@@ -80,7 +80,9 @@ int main(void)
     sql_run(bench.sql, "CREATE TABLE parts (n int); INSERT INTO parts VALUES (0)");
     rollout_submit(&bench.daemon.client, 1, SAMPLE_CREATE);
     rollout_wait(&bench.daemon.client, 1, "complete");
-    fleet_join(&bench.daemon.client, REPLICA("new", 1, ROUNDS + 2));
+    struct fleet_replica replica = *REPLICA("new", 1, ROUNDS + 2);
+    replica.lease_seconds = 3600;
+    fleet_join(&bench.daemon.client, &replica);
     for (int i = 0; i < ROUNDS; i++) {
         prepare(&bench, i + 2);
         contracts[i] = measure_contract(&bench, i + 2);

@@ -100,6 +100,26 @@ static void empty_and_tiny_tables_take_one_batch(void **state)
     free(report);
 }
 
+/* What a crash of the server takes back, its progress goes with; the last one tells that all is done. */
+static void only_the_last_batch_waits_for_the_disk(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql, "CREATE TABLE t (k int PRIMARY KEY, n int DEFAULT 0);"
+                        "INSERT INTO t SELECT generate_series(1, " ROWS ");"
+                        "CREATE TABLE seen (done bool, waits text);"
+                        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN "
+                        "INSERT INTO public.seen SELECT (NEW.progress->''done'')::bool, "
+                        "current_setting(''synchronous_commit''); RETURN NULL; END';"
+                        "CREATE CONSTRAINT TRIGGER see AFTER UPDATE ON schemagate.step "
+                        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.progress IS NOT NULL) "
+                        "EXECUTE FUNCTION see()");
+    fill(client, 1, "UPDATE t SET n = n + 1");
+    expect_all_once(world, "t");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM seen WHERE done <> (waits = 'on')"), 0);
+    assert_int_equal(sql_number(world->sql, "SELECT count(DISTINCT done) FROM seen"), 2);
+}
+
 /* As PostgreSQL 13 needs it, which has no ranges of ctid: every place of every page, among them the last ones
  * of pages that are full of the smallest rows, and the gaps that deleted rows have left. */
 static void pages_are_read_place_by_place_where_there_are_no_ranges(void **state)
@@ -306,6 +326,7 @@ int main(void)
         world_test(a_table_without_a_key_goes_by_pages_until_none_is_left),
         world_test(pages_are_read_place_by_place_where_there_are_no_ranges),
         world_test(empty_and_tiny_tables_take_one_batch),
+        world_test(only_the_last_batch_waits_for_the_disk),
         world_test(partitions_and_heirs_go_one_by_one),
         world_test(deletes_and_copies_run_in_batches),
         world_test(aggregates_of_authors_see_all_rows),

@@ -139,7 +139,7 @@ static void every_key_has_its_documented_default(void **state)
     assert_int_equal(c->migration.retry_for_seconds, 3600);
     assert_int_equal(c->migration.statement_timeout_ms, 0);
     assert_int_equal(c->migration.terminate_idle_in_transaction_seconds, 0);
-    assert_int_equal(c->migration.backfill_batch_ms, 100);
+    assert_int_equal(c->migration.backfill_batch_ms, 50);
     assert_int_equal(c->migration.max_replication_lag_seconds, 10);
     assert_int_equal(c->log.level, LOG_LEVEL_INFO);
     assert_int_equal(c->log.format, LOG_FORMAT_AUTO);

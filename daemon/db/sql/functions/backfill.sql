@@ -378,6 +378,10 @@ BEGIN
         END IF;
         left_over := left_over - ((p->'walked')::bigint - walked);
     END LOOP;
+    -- A crash of the server may take the last batches back, and their progress with them: only the end has to last.
+    IF NOT (p->'done')::bool THEN
+        PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
+    END IF;
     PERFORM pg_catalog.set_config('schemagate.progress', p::text, true);
     RETURN p;
 END $$;
