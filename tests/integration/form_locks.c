@@ -39,6 +39,8 @@ static const char library[] =
     "INSERT INTO books (id, title, author_id, isbn, price, shelf)\n"
     "  SELECT i, 'book ' || i, i % 20 + 1, 'isbn ' || i, i, i FROM generate_series(1, 50) AS i;\n"
     "CREATE TABLE notes (id int, body text);\nINSERT INTO notes VALUES (1, 'a');\n"
+    "CREATE TABLE people (id int PRIMARY KEY, whole text, street text, city text);\n"
+    "INSERT INTO people VALUES (1, 'Ada King', 'Main Street', 'London');\n"
     "CREATE TABLE members (id int PRIMARY KEY); INSERT INTO members VALUES (1);\n"
     "CREATE TABLE loans (book int, day date, author_id int, member int REFERENCES members)\n"
     "  PARTITION BY RANGE (day);\n"
@@ -86,6 +88,12 @@ static const char *const cases[] = {
     "ALTER TABLE notes ADD COLUMN a int, ADD COLUMN b text;\n"
     "CREATE TABLE copy AS SELECT id FROM books; CREATE VIEW ids AS SELECT id FROM copy;",
     "ALTER TABLE books ALTER COLUMN author_id DROP NOT NULL, ADD CHECK (price < 1000);",
+    "-- schemagate: split up=\"first = split_part(whole, ' ', 1), last = split_part(whole, ' ', 2)\" "
+    "down=\"whole = concat_ws(' ', first, last)\"\n"
+    "ALTER TABLE people ADD COLUMN first text DEFAULT '' NOT NULL, ADD COLUMN last text, DROP COLUMN whole;\n"
+    "-- schemagate: merge up=\"address = concat_ws(', ', street, city)\" "
+    "down=\"street = split_part(address, ', ', 1), city = split_part(address, ', ', 2)\"\n"
+    "ALTER TABLE people DROP COLUMN street, DROP COLUMN city, ADD COLUMN address text NOT NULL;",
     "-- schemagate: migration keep_hours=1\nALTER TABLE books DROP COLUMN shelf; DROP TABLE loans;",
     "-- schemagate: migration keep_hours=1\nALTER TABLE notes RENAME body TO text; DROP TABLE books;",
     "-- schemagate: migration keep_hours=1\nALTER TABLE books RENAME author_id TO author;",
@@ -437,7 +445,7 @@ static unsigned miss(const struct scene *scene, const char *name)
     assert_true(asprintf(&path, "%s/%s", goldens, name) > 0);
     text = scratch_read(path);
     plan = plan_read(text, strlen(text), &options);
-    for (size_t i = 0; i < plan->statement_count; i++) {
+    for (size_t i = 0; i < plan->statement_count && !plan_is_refused(plan); i++) {
         char *step = step_of(&plan->statements[i]);
 
         if (plan->statements[i].work.generated && !has_seen(&scene->seen, step)) {
