@@ -16,7 +16,8 @@
 const char *const failpoint_names[] = {
     PHASE("expand"), PHASE("backfill"), PHASE("contract"), PHASE("undo"), PHASE("purge"), PHASE("restore"),
     GATE("contract"), GATE("undo"), GATE("purge"),
-    "alone-ran",     /* a statement outside of transactions has ended, and nothing says so yet */
+    "alone-noted",   /* what is there before a statement outside of transactions is noted with its step */
+    "alone-ran",     /* it has ended, and nothing says so yet */
     "alone-mending", /* what an interrupted one has left behind is being cleared away */
     "alone-mended",
     NULL,

@@ -230,8 +230,9 @@ static json_t *work_value(const struct plan_work *work)
         json_array_append_new(locks, lock_value(&work->locks[i]));
     if (work->batch.relation)
         batch = record_batch(&work->batch);
-    return json_pack("{s:s, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:b}", "kind", plan_kind_name(work->kind),
-                     "locks", locks, "object", text_value(work->object), "batch", batch, "source",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:b}", "kind",
+                     plan_kind_name(work->kind), "locks", locks, "object", text_value(work->object),
+                     "shape", text_value(work->shape), "batch", batch, "source",
                      (int)work->source, "generated", work->generated, "note", text_value(work->note),
                      "drops", record_drops(work), "only_drops", work->only_drops);
 }
@@ -248,13 +249,17 @@ json_t *record_step_new(int64_t version, const struct step *step)
     return row;
 }
 
+/* What a statement outside of transactions has noted is the executor's alone (db/sql/functions/online.sql):
+ * memory may have it from before. */
 json_t *record_step(int64_t version, const struct step *step, enum step_state state)
 {
+    json_t *progress = step->work.kind == WORK_BATCHED ? step->progress : NULL;
+
     return json_pack("{s:I, s:s, s:i, s:s, s:i, s:o, s:f, s:O*}", "version", (json_int_t)version,
                      "section", plan_section_name(step->section), "number", (int)step->number, "state",
                      step_states[state], "attempts", (int)step->attempts, "started_at",
                      record_time_value(step->started_wall), "seconds", step->seconds, "progress",
-                     step->progress);
+                     progress);
 }
 
 static void read_drops(const json_t *rows, struct plan_work *work)
@@ -303,6 +308,7 @@ static bool read_work(const json_t *row, struct plan_work *work)
             .one_table = record_flag(batch, "one_table"),
         };
     work->object = copy_text(row, "object");
+    work->shape = copy_text(row, "shape");
     work->source = (unsigned)record_number(row, "source");
     work->generated = record_flag(row, "generated");
     work->note = copy_text(row, "note");

@@ -348,6 +348,7 @@ void run_start(struct coordinator *c, struct migration *m)
             .statements = run->statements,
             .statement_count = run->statement_count,
             .batch = run->batch,
+            .work = run->step_count > 0 ? &run->steps[0].work : NULL,
             .command = run->command,
             .changes = changes_take(&run->changes),
             .lock_timeout_ms = c->config->migration.lock_timeout_ms,

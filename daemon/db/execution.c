@@ -91,6 +91,7 @@ static void describe_error(const struct executor_try *try, struct execution_erro
 static void execution_free(struct executor_try *try)
 {
     PQclear(try->error);
+    json_decref(try->sequence);
     free(try->changes);
     free(try->pieces);
     free(try->progress);

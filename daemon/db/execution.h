@@ -16,8 +16,10 @@ struct executor_try {
     bool cancelled;
     bool interruptible; /* submitted SQL is on its way, or runs */
     bool alone_done;    /* a statement outside of transactions has succeeded */
-    bool mending;       /* what an interrupted attempt at one has left behind is being cleared away */
-    char version[24], number[12]; /* of the migration; of the first step */
+    json_t *sequence;   /* owned: what is run outside of transactions, one after another; "": the submitted
+                           statement. NULL: that alone */
+    size_t place;       /* in the sequence */
+    char version[24], number[16]; /* of the first step, as parameters */
     size_t first, sent; /* of the submitted statements in the batch; statements of the batch */
     size_t commit;      /* place of COMMIT in the batch */
     PGresult *error;    /* the one that counts, while what it left behind is tidied up */

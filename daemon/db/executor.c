@@ -6,6 +6,7 @@
 #include "command.h"
 #include "execution.h"
 #include "offload.h"
+#include "online.h"
 #include "sql.h"
 
 #include <schemagate/base/failpoint.h>
@@ -117,7 +118,7 @@ static void executor_send(struct executor_try *try, const struct session_stateme
                           size_t count, int64_t deadline_ms, session_answered *done)
 {
     try->sent = count;
-    try->interruptible = deadline_ms == 0 && !try->alone_done;
+    try->interruptible = deadline_ms == 0 && !try->alone_done && try->error == NULL;
     session_run(try->db->holder, &(struct session_batch){
                                      .statements = statements, .count = count,
                                      .deadline_ms = deadline_ms, .flushes = deadline_ms == 0,
@@ -256,12 +257,7 @@ static void send_transaction(struct executor_try *try, bool with_sql)
     executor_failpoint(try, "sent");
 }
 
-/* ---- a statement outside of transactions: fence; take up; statement; tidy; the changes ---- */
-
-#define TAKE_UP 2      /* its place in the batch of send_alone */
-#define TAKE_UP_SAYS 4 /* column */
-
-static void send_alone(struct executor_try *try);
+/* ---- a statement outside of transactions: online.h; fence; statements; tidy; the changes ---- */
 
 static void on_tidied(void *context, struct session_outcome *outcome)
 {
@@ -271,25 +267,83 @@ static void on_tidied(void *context, struct session_outcome *outcome)
         execution_finish(try, EXECUTION_UNKNOWN);
     } else if (try->error != NULL) {
         execution_finish_failed(try);
+    } else if (online_is_unfinished(try)) {
+        execution_finish(try, EXECUTION_CANCELLED);
     } else if (outcome->error != NULL) {
         take_error(try, outcome);
         leadership_fall(try->db, "the session could not be made clean after a migration");
         execution_finish(try, EXECUTION_UNKNOWN);
-    } else if (try->mending) {
-        try->mending = false;
-        send_alone(try);
     } else {
         try->alone_done = true;
+        failpoint("alone-ran");
         send_transaction(try, false);
     }
 }
 
 static void tidy_alone(struct executor_try *try)
 {
-    struct session_statement tidy[TIDY];
+    struct session_statement tidy[TIDY + 1];
+    size_t count = add_tidy(try, tidy);
 
-    executor_send(try, tidy, add_tidy(try, tidy), ANSWER_MS, on_tidied);
+    if (online_met_another(try)) {
+        tidy[count++] = online_forget(try);
+    }
+    executor_send(try, tidy, count, ANSWER_MS, on_tidied);
 }
+
+/* ---- what a failed build has left is taken away at once, where nobody is in the way ---- */
+
+static void take_away_next(struct executor_try *try);
+
+/* What cannot be taken away now is found by the next attempt. */
+static void on_taken_away(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->lost) {
+        execution_finish(try, EXECUTION_UNKNOWN);
+    } else if (outcome->error != NULL) {
+        tidy_alone(try);
+    } else {
+        try->place++;
+        take_away_next(try);
+    }
+}
+
+static void take_away_next(struct executor_try *try)
+{
+    if (!online_is_unfinished(try)) {
+        tidy_alone(try);
+        return;
+    }
+    const struct session_statement statement = plain(online_next(try));
+    executor_send(try, &statement, 1, 0, on_taken_away);
+}
+
+static void on_left_over_found(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->lost) {
+        execution_finish(try, EXECUTION_UNKNOWN);
+    } else if (outcome->error != NULL) {
+        tidy_alone(try);
+    } else {
+        online_take_left_over(try, outcome);
+        take_away_next(try);
+    }
+}
+
+static void look_for_left_over(struct executor_try *try)
+{
+    struct session_statement s[ONLINE_STATEMENTS];
+
+    executor_send(try, s, online_begin(try, role_of(&try->execution), s), ANSWER_MS, on_left_over_found);
+}
+
+/* ---- the statements, one after another ---- */
+
+static void send_next_alone(struct executor_try *try);
 
 static void on_alone(void *context, struct session_outcome *outcome)
 {
@@ -302,24 +356,32 @@ static void on_alone(void *context, struct session_outcome *outcome)
     }
     if (outcome->error != NULL) {
         take_error(try, outcome);
+    } else {
+        if (online_is_mending(try)) {
+            failpoint("alone-mended");
+        }
+        try->place++;
     }
-    failpoint(try->mending ? "alone-mended" : "alone-ran");
-    tidy_alone(try);
+    if (try->error == NULL && online_is_unfinished(try)) {
+        send_next_alone(try);
+    } else if (try->error != NULL && online_leaves_something(try)) {
+        look_for_left_over(try);
+    } else {
+        tidy_alone(try);
+    }
 }
 
-/* `says` is what functions/take_up.sql has found. */
-static void take_up(struct executor_try *try, const char *says)
+/* Nothing is begun any more for somebody who has been told that it is cancelled. */
+static void send_next_alone(struct executor_try *try)
 {
-    if (says != NULL && says[0] == '\0') {
+    if (try->cancelled) {
         tidy_alone(try);
         return;
     }
-    const struct session_statement statement =
-        plain(says != NULL ? says : try->execution.statements[0].sql);
-    try->mending = says != NULL;
-    try->first = try->mending ? SIZE_MAX : 0;
+    const struct session_statement statement = plain(online_next(try));
+    try->first = 0;
     executor_send(try, &statement, 1, 0, on_alone);
-    if (try->mending) {
+    if (online_is_mending(try)) {
         failpoint("alone-mending");
     } else {
         executor_failpoint(try, "sent");
@@ -340,27 +402,56 @@ static void on_alone_fenced(void *context, struct session_outcome *outcome)
         execution_finish_failed(try);
         return;
     }
-    const PGresult *row = outcome->results[TAKE_UP];
-    take_up(try, PQgetisnull(row, 0, TAKE_UP_SAYS) ? NULL : PQgetvalue(row, 0, TAKE_UP_SAYS));
+    send_next_alone(try);
 }
 
-static void send_alone(struct executor_try *try)
+static void fence_alone(struct executor_try *try)
 {
     const struct database *db = try->db;
     const struct session_statement s[] = {
         {.sql = sql_execution_alone,
-         .parameters = {db->epoch, db->nonce, db->lock_key, try->statement_timeout},
-         .parameter_count = 4,
+         .parameters = {db->epoch, db->nonce, db->lock_key, try->statement_timeout,
+                        role_of(&try->execution)},
+         .parameter_count = 5,
          .drops_rows = true},
         plain("SET search_path TO DEFAULT"),
-        [TAKE_UP] = {.sql = sql_take_up,
-                     .parameters = {try->version, try->execution.phase, try->number,
-                                    role_of(&try->execution)},
-                     .parameter_count = 4},
     };
 
-    assert(try->execution.statement_count == 1);
     executor_send(try, s, sizeof s / sizeof s[0], ANSWER_MS, on_alone_fenced);
+}
+
+static void on_online_begun(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->lost) {
+        execution_finish(try, EXECUTION_UNKNOWN);
+    } else if (outcome->error != NULL) {
+        take_error(try, outcome);
+        execution_finish_failed(try);
+    } else {
+        online_take(try, outcome);
+        failpoint("alone-noted");
+        try->alone_done = !online_is_unfinished(try);
+        if (try->alone_done) {
+            send_transaction(try, false);
+        } else {
+            fence_alone(try);
+        }
+    }
+}
+
+static void send_alone(struct executor_try *try)
+{
+    struct session_statement s[ONLINE_STATEMENTS];
+
+    assert(try->execution.statement_count == 1);
+    if (online_applies(try)) {
+        try->first = ONLINE_STATEMENTS - 1; /* an error of what asks is the step's own */
+        executor_send(try, s, online_begin(try, role_of(&try->execution), s), ANSWER_MS, on_online_begun);
+    } else {
+        fence_alone(try);
+    }
 }
 
 /* ---- a command: fence; command; the changes ---- */

@@ -39,7 +39,9 @@ EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");
 EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
 EMBED(sql_backfill_batch, "daemon/db/sql/backfill_batch.sql");
 EMBED(sql_backfill_end, "daemon/db/sql/backfill_end.sql");
-EMBED(sql_take_up, "daemon/db/sql/take_up.sql");
+EMBED(sql_online_look, "daemon/db/sql/online_look.sql");
+EMBED(sql_online_begin, "daemon/db/sql/online_begin.sql");
+EMBED(sql_online_forget, "daemon/db/sql/online_forget.sql");
 
 EMBED(sql_schema, "daemon/db/sql/schema.sql");
 EMBED(sql_schema_2, "daemon/db/sql/schema_2.sql");
@@ -53,8 +55,8 @@ EMBED(sql_function_hidden, "daemon/db/sql/functions/hidden.sql");
 EMBED(sql_function_hide, "daemon/db/sql/functions/hide.sql");
 EMBED(sql_function_revoke, "daemon/db/sql/functions/revoke.sql");
 EMBED(sql_function_restore, "daemon/db/sql/functions/restore.sql");
+EMBED(sql_function_online, "daemon/db/sql/functions/online.sql");
 EMBED(sql_function_commit, "daemon/db/sql/functions/commit.sql");
-EMBED(sql_function_take_up, "daemon/db/sql/functions/take_up.sql");
 EMBED(sql_function_delivery, "daemon/db/sql/functions/delivery.sql");
 EMBED(sql_function_backfill, "daemon/db/sql/functions/backfill.sql");
 EMBED(sql_function_pin, "daemon/db/sql/functions/pin.sql");
@@ -69,7 +71,7 @@ static const char *const functions[] = {
     sql_function_write_migrations, sql_function_markers, sql_function_hidden,
     sql_function_commit,           sql_function_revoke,  sql_function_hide,
     sql_function_restore,          sql_function_pin,     sql_function_delivery,
-    sql_function_backfill,         sql_function_statements, sql_function_take_up,
+    sql_function_backfill,         sql_function_online,  sql_function_statements,
     sql_function_grants,
 };
 

@@ -1,6 +1,51 @@
 /* Statements outside of transactions that leave something half done behind when they are interrupted: what
  * they are at work on, so that the next attempt finds it. */
+#include "allocate.h"
 #include "emit.h"
+
+#include <stdlib.h>
+
+/* A column in parentheses is one all the same. */
+static const char *column_of(const PgQuery__IndexElem *element)
+{
+    const PgQuery__Node *expression = element->expr;
+    const PgQuery__ColumnRef *reference;
+
+    if (expression == NULL)
+        return element->name;
+    if (expression->node_case != PG_QUERY__NODE__NODE_COLUMN_REF)
+        return "*";
+    reference = expression->column_ref;
+    return node_string(reference->fields[reference->n_fields - 1]);
+}
+
+/* Owned by the caller. */
+static char *columns_of(PgQuery__Node *const *elements, size_t count)
+{
+    char *columns = allocate_text("%s", "");
+
+    for (size_t i = 0; i < count; i++) {
+        char *more = allocate_text("%s%s%s", columns, i > 0 ? ", " : "", column_of(elements[i]->index_elem));
+        free(columns);
+        columns = more;
+    }
+    return columns;
+}
+
+/* As schemagate.index_shape (db/sql/functions/online.sql) reads it from the catalog. */
+static char *shape_of(const PgQuery__IndexStmt *index)
+{
+    char *keys = columns_of(index->index_params, index->n_index_params);
+    char *included = columns_of(index->index_including_params, index->n_index_including_params);
+    bool includes = index->n_index_including_params > 0;
+    char *shape = allocate_text("%s%s (%s)%s%s%s%s", index->unique ? "unique " : "", index->access_method,
+                                keys, includes ? " include (" : "", included, includes ? ")" : "",
+                                index->where_clause != NULL ? " where" : "");
+
+    free(keys);
+    free(included);
+    return shape;
+}
 
 static void note_build(struct plan_work *work, const PgQuery__Node *node)
 {
@@ -10,6 +55,7 @@ static void note_build(struct plan_work *work, const PgQuery__Node *node)
         return;
     work->kind = WORK_INDEX;
     work->object = emit_qualified(index->relation->schemaname, index->idxname);
+    work->shape = shape_of(index);
 }
 
 static void note_drop(struct plan_work *work, const PgQuery__Node *node)

@@ -103,6 +103,7 @@ void plan_work_release(struct plan_work *work)
     free(work->drops);
     free(work->locks);
     free(work->object);
+    free(work->shape);
     free(work->batch.relation);
     free(work->batch.alias);
     free(work->batch.head);

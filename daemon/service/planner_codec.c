@@ -55,6 +55,7 @@ static const struct member statement_members[] = {
     TEXT(plan_statement, sql),
     ENUM(plan_statement, work.kind, WORK_KINDS),
     TEXT(plan_statement, work.object),
+    TEXT(plan_statement, work.shape),
     TEXT(plan_statement, work.batch.relation),
     TEXT(plan_statement, work.batch.alias),
     TEXT(plan_statement, work.batch.head),

@@ -1,4 +1,4 @@
-/* kill -9 of the daemon between the fence of a contract and its SQL, and indexes that were left INVALID.
+/* kill -9 of the daemon between the fence of a contract and its SQL.
  * crash_expand.c and crash_gates.c walk all other places. */
 #include <support/expect.h>
 #include <support/samples.h>
@@ -65,57 +65,10 @@ static void a_restart_behind_the_fence_verifies_again(void **state)
     expect_done_once(world, client);
 }
 
-/* ---- indexes that were left INVALID ---- */
-
-#define UNIQUE                                                                                         \
-    "-- schemagate: expand\n-- schemagate: allow add-unique reason=\"all entries differ\"\n"           \
-    "CREATE UNIQUE INDEX CONCURRENTLY by_entry ON ledger (entry);\n"
-
-static void a_unique_index_that_found_a_duplicate_is_built_again(void **state)
-{
-    struct world *world = *state;
-    struct http_client *client = world_client(world);
-
-    sql_run(world->sql, "CREATE TABLE ledger (entry text); INSERT INTO ledger VALUES ('twice'), ('twice')");
-    rollout_submit(client, 1, UNIQUE);
-    rollout_wait_status(client, 1, "failed");
-    const struct http_answer *answer = rollout_get(client, 1);
-    assert_string_equal(json_text_at(answer->json, "/error/sqlstate"), "23505");
-    assert_non_null(strstr(json_text_at(answer->json, "/error/detail"), "(entry)=(twice)"));
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), 1);
-    sql_run(world->sql, "TRUNCATE ledger");
-    rollout_act(client, 1, "retry");
-    rollout_wait(client, 1, "complete");
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), 0);
-    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_index WHERE indisunique "
-                                            "AND indexrelid = 'by_entry'::regclass"), 1);
-}
-
-static void an_invalid_index_of_others_is_not_touched(void **state)
-{
-    struct world *world = *state;
-    struct http_client *client = world_client(world);
-
-    sql_run(world->sql, "CREATE TABLE ledger (entry text); CREATE INDEX by_entry ON ledger (entry);"
-                        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_entry'::regclass");
-    int64_t theirs = sql_number(world->sql, "SELECT 'by_entry'::regclass::oid");
-    rollout_submit(client, 1, UNIQUE);
-    for (int i = 0; i < 2; i++) {
-        rollout_wait_status(client, 1, "failed");
-        assert_string_equal(json_text_at(rollout_get(client, 1)->json, "/error/sqlstate"), "42P07");
-        assert_int_equal(sql_number(world->sql, "SELECT 'by_entry'::regclass::oid"), theirs);
-        rollout_act(client, 1, "retry");
-    }
-    rollout_wait_status(client, 1, "failed");
-    assert_int_equal(sql_number(world->sql, "SELECT 'by_entry'::regclass::oid"), theirs);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(a_restart_behind_the_fence_verifies_again),
-        world_test(a_unique_index_that_found_a_duplicate_is_built_again),
-        world_test(an_invalid_index_of_others_is_not_touched),
     };
     return world_run(tests);
 }

@@ -35,6 +35,7 @@ struct call {
     int64_t expected, version;
     char phase[16];
     size_t statements;
+    enum plan_kind work_kind; /* RUN: of its first step */
     json_t *progress; /* RUN, of a batch: before it, and after it was carried out */
     int64_t batch_rows; /* -1: it is no batch */
     enum commit_status commit_status;
@@ -479,6 +480,7 @@ static inline void executor_run(void *world, const struct execution *execution, 
     call->batch_rows = execution->batch.pieces ? execution->batch.rows : -1;
     call->progress = json_incref((json_t *)execution->batch.progress);
     call->statements = execution->statement_count;
+    call->work_kind = execution->work ? execution->work->kind : WORK_STATEMENT;
     snprintf(call->phase, sizeof call->phase, "%s", execution->phase);
     call->done.run = done;
 }

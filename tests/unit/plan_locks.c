@@ -274,12 +274,33 @@ static void what_runs_concurrently_names_its_object(void **state)
                 LOCK_SHARE_UPDATE_EXCLUSIVE);
 }
 
+static void expect_shape(const char *sql, const char *shape)
+{
+    char *file = NULL;
+    assert_true(asprintf(&file, "-- schemagate: expand\nCREATE %s", sql) > 0);
+    struct plan *plan = plan_read(file, strlen(file), NULL);
+
+    assert_string_equal(plan->statements[0].work.shape, shape);
+    plan_free(plan);
+    free(file);
+}
+
+static void an_index_says_how_it_is_built(void **state)
+{
+    (void)state;
+    expect_shape("INDEX CONCURRENTLY i ON t (x)", "btree (x)");
+    expect_shape("UNIQUE INDEX CONCURRENTLY i ON t (\"X y\" DESC, lower(z), (w)) INCLUDE (a, b) WHERE z > ''",
+                 "unique btree (X y, *, w) include (a, b) where");
+    expect_shape("INDEX CONCURRENTLY i ON t USING gin (x gin_trgm_ops)", "gin (x)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(locks_are_those_that_postgresql_takes),
         cmocka_unit_test(every_kind_of_operation_that_locks_is_tried),
         cmocka_unit_test(what_runs_concurrently_names_its_object),
+        cmocka_unit_test(an_index_says_how_it_is_built),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

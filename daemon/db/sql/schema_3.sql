@@ -5,14 +5,14 @@ ALTER TABLE schemagate.step
     ADD COLUMN kind text NOT NULL DEFAULT 'statement',
     ADD COLUMN locks jsonb,      -- [{"relation": "public.users", "mode": "ACCESS EXCLUSIVE"}]
     ADD COLUMN object text,      -- the index, or the runner
+    ADD COLUMN shape text,       -- how the index is built: unique btree (name, *)
     ADD COLUMN batch jsonb,      -- as struct plan_batch has it: where it can run in batches
     ADD COLUMN source int NOT NULL DEFAULT 0,
     ADD COLUMN generated bool NOT NULL DEFAULT false,
     ADD COLUMN note text,        -- why it stands where it does
     ADD COLUMN drops jsonb,      -- of a contract: [{"schema": null, "table": "users", "column": "name"}]
     ADD COLUMN only_drops bool NOT NULL DEFAULT false,
-    ADD COLUMN begun jsonb,      -- what there was before a statement outside of transactions (functions/take_up.sql)
-    ADD COLUMN progress jsonb;   -- what a batched step goes on from
+    ADD COLUMN progress jsonb;   -- what a batched step goes on from, or one outside of transactions (functions/online.sql)
 
 -- Roles with which sessions of replicas were seen: a session of one that belongs to no replica is a stray.
 CREATE TABLE schemagate.application_role (

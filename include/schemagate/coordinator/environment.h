@@ -112,6 +112,8 @@ struct execution {
     const struct execution_statement *statements;
     size_t statement_count;  /* 0: only the changes are committed */
     struct execution_batch batch; /* of the one statement; the changes are the row of its step */
+    const struct plan_work *work; /* of the first step; outside of transactions its kind tells what an
+                                  interrupted attempt may have left behind. NULL: none */
     const struct execution_command *command; /* in place of the one statement; NULL: it is SQL. The session
                                 proves the lock while it runs; the changes' first event takes "exit_code" and
                                 "seconds" into its data */

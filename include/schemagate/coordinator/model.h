@@ -27,7 +27,7 @@ struct step {
     unsigned line, column;
     char *sql; /* owned */
     struct plan_work work;
-    json_t *progress; /* owned: what a batched step goes on from; NULL: it has not begun */
+    json_t *progress; /* owned: what a batched step goes on from, or the executor's note; NULL: not begun */
     enum step_state state;
     unsigned attempts;
     int64_t started_wall; /* 0: never */

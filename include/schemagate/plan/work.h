@@ -68,6 +68,8 @@ struct plan_work {
     struct plan_relation_lock *locks; /* owned; each table once, with its strongest mode */
     size_t lock_count;
     char *object; /* owned or NULL: the index, or the runner */
+    char *shape;  /* owned or NULL: how WORK_INDEX builds it, as far as another one can be told from it:
+                     "unique btree (name, *) include (id) where"; "*" is an expression */
     struct plan_batch batch;
     unsigned source; /* the submitted statement that it stands for, 1… in the file; 0: none */
     bool generated;  /* its text is not the submitted one */

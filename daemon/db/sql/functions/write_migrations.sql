@@ -54,13 +54,13 @@ BEGIN
     IF changes->0 ? 'sql' THEN
         INSERT INTO schemagate.step (version, section, number, transaction, transactional, line,
                                      "column", sql, kind, locks, object, batch, source, generated, note,
-                                     drops, only_drops)
+                                     drops, only_drops, shape)
         SELECT version, section, number, transaction, transactional, line, "column", sql, kind, locks,
-               object, batch, source, generated, note, drops, coalesce(only_drops, false)
+               object, batch, source, generated, note, drops, coalesce(only_drops, false), shape
         FROM jsonb_to_recordset(changes) AS (
             version bigint, section text, number int, transaction int, transactional bool, line int,
             "column" int, sql text, kind text, locks jsonb, object text, batch jsonb, source int,
-            generated bool, note text, drops jsonb, only_drops bool);
+            generated bool, note text, drops jsonb, only_drops bool, shape text);
         RETURN;
     END IF;
     UPDATE schemagate.step AS old SET
