@@ -159,7 +159,7 @@ check-sanitize: | deps
 TESTS ?= $(foreach folder,$(TEST_FOLDERS),$(wildcard tests/$(folder)/*.c tests/$(folder)/*.sh)) tests/sim/sim.c
 SANITIZER_OPTIONS_sanitize = ASAN_OPTIONS=detect_leaks=$$(.ci/leak-check $(CC)) \
     UBSAN_OPTIONS=print_stacktrace=1
-run-tests: $(BINARY) $(call programs,golden) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(TESTS)))
+run-tests: $(BINARY) $(call programs,golden demo) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(TESTS)))
 	@$(call environment,golden) $(SANITIZER_OPTIONS_$(VARIANT)) tests/run $(BUILD)/log \
 	    $(filter-out %/golden/print,$(TESTS:tests/%.c=$(BUILD)/tests/%))
 

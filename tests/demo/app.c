@@ -1,5 +1,5 @@
 /* The demo's application: works on customers all the time, as an ORM does. Every query lists every
- * column that the release knows; every failure is counted.
+ * column that the release knows; every failure is counted, and so is every wrong answer.
  *
  *     app RELEASE COUNTERS     the database comes from the PG* environment
  *
@@ -75,7 +75,15 @@ static void note_failure(struct work *work, const char *message)
                  message);
 }
 
-static void query(struct work *work, const char *sql, const char *email, const char *name)
+/* One row: a number, the address and the name. */
+static bool is_answer(const PGresult *result, const char *email, const char *name)
+{
+    return PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 1), email) == 0 &&
+           strcmp(PQgetvalue(result, 0, 2), name) == 0;
+}
+
+static void query(struct work *work, const char *sql, const char *email, const char *name,
+                  const char *answer)
 {
     const char *values[] = {email, name};
     int64_t started = now_us();
@@ -86,6 +94,8 @@ static void query(struct work *work, const char *sql, const char *email, const c
         work->slowest_us = took;
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         note_failure(work, PQresultErrorMessage(result));
+    else if (!is_answer(result, email, answer))
+        note_failure(work, "a wrong answer");
     PQclear(result);
     publish(work);
 }
@@ -105,9 +115,9 @@ static void work_on(struct work *work, const struct release *release)
     for (uint64_t round = 0; !stopping; round++) {
         char email[64];
         snprintf(email, sizeof email, "customer-%d-%" PRIu64 "@example.org", (int)getpid(), round);
-        query(work, release->insert, email, "Ada Lovelace");
-        query(work, release->select, email, "");
-        query(work, release->update, email, "Ada King");
+        query(work, release->insert, email, "Ada Lovelace", "Ada Lovelace");
+        query(work, release->select, email, "", "Ada Lovelace");
+        query(work, release->update, email, "Ada King", "Ada King");
         if (PQstatus(work->session) != CONNECTION_OK)
             PQreset(work->session);
         poll(NULL, 0, PAUSE_MS);

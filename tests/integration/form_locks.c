@@ -90,7 +90,8 @@ static const char *const cases[] = {
     "ALTER TABLE books ALTER COLUMN author_id DROP NOT NULL, ADD CHECK (price < 1000);",
     "-- schemagate: split up=\"first = split_part(whole, ' ', 1), last = split_part(whole, ' ', 2)\" "
     "down=\"whole = concat_ws(' ', first, last)\"\n"
-    "ALTER TABLE people ADD COLUMN first text DEFAULT '' NOT NULL, ADD COLUMN last text, DROP COLUMN whole;\n"
+    "ALTER TABLE people ADD COLUMN first text DEFAULT '' NOT NULL, ADD COLUMN last text,\n"
+    "  DROP COLUMN whole;\n"
     "-- schemagate: merge up=\"address = concat_ws(', ', street, city)\" "
     "down=\"street = split_part(address, ', ', 1), city = split_part(address, ', ', 2)\"\n"
     "ALTER TABLE people DROP COLUMN street, DROP COLUMN city, ADD COLUMN address text NOT NULL;",
