@@ -40,6 +40,7 @@ void witness_prepare(struct database *db, session_answered *done)
         {.sql = sql_read_as, .prepare = "read_as"},
         {.sql = sql_resolve, .prepare = "resolve"},
         {.sql = sql_watch, .prepare = "watch"},
+        {.sql = sql_reach, .prepare = "reach"},
     };
 
     db->witness_ready = done;
@@ -200,16 +201,17 @@ static void on_document(void *context, struct session_outcome *outcome)
     json_decref(found);
 }
 
-/* Two JSON parameters, which are taken over. */
-static void ask(struct database *db, const char *sql, json_t *first, json_t *second,
+/* A statement of two JSON parameters, which are taken over. */
+static void ask(struct database *db, struct session_statement statement, json_t *first, json_t *second,
                 void (*done)(void *context, const json_t *answer), void *context)
 {
     struct question *question = memory_new(sizeof *question);
     char *parameters[] = {json_dumps(first, JSON_COMPACT), json_dumps(second, JSON_COMPACT)};
 
     *question = (struct question){done, context};
-    const struct session_statement statement = {
-        .sql = sql, .parameters = {parameters[0], parameters[1]}, .parameter_count = 2};
+    statement.parameters[0] = parameters[0];
+    statement.parameters[1] = parameters[1];
+    statement.parameter_count = 2;
     witness_send(db, db->witness, &statement, 1, on_document, question);
     free(parameters[0]);
     free(parameters[1]);
@@ -220,13 +222,13 @@ static void ask(struct database *db, const char *sql, json_t *first, json_t *sec
 static void witness_reach(void *witness, json_t *drops, json_t *roles,
                           void (*done)(void *context, const json_t *reach), void *context)
 {
-    ask(witness, sql_reach, drops, roles, done, context);
+    ask(witness, (struct session_statement){.prepared = "reach"}, drops, roles, done, context);
 }
 
 static void witness_statements(void *witness, json_t *roles, json_t *wanted,
                                void (*done)(void *context, const json_t *read), void *context)
 {
-    ask(witness, sql_statements, roles, wanted, done, context);
+    ask(witness, (struct session_statement){.sql = sql_statements}, roles, wanted, done, context);
 }
 
 /* ---- terminate ---- */

@@ -1,6 +1,7 @@
 -- What a session must not take from the defaults of its role or database (DESIGN.md section 7), whatever a
 -- migration has set before. $1: lock_timeout, $2: idle_session_timeout, $3: whether it only reads. Settings that this
 -- server does not know are left out. DateStyle and TimeZone are the database's own: submitted SQL may depend on them, schemagate's does not.
+-- What only reads asks the same long questions again and again: planning one takes longer than answering it.
 SELECT pg_catalog.set_config(name, setting, false)
 FROM (VALUES
     ('client_connection_check_interval', '1s'),
@@ -11,6 +12,7 @@ FROM (VALUES
     ('idle_in_transaction_session_timeout', '0'),
     ('idle_session_timeout', $2::text),
     ('lock_timeout', $1::text),
+    ('plan_cache_mode', CASE WHEN $3::text::bool THEN 'force_generic_plan' ELSE 'auto' END),
     ('row_security', 'on'),
     ('search_path', 'pg_catalog, pg_temp'),
     ('standard_conforming_strings', 'on'),
