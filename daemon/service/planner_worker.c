@@ -124,42 +124,51 @@ static struct plan *read_plan(const struct planner_head *head, const char *sql, 
     return plan;
 }
 
-static bool put_plan(const struct planner_head *head, const char *sql, const char *facts, struct buf *body)
+static bool send_answer(const struct buf *body)
+{
+    planner_length size = (planner_length)body->length;
+
+    return write_all(&size, sizeof(size)) && write_all(buf_text(body), body->length);
+}
+
+/* What has been read is freed when nobody waits any more. */
+static bool answer_plan(const struct planner_head *head, const char *sql, const char *facts)
 {
     struct plan *plan = read_plan(head, sql, facts);
+    struct buf body = BUF_INIT(0);
+    bool sent;
 
     if (plan == NULL)
         return false;
-    planner_encode(plan, body);
+    planner_encode(plan, &body);
+    sent = send_answer(&body);
+    buf_free(&body);
     plan_free(plan);
-    return true;
+    return sent;
 }
 
-static bool put_uses(const struct planner_head *head, const char *packed, struct buf *body)
+static bool answer_uses(const struct planner_head *head, const char *packed)
 {
     struct plan_question question;
+    struct buf body = BUF_INIT(0);
+    bool sent;
 
     if (!planner_decode_question(packed, head->length, &question))
         return false;
     for (size_t i = 0; i < question.text_count; i++) {
         const struct plan_used used = plan_uses(question.texts[i], question.drops, question.drop_count);
 
-        planner_encode_uses(&used, 1, body);
+        planner_encode_uses(&used, 1, &body);
     }
+    sent = send_answer(&body);
+    buf_free(&body);
     planner_release_question(&question);
-    return true;
+    return sent;
 }
 
 static bool answer(const struct planner_head *head, const char *sql, const char *facts)
 {
-    struct buf body = BUF_INIT(0);
-    bool sent = head->asks == PLANNER_ASKS_USES ? put_uses(head, sql, &body)
-                                                : put_plan(head, sql, facts, &body);
-    planner_length size = (planner_length)body.length;
-
-    sent = sent && write_all(&size, sizeof(size)) && write_all(buf_text(&body), body.length);
-    buf_free(&body);
-    return sent;
+    return head->asks == PLANNER_ASKS_USES ? answer_uses(head, sql) : answer_plan(head, sql, facts);
 }
 
 /* Gives up what a process that only reads and answers does not need. */
