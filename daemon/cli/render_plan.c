@@ -197,7 +197,60 @@ static void append_locks(struct buf *out, const json_t *step)
         const char *mode = render_text(lock, "mode");
         buf_puts(out, INDENT "locks ");
         text_clean(out, render_text(lock, "relation"));
-        buf_printf(out, ": %s %s (%s)\n", mode, duration_of(step), meaning_of(mode));
+        buf_printf(out, "%s: %s %s (%s)\n",
+                   is_true(lock, "parents") ? " and what its foreign keys refer to" : "", mode,
+                   duration_of(step), meaning_of(mode));
+    }
+}
+
+/* By enum plan_effort. */
+static const struct {
+    const char *effort, *before, *behind;
+    bool on_table; /* its name stands in between, and its size behind */
+} efforts[] = {
+    {"moment", "a moment: it changes the catalog only", "", false},
+    {"unknown", "as long as what it does: its text does not tell", "", false},
+    {"scan", "as long as reading every row of ", "", true},
+    {"index", "as long as building an index on ", "", true},
+    {"rows", "as long as writing rows of ", "", true},
+    {"rewrite", "as long as writing ", " anew, with its indexes, and as much free disk again", true},
+};
+
+static void append_size(struct buf *out, const json_t *takes)
+{
+    static const struct {
+        int64_t unit;
+        const char *name;
+    } units[] = {{INT64_C(1) << 30, "GB"}, {INT64_C(1) << 20, "MB"}, {INT64_C(1) << 10, "kB"}, {1, "bytes"}};
+    int64_t bytes = render_number(takes, "bytes");
+    size_t unit = 0;
+
+    if (!json_is_integer(json_object_get(takes, "bytes")))
+        return;
+    while (units[unit].unit > 1 && bytes < units[unit].unit)
+        unit++;
+    buf_puts(out, " (");
+    if (json_is_integer(json_object_get(takes, "rows")))
+        buf_printf(out, "about %" PRId64 " rows, ", render_number(takes, "rows"));
+    buf_printf(out, "%" PRId64 " %s)", bytes / units[unit].unit, units[unit].name);
+}
+
+/* What has no lock and takes a moment is no news. */
+static void append_cost(struct buf *out, const json_t *step)
+{
+    const json_t *takes = json_object_get(step, "takes");
+    const char *effort = render_text(takes, "effort"), *table = render_text(takes, "table");
+
+    for (size_t n = 0; n < sizeof(efforts) / sizeof(efforts[0]); n++) {
+        if (strcmp(efforts[n].effort, effort) != 0
+            || (n == 0 && json_array_size(json_object_get(step, "locks")) == 0))
+            continue;
+        buf_printf(out, INDENT "takes %s", efforts[n].before);
+        if (efforts[n].on_table)
+            text_clean(out, *table ? table : "what it names");
+        if (efforts[n].on_table)
+            append_size(out, takes);
+        buf_printf(out, "%s\n", efforts[n].behind);
     }
 }
 
@@ -245,6 +298,7 @@ static void append_phase(struct buf *out, const json_t *steps, size_t phase, con
         buf_printf(out, "  %3" PRId64 "  ", render_number(step, "n"));
         append_sql(out, render_text(step, "sql"));
         append_locks(out, step);
+        append_cost(out, step);
         if (how->explain)
             append_reason(out, step);
         before = step;

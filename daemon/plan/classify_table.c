@@ -307,7 +307,7 @@ void classify_refresh(struct classify *classify, const PgQuery__Node *node, enum
     const PgQuery__RefreshMatViewStmt *refresh = node->refresh_mat_view_stmt;
     struct operation *operation = classify_add_on(classify, kind, refresh->relation);
 
-    operation->rewrites = true;
+    operation->rewrites = !refresh->concurrent;
     operation->concurrently = refresh->concurrent;
     if (refresh->concurrent) {
         operation->lock = LOCK_EXCLUSIVE;

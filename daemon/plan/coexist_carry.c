@@ -267,8 +267,9 @@ static void settle_constraint(const struct coexist *pair, const struct catalog_c
     char *name = emit_name(constraint->name);
 
     if (strcmp(constraint->kind, "primary key") == 0)
-        form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, "It takes over the index that is there.",
-                   "ADD CONSTRAINT %s PRIMARY KEY USING INDEX %s", name, quoted);
+        form_is_prepared(form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH,
+                                    "It takes over the index that is there.",
+                                    "ADD CONSTRAINT %s PRIMARY KEY USING INDEX %s", name, quoted));
     else
         form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, names, "RENAME CONSTRAINT %s TO %s", quoted, name);
     free(beside);

@@ -124,7 +124,9 @@ struct plan_statement *emit_as_written(struct statement *source, enum plan_secti
 {
     struct emitted *added = add(source, section, alone, text_of(source), false);
 
-    if (source->node != NULL) /* else its author has vouched for what cannot be read */
+    if (source->node == NULL) /* its author has vouched for what cannot be read */
+        added->statement.work.cost.effort = EFFORT_UNKNOWN;
+    else
         statement_work(source->reader->options.catalog, source->node, &added->statement.work);
     return &added->statement;
 }

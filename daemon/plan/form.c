@@ -1,6 +1,7 @@
 /* What all forms are made of. */
 #include "allocate.h"
 #include "backfill.h"
+#include "effort.h"
 #include "piece.h"
 #include "split.h"
 
@@ -90,6 +91,11 @@ struct plan_statement *form_emit(struct place *place, enum plan_section section,
     return finish(place, added, note);
 }
 
+void form_is_prepared(struct plan_statement *added)
+{
+    effort_forget(&added->work);
+}
+
 char *form_table(const struct place *place)
 {
     return emit_qualified(place->operation->schema, place->operation->table);
@@ -131,10 +137,9 @@ static struct plan_statement *command_as_written(struct place *place, enum emit_
     return added;
 }
 
-/* All commands at once are the statement itself (split.c). */
 static bool is_command(const struct place *place)
 {
-    return place->all->count > 1 && place->operation->command != NULL
+    return !place->whole && place->operation->command != NULL
            && place->statement->node == place->operation->node
            && place->statement->node->node_case == PG_QUERY__NODE__NODE_ALTER_TABLE_STMT
            && place->statement->node->alter_table_stmt->n_cmds > 1;
@@ -148,6 +153,10 @@ struct plan_statement *form_as_written(struct place *place, enum emit_alone alon
         alone = EMIT_OUTSIDE;
     added = is_command(place) ? command_as_written(place, alone)
                               : emit_as_written(place->statement, place->section, alone);
+    effort_forget(&added->work); /* what came before in the file counts as well */
+    for (size_t i = 0; i < place->all->count; i++)
+        if (!is_command(place) || place->all->items[i].command == place->operation->command)
+            effort_note(&added->work, place->statement->reader->options.catalog, &place->all->items[i]);
     return finish(place, added, place->why);
 }
 

@@ -264,9 +264,9 @@ static void become_identity(const struct column *column, const char *quoted, con
     /* pg_get_serial_sequence knows one sequence of a column. */
     form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note, "ALTER SEQUENCE %s OWNED BY NONE", sequence);
     form_alter(place, PLAN_BACKFILL, EMIT_SHARED, note, "ALTER COLUMN %s ADD %s", quoted, text);
-    form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note,
-              "SELECT setval(pg_get_serial_sequence(%s, %s), nextval(%s), false)", table_literal,
-              column_literal, sequence_literal);
+    form_is_prepared(form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note,
+                               "SELECT setval(pg_get_serial_sequence(%s, %s), nextval(%s), false)",
+                               table_literal, column_literal, sequence_literal));
     form_emit(place, PLAN_BACKFILL, EMIT_SHARED, note, "DROP SEQUENCE %s", sequence);
     free(table);
     free(text);

@@ -51,9 +51,9 @@ static void foreign_key_by_partition(struct place *place, const char *name, cons
         form_emit(place, place->section, EMIT_SEPARATE, validated, "ALTER TABLE %s VALIDATE CONSTRAINT %s",
                   known->partitions[i], quoted);
     }
-    form_alter(place, place->section, EMIT_SEPARATE,
-               "The partitions have it already, and validated: no row is read.",
-               "ADD CONSTRAINT %s %s", quoted, body);
+    form_is_prepared(form_alter(place, place->section, EMIT_SEPARATE,
+                                "The partitions have it already, and validated: no row is read.",
+                                "ADD CONSTRAINT %s %s", quoted, body));
     free(quoted);
 }
 
@@ -95,9 +95,9 @@ void form_not_null(struct place *place, enum plan_section section, const char *c
     char *body = allocate_text("CHECK (%s IS NOT NULL)", quoted_column);
 
     form_validated(place, section, name, body);
-    form_alter(place, section, EMIT_BEGINS,
-               "The validated CHECK proves it: no row is read under the lock.",
-               "ALTER COLUMN %s SET NOT NULL", quoted_column);
+    form_is_prepared(form_alter(place, section, EMIT_BEGINS,
+                                "The validated CHECK proves it: no row is read under the lock.",
+                                "ALTER COLUMN %s SET NOT NULL", quoted_column));
     form_alter(place, section, EMIT_SHARED, "It has done its work: NOT NULL says the same.",
                "DROP CONSTRAINT %s", quoted);
     free(body);
@@ -182,11 +182,12 @@ void form_unique_by_index(struct place *place, enum plan_section section,
     form_emit(place, section, EMIT_OUTSIDE,
               "The index that the constraint needs is built CONCURRENTLY: nobody waits for it.",
               "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)%s", quoted, table, keys, tail);
-    form_alter(place, section, EMIT_SEPARATE,
-               "It takes over the index that is there: the lock is held for a moment.",
-               "ADD CONSTRAINT %s %s USING INDEX %s%s%s", quoted, primary ? "PRIMARY KEY" : "UNIQUE", quoted,
-               constraint->deferrable ? " DEFERRABLE" : "",
-               constraint->initdeferred ? " INITIALLY DEFERRED" : "");
+    form_is_prepared(form_alter(place, section, EMIT_SEPARATE,
+                                "It takes over the index that is there: the lock is held for a moment.",
+                                "ADD CONSTRAINT %s %s USING INDEX %s%s%s", quoted,
+                                primary ? "PRIMARY KEY" : "UNIQUE", quoted,
+                                constraint->deferrable ? " DEFERRABLE" : "",
+                                constraint->initdeferred ? " INITIALLY DEFERRED" : ""));
     if (column == NULL && section < PLAN_CONTRACT)
         undo_add(place, "ALTER TABLE %s DROP CONSTRAINT %s", table, quoted);
     free(table);

@@ -92,6 +92,8 @@ static void add_proofs(struct hiding *hiding, const struct thing *thing)
         made.work.note = allocate_text("NOT NULL comes back, if every row has a value.");
         plan_work_lock(&made.work, thing->relation,
                        i == 1 ? LOCK_SHARE_UPDATE_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE);
+        if (i == 1)
+            made.work.cost = (struct plan_cost){EFFORT_SCAN, allocate_text("%s", thing->relation), -1, -1};
         pieces_add(&hiding->proofs, made, (unsigned)hiding->proofs.count);
     }
     free(relation);
@@ -220,6 +222,9 @@ static struct plan_statement copy_of(const struct plan_statement *statement)
         copy.work.object = allocate_text("%s", work->object);
     if (work->note != NULL)
         copy.work.note = allocate_text("%s", work->note);
+    copy.work.cost = work->cost;
+    if (work->cost.table != NULL)
+        copy.work.cost.table = allocate_text("%s", work->cost.table);
     return copy;
 }
 

@@ -3,6 +3,7 @@
 
 #include "allocate.h"
 #include "column.h"
+#include "effort.h"
 #include "emit.h"
 #include "function.h"
 
@@ -263,15 +264,7 @@ static void judge_rows(struct statement *statement, const struct operation *oper
 /* What may take as long as the table is large, under locks that stop nobody by themselves. */
 static bool is_long(const struct operation *operation)
 {
-    static const enum operation_kind kinds[] = {OP_VALIDATE, OP_UPDATE, OP_DELETE, OP_MERGE, OP_COPY};
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (operation->kind == kinds[i])
-            return true;
-    if (operation->kind != OP_INSERT || operation->node->node_case != PG_QUERY__NODE__NODE_INSERT_STMT)
-        return false;
-    return operation->node->insert_stmt->select_stmt != NULL
-           && operation->node->insert_stmt->select_stmt->select_stmt->n_values_lists == 0;
+    return operation->kind == OP_VALIDATE || operation_effort(operation) == EFFORT_ROWS;
 }
 
 void judge_begin_transaction(struct reader *reader)

@@ -2,8 +2,8 @@
  * what the catalog says goes with them; the tests hold them against pg_locks. Partitions, the table of an
  * index, and the other ends of foreign keys that were not there yet, are added where the relations are looked
  * up (db/sql/watch.sql). */
+#include "effort.h"
 #include "emit.h"
-#include "operation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +160,9 @@ void statement_locks(const struct catalog *catalog, const PgQuery__Node *node, s
                    weigh(operations.items[i].lock));
     for (size_t i = 0; i < operations.count; i++)
         lock_others(work, catalog, &operations.items[i]);
+    effort_forget(work);
+    for (size_t i = 0; i < operations.count; i++)
+        effort_note(work, catalog, &operations.items[i]);
     operations_free(&operations);
     created_clear(&alone.created[PLAN_EXPAND]);
 }

@@ -1,6 +1,7 @@
 /* One section: its statements, as libpg_query's parser tells them apart. */
 #include "allocate.h"
 #include "backfill.h"
+#include "effort.h"
 #include "emit.h"
 #include "judge.h"
 #include "statement.h"
@@ -129,6 +130,7 @@ static void take_as_written(struct statement *statement)
     struct section *section = &statement->reader->sections[statement->section];
     bool transactional = statement_is_transactional(statement->node);
     size_t before = statement->reader->plan->finding_count;
+    struct plan_statement *added;
     struct operations operations;
 
     statement_refuse(statement);
@@ -136,9 +138,13 @@ static void take_as_written(struct statement *statement)
     operations_note(statement, &operations);
     if (statement->reader->plan->finding_count == before)
         operations_judge(statement, &operations);
+    if (statement->section != PLAN_BACKFILL || !backfill_emit(statement, section->bound)) {
+        added = emit_as_written(statement, statement->section, transactional ? EMIT_SHARED : EMIT_OUTSIDE);
+        effort_forget(&added->work); /* what came before in the file counts as well */
+        for (size_t i = 0; i < operations.count; i++)
+            effort_note(&added->work, statement->reader->options.catalog, &operations.items[i]);
+    }
     operations_free(&operations);
-    if (statement->section != PLAN_BACKFILL || !backfill_emit(statement, section->bound))
-        emit_as_written(statement, statement->section, transactional ? EMIT_SHARED : EMIT_OUTSIDE);
     section->bound = section->bound || (section->atomic && backfill_binds(statement->node));
 }
 

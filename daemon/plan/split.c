@@ -192,10 +192,10 @@ static size_t last_place(const struct place *places, size_t count)
 static void place_all(struct place *places, size_t count)
 {
     if (count > 1 && is_whole(places, count)) {
-        form_as_written(&(struct place){places->split, places->statement,
-                                        &(struct operations){.count = 1, .items = places->all->items},
-                                        places->operation, places->section, places->why},
-                        EMIT_SHARED);
+        struct place whole = places[0];
+
+        whole.whole = true;
+        form_as_written(&whole, EMIT_SHARED);
         for (size_t i = 0; i < count; i++)
             undo_derive(&places[i]);
     } else if (is_alter_table(places->statement) || count == 1) {
@@ -239,7 +239,10 @@ static void place_operations(struct split *split, struct statement *statement,
 
         if (is_part_of_column(&operations->items[i]))
             continue;
-        *place = (struct place){split, statement, operations, &operations->items[i], PLAN_EXPAND, NULL};
+        *place = (struct place){.split = split,
+                                .statement = statement,
+                                .all = operations,
+                                .operation = &operations->items[i]};
         split_columns_open(place);
         find_place(place);
         fine = follow(place) && fine;

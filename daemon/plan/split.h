@@ -40,6 +40,7 @@ struct place {
     const struct operation *operation;
     enum plan_section section; /* where it belongs, and all that is not said to be elsewhere */
     const char *why;           /* static: why there */
+    bool whole;                /* the statement, with all of its operations */
 };
 
 typedef void form(struct place *place);
@@ -62,6 +63,9 @@ struct plan_statement *form_alter(struct place *place, enum plan_section section
 
 /* The whole statement as it stands, or this command of an ALTER TABLE. */
 struct plan_statement *form_as_written(struct place *place, enum emit_alone alone);
+
+/* What it would have to look at has been looked at: it takes a moment. */
+void form_is_prepared(struct plan_statement *added);
 
 /* The table, quoted. Owned by the caller. */
 char *form_table(const struct place *place);

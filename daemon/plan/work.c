@@ -28,6 +28,11 @@ static const char *const locks[PLAN_LOCKS] = {
     [LOCK_ACCESS_EXCLUSIVE] = "ACCESS EXCLUSIVE",
 };
 
+static const char *const efforts[PLAN_EFFORTS] = {
+    [EFFORT_MOMENT] = "moment", [EFFORT_UNKNOWN] = "unknown", [EFFORT_SCAN] = "scan",
+    [EFFORT_INDEX] = "index",   [EFFORT_ROWS] = "rows",       [EFFORT_REWRITE] = "rewrite",
+};
+
 /* The place of `name`; `count` where it is not there. */
 static size_t find(const char *const names[], size_t count, const char *name)
 {
@@ -41,6 +46,11 @@ static size_t find(const char *const names[], size_t count, const char *name)
 const char *plan_kind_name(enum plan_kind kind)
 {
     return kinds[kind];
+}
+
+const char *plan_effort_name(enum plan_effort effort)
+{
+    return efforts[effort];
 }
 
 const char *plan_lock_name(enum plan_lock lock)
@@ -112,6 +122,7 @@ void plan_work_release(struct plan_work *work)
     free(work->batch.assigned);
     free(work->batch.calls);
     free(work->batch.wide_calls);
+    free(work->cost.table);
     free(work->note);
     *work = (struct plan_work){0};
 }

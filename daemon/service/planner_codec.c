@@ -70,6 +70,10 @@ static const struct member statement_members[] = {
     UNSIGNED(plan_statement, work.source),
     BOOL(plan_statement, work.generated),
     TEXT(plan_statement, work.note),
+    ENUM(plan_statement, work.cost.effort, PLAN_EFFORTS),
+    TEXT(plan_statement, work.cost.table),
+    INT64(plan_statement, work.cost.rows),
+    INT64(plan_statement, work.cost.bytes),
     BOOL(plan_statement, work.only_drops),
     END,
 };

@@ -118,6 +118,10 @@ static void print_statement(const struct plan_statement *statement)
     for (size_t i = 0; i < statement->work.lock_count; i++)
         printf("%s %s %s", i == 0 ? ":" : ",", statement->work.locks[i].relation,
                plan_lock_name(statement->work.locks[i].mode));
+    if (statement->work.cost.effort != EFFORT_MOMENT)
+        printf("%s %s %s", statement->work.lock_count == 0 ? ":" : ";",
+               plan_effort_name(statement->work.cost.effort),
+               statement->work.cost.table == NULL ? "" : statement->work.cost.table);
     printf("\n%s;\n", statement->sql);
     if (statement->work.note != NULL)
         printf("-- %s\n", statement->work.note);

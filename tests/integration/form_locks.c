@@ -1,4 +1,5 @@
-/* The table locks that the plan of a file without markers claims, held against those that a real PostgreSQL
+/* The table locks that the plan of a file without markers claims, and what it says its statements read and
+ * write, held against those that a real PostgreSQL
  * takes, statement by statement, for every form that the planner generates: never a weaker one, and no table
  * left out. What PostgreSQL refuses inside of transactions is looked at each time that it waits for one of
  * three sessions that stand in its way. */
@@ -8,6 +9,7 @@
 #include <support/world.h>
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,11 +275,39 @@ static void compare(struct scene *scene, const struct plan_statement *statement)
 
 /* ---- running ---- */
 
+/* Rows that the session has read from end to end, and what has been written anew. */
+static const char scanned[] =
+    "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_xact_user_tables WHERE schemaname = 'public'";
+static const char rewritten[] =
+    "SELECT string_agg(relname, ', ') FROM pg_class JOIN pg_temp.written USING (oid)\n"
+    "WHERE relfilenode <> file";
+
+static void compare_effort(struct scene *scene, const struct plan_statement *statement, int64_t before)
+{
+    enum plan_effort effort = statement->work.cost.effort;
+    int64_t read = sql_number(scene->runner, scanned) - before;
+    char *written = sql_text(scene->runner, rewritten);
+
+    if ((effort == EFFORT_MOMENT && read > 0) || (effort == EFFORT_REWRITE) != (*written != '\0')) {
+        print_error("%s\n  %s: %s\n  said: %s; rows read: %" PRId64 "; written anew: %s\n", scene->written,
+                    plan_section_name(statement->section), statement->sql, plan_effort_name(effort), read,
+                    written);
+        scene->weak++;
+    }
+    free(written);
+}
+
 static void run_inside(struct scene *scene, const struct plan_statement *statement)
 {
+    int64_t before;
+
+    sql_run(scene->runner, "TRUNCATE pg_temp.written; INSERT INTO pg_temp.written\n"
+                           "SELECT oid, relfilenode FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace");
     sql_run(scene->runner, "BEGIN");
+    before = sql_number(scene->runner, scanned);
     sql_run(scene->runner, "%s", statement->sql);
     compare(scene, statement);
+    compare_effort(scene, statement, before);
     sql_run(scene->runner, "COMMIT");
 }
 
@@ -397,6 +427,8 @@ static enum plan_section last_of(const enum plan_section *way)
 static void reset(struct scene *scene)
 {
     sql_run(scene->runner, "%s", library);
+    sql_run(scene->runner, "DROP TABLE IF EXISTS pg_temp.written;\n"
+                           "CREATE TEMP TABLE written (oid oid, file oid)");
     note_known(scene);
 }
 

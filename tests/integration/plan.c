@@ -83,6 +83,24 @@ static void what_is_wrong_is_found_with_its_place(void **state)
     assert_true(strlen(json_text_at(found, "/fix")) > 0);
 }
 
+static void what_a_lock_depends_on_is_said(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    sql_run(world->sql, "CREATE TABLE counted AS SELECT i AS a FROM generate_series(1, 3000) AS i;\n"
+                        "ANALYZE counted");
+    const struct http_answer *answer =
+        plan(client, "ALTER TABLE counted ADD b int; ALTER TABLE counted ADD CHECK (a > 0);");
+    expect_answer(answer, 200, NULL);
+    assert_string_equal(json_text_at(answer->json, "/steps/0/takes/effort"), "moment");
+    assert_true(json_is_null(json_at(answer->json, "/steps/0/takes/rows")));
+    assert_string_equal(json_text_at(answer->json, "/steps/1/takes/effort"), "moment"); /* NOT VALID */
+    assert_string_equal(json_text_at(answer->json, "/steps/2/takes/effort"), "scan");
+    assert_string_equal(json_text_at(answer->json, "/steps/2/takes/table"), "counted");
+    assert_int_equal(json_number_at(answer->json, "/steps/2/takes/rows"), 3000);
+    assert_true(json_number_at(answer->json, "/steps/2/takes/bytes") >= 8192);
+}
+
 /* The application's own transaction holds the table: neither the plan nor the daemon waits for it. */
 static void a_locked_table_costs_the_facts_and_says_so(void **state)
 {
@@ -177,6 +195,7 @@ int main(void)
         world_test(a_plan_shows_what_would_run_and_stores_nothing),
         world_test(parts_are_planned_as_the_file_that_they_make),
         world_test(what_is_wrong_is_found_with_its_place),
+        world_test(what_a_lock_depends_on_is_said),
         world_test(a_locked_table_costs_the_facts_and_says_so),
         world_test(a_text_that_ends_the_reader_is_a_finding),
         world_test(ten_thousand_statements_are_planned),

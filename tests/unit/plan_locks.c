@@ -129,6 +129,7 @@ static int open_world(void **state)
     cluster_database(&cluster, conninfo);
     session = sql_open(conninfo);
     sql_run(session, "%s", world);
+    sql_run(session, "CREATE TEMP TABLE written (oid oid, file oid)");
     sql_run(session, "CREATE TEMP TABLE known_index AS SELECT indexrelid, indrelid FROM pg_index");
     sql_run(session, "CREATE TEMP TABLE known AS SELECT oid, oid::regclass::text AS name "
                      "FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S') "
@@ -180,6 +181,26 @@ static char *what_is_said(const struct plan_work *work, const char *more)
     return text;
 }
 
+static const char scans_so_far[] = "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables "
+                                   "WHERE schemaname IN ('public', 'other')";
+
+/* Who says that it takes a moment reads no table as a whole, and who writes one anew says so. */
+static void expect_effort(const struct plan_statement *statement, int64_t scans_before)
+{
+    enum plan_effort effort = statement->work.cost.effort;
+    int64_t scans = sql_number(session, scans_so_far) - scans_before;
+    int64_t written = sql_number(session, "SELECT count(*) FROM pg_class JOIN written USING (oid) "
+                                          "WHERE relfilenode <> file AND relkind IN ('r', 'm')");
+
+    if (strncmp(statement->sql, "TRUNCATE", strlen("TRUNCATE")) == 0)
+        return; /* it begins new, empty files */
+    if ((effort == EFFORT_MOMENT && scans > 0) || (effort == EFFORT_REWRITE) != (written > 0)) {
+        sql_run(session, "ROLLBACK");
+        fail_msg("%s: said %s; %d scans, %d tables written anew", statement->sql, plan_effort_name(effort),
+                 (int)scans, (int)written);
+    }
+}
+
 static void locks_are_those_that_postgresql_takes(void **state)
 {
     (void)state;
@@ -191,8 +212,12 @@ static void locks_are_those_that_postgresql_takes(void **state)
         assert_int_equal(plan->statement_count, 1);
         if (statements[i].more) {
             char *said = what_is_said(&plan->statements[0].work, statements[i].more);
-            sql_run(session, "BEGIN; %s", statements[i].sql);
+            sql_run(session, "TRUNCATE written; INSERT INTO written SELECT oid, relfilenode FROM pg_class");
+            sql_run(session, "BEGIN");
+            int64_t scans = sql_number(session, scans_so_far);
+            sql_run(session, "%s", statements[i].sql);
             char *locked = what_is_locked();
+            expect_effort(&plan->statements[0], scans);
             if (strcmp(said, locked) != 0) {
                 sql_run(session, "ROLLBACK");
                 print_error("%s\n  said:   %s\n  locked: %s\n", statements[i].sql, said, locked);

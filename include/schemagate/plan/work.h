@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum plan_kind {
     WORK_STATEMENT, /* sent as it stands */
@@ -37,6 +38,23 @@ struct plan_relation_lock {
     char *relation; /* owned; quoted, qualified as it was written: resolved by to_regclass when it runs */
     enum plan_lock mode;
     bool parents; /* the tables that its foreign keys refer to are locked in the same way */
+};
+
+/* What the time depends on for which a statement runs, and with it holds its locks; from the least on. */
+enum plan_effort {
+    EFFORT_MOMENT,  /* it changes the catalog only */
+    EFFORT_UNKNOWN, /* its text does not tell */
+    EFFORT_SCAN,    /* it reads every row of the table */
+    EFFORT_INDEX,   /* it builds indexes of the table */
+    EFFORT_ROWS,    /* it writes rows of the table */
+    EFFORT_REWRITE, /* it writes the table and its indexes anew, beside the old ones */
+    PLAN_EFFORTS
+};
+
+struct plan_cost {
+    enum plan_effort effort;
+    char *table;         /* owned or NULL; quoted, qualified as it was written */
+    int64_t rows, bytes; /* of the table, as the catalog has them when the plan is made; -1: not known */
 };
 
 /* The pieces of a statement that can run in batches. One batch over a table that `relation` stands for
@@ -73,6 +91,7 @@ struct plan_work {
     struct plan_batch batch;
     unsigned source; /* the submitted statement that it stands for, 1… in the file; 0: none */
     bool generated;  /* its text is not the submitted one */
+    struct plan_cost cost; /* not kept with the step: it is about the time of the plan */
     char *note;      /* owned or NULL: why it stands where it does, in one sentence */
     struct plan_drop *drops; /* owned; of a contract's statements */
     size_t drop_count;
@@ -80,6 +99,7 @@ struct plan_work {
 };
 
 const char *plan_kind_name(enum plan_kind kind); /* "statement", "batched", "index", … */
+const char *plan_effort_name(enum plan_effort effort); /* "moment", "scan", … */
 const char *plan_lock_name(enum plan_lock lock); /* "ACCESS EXCLUSIVE"; "" for LOCK_NONE */
 /* False where no kind or lock has that name. */
 bool plan_kind_parse(const char *name, enum plan_kind *kind);
