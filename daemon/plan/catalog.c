@@ -43,6 +43,9 @@ static void release_columns(struct catalog_table *table)
         free(column->identity);
         free(column->comment);
         free(column->options);
+        free(column->sequence);
+        free(column->sequence_options);
+        free_texts(column->sequence_grants, column->sequence_grant_count);
         free_texts(column->grants, column->grant_count);
     }
     free(table->columns);

@@ -115,31 +115,31 @@ static void backfill(const struct coexist *pair, const char *table)
               pair->up,
               pair->to, pair->up);
     coexist_carry_objects(pair);
+    coexist_carry_keys(pair);
 }
 
-/* The sequence whose numbers are the default: nextval('name'::regclass). Owned by the caller; NULL: none. */
-static char *sequence_of(const struct catalog_column *column)
+/* The sequence of a serial column, which would go with it. One that counts to the end of integer would end
+ * there, whatever the column can hold. */
+static void keep_sequence(const struct coexist *pair, const char *table)
 {
-    static const char call[] = "nextval('";
-    const char *start = column->default_text == NULL ? NULL : strstr(column->default_text, call);
-    const char *end = start == NULL ? NULL : strstr(start, "'::regclass)");
-
-    if (end == NULL)
-        return NULL;
-    start += strlen(call);
-    return allocate_copy(start, (size_t)(end - start));
+    if (pair->old->sequence == NULL || *pair->old->identity != '\0')
+        return;
+    form_emit(pair->place, PLAN_CONTRACT, EMIT_SEPARATE,
+              pair->big ? "It would go with the old column, and end where integer does."
+                        : "It would go with the old column.",
+              "ALTER SEQUENCE %s%s OWNED BY %s.%s", pair->old->sequence, pair->big ? " AS bigint" : "", table,
+              pair->to);
 }
 
 static void contract(const struct coexist *pair, const struct sync_trigger *trigger)
 {
     static const char note[] = "Code that uses the old column is gone.";
-    char *sequence = sequence_of(pair->old);
 
-    coexist_part(pair);
-    if (sequence != NULL)
-        form_emit(pair->place, PLAN_CONTRACT, EMIT_SEPARATE, "It would go with the old column.",
-                  "ALTER SEQUENCE %s OWNED BY %s.%s", sequence, trigger->table, pair->to);
+    coexist_part_keys(pair);
+    keep_sequence(pair, trigger->table);
     sync_trigger_drop(pair->place, trigger, note);
+    coexist_take_identity(pair);
+    coexist_swap_keys(pair, false);
     form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, note, "DROP COLUMN %s", pair->from);
     if (pair->takes_old_name)
         form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, "The column has its name again, with the new "
@@ -149,8 +149,24 @@ static void contract(const struct coexist *pair, const struct sync_trigger *trig
         form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, "Now for everybody.",
                    "ALTER COLUMN %s SET DEFAULT %s",
                    pair->takes_old_name ? pair->from : pair->to, pair->old->default_text);
+    coexist_settle_identity(pair);
     coexist_settle(pair);
-    free(sequence);
+    coexist_swap_keys(pair, true);
+    coexist_settle_keys(pair);
+}
+
+static void note_replaced(const struct coexist *pair)
+{
+    struct split *split = pair->place->split;
+
+    split->replaced = allocate_one_more(split->replaced, split->replaced_count, sizeof(*split->replaced));
+    split->replaced[split->replaced_count++] = (struct replaced){
+        .table = pair->table,
+        .old_name = allocate_text("%s", pair->old_name),
+        .new_name = allocate_text("%s", pair->new_name),
+        .takes_old_name = pair->takes_old_name,
+        .follows = pair->down == NULL,
+    };
 }
 
 static void take_steps(const struct coexist *pair)
@@ -159,10 +175,12 @@ static void take_steps(const struct coexist *pair)
     char *columns = allocate_text("%s_%s", pair->old_name, pair->new_name);
     struct sync_trigger trigger = sync_trigger_open(place, pair->table, columns, "sync");
 
-    undo_add(place, "ALTER TABLE %s DROP COLUMN %s", trigger.table, pair->to);
+    note_replaced(pair);
+    /* Without its trigger the new column would refuse what old code writes: both go at once. */
+    undo_add_as(place, EMIT_WITH, "ALTER TABLE %s DROP COLUMN %s", trigger.table, pair->to);
+    sync_trigger_undo(place, &trigger);
     expand(pair, &trigger);
     backfill(pair, trigger.table);
-    sync_trigger_undo(place, &trigger);
     contract(pair, &trigger);
     sync_trigger_close(&trigger);
     free(columns);
@@ -265,6 +283,14 @@ static const struct {
     {"character varying", "text"}, {"character", "text"},   {"date", "timestamp"},
 };
 
+static bool is_bigint(const PgQuery__TypeName *type)
+{
+    const char *schema, *name;
+
+    classify_name_list(type->names, type->n_names, &schema, &name);
+    return type->n_array_bounds == 0 && strcmp(name, "int8") == 0;
+}
+
 static bool is_safe_cast(const char *from, const PgQuery__TypeName *to)
 {
     const char *schema, *name;
@@ -312,8 +338,9 @@ static char *collation_text(const struct place *place, size_t end)
 static char *about_new_column(const struct coexist *pair, const char *expression)
 {
     static const char head[] = "SELECT ";
+    struct redefine_name name = {pair->old_name, pair->new_name};
     char *select = allocate_text("%s(%s\n)", head, expression);
-    char *renamed = redefine(select, pair->old_name, pair->new_name, NULL);
+    char *renamed = redefine(select, &(struct redefine){.own = &name, .own_count = 1});
     char *text = allocate_text("%s", renamed == NULL ? expression : renamed + strlen(head));
 
     free(select);
@@ -366,6 +393,7 @@ void form_retype(struct place *place)
     free(new_name);
     pair.takes_old_name = true;
     pair.type = type_text(place, &behind);
+    pair.big = is_bigint(place->operation->command->def->column_def->type_name);
     pair.collation = collation_text(place, behind);
     if (find_expressions(&pair, behind) && coexist_check(&pair)) {
         if (place->statement->reader->plan->keep_hours > 0) {

@@ -17,6 +17,7 @@ struct coexist {
     struct place *place;
     const struct catalog_table *table;
     const struct catalog_column *old;
+    bool big;                  /* the new type is bigint */
     char *old_name, *new_name; /* owned, not quoted; new_name: until the contract */
     char *from, *to;           /* owned: the same, quoted */
     char *type;                /* owned: of the new column */
@@ -90,16 +91,70 @@ void sync_trigger_undo(struct place *place, const struct sync_trigger *trigger);
  * contract's last transaction, where the new ones get the names of the old ones. */
 void coexist_carry_settings(const struct coexist *pair);
 void coexist_carry_objects(const struct coexist *pair);
-void coexist_part(const struct coexist *pair);
 void coexist_settle(const struct coexist *pair);
+
+/* A constraint by its statement, NOT VALID, then validated, with its comment; NULL: it is refused. */
+void coexist_add_constraint(const struct coexist *pair, enum plan_section section,
+                            const struct catalog_constraint *constraint, const char *table, const char *name,
+                            const char *statement);
+
+/* Foreign keys (coexist_key.c): in the backfill; before, in (twice: with the old column, and with the new one in
+ * its place) and behind the contract's transaction. */
+void coexist_carry_keys(const struct coexist *pair);
+void coexist_part_keys(const struct coexist *pair);
+void coexist_swap_keys(const struct coexist *pair, bool swapped);
+void coexist_settle_keys(const struct coexist *pair);
+
+/* An identity, in the contract's last transaction (coexist_identity.c): the new column becomes one before the
+ * old one goes, and its sequence has the old one's name once that is free. Nothing for other columns. */
+void coexist_take_identity(const struct coexist *pair);
+void coexist_settle_identity(const struct coexist *pair);
+
+/* A text of the catalog with the name where its "%s" are. Owned by the caller. */
+char *coexist_put_name(const char *text, const char *name);
+/* The last part of a quoted name, without its quotes. Owned by the caller. */
+char *coexist_plain_name(const char *quoted);
+/* The name of what belongs to the new column, until the contract. Owned by the caller. */
+char *coexist_name_beside(const struct coexist *pair, const char *name);
 
 /* True if the object is about the column with this number. */
 bool coexist_concerns(const int *columns, size_t count, int number);
 
-/* The statement with one column under another name, and its object (index, constraint, statistics) under the
- * name `object`; an index is built CONCURRENTLY. NULL if it cannot be read. Owned by the caller.
- * (redefine.c) */
-char *redefine(const char *statement, const char *from, const char *to, const char *object);
+/* True if the quoted name, as a constraint has it, is that of the table. */
+bool coexist_is_table(const struct catalog_table *table, const char *name);
+
+/* A foreign key that refers to the column: of another table, or of its own (coexist_check.c). */
+bool coexist_refers(const struct coexist *pair, const struct catalog_constraint *constraint);
+
+/* ---- definitions for other columns (redefine.c) ---- */
+
+struct redefine_name {
+    const char *from, *to;
+};
+
+struct redefine {
+    const struct redefine_name *own; /* columns of the table */
+    size_t own_count;
+    const struct redefine_name *referred; /* columns of the one that a foreign key refers to */
+    size_t referred_count;
+    const char *object; /* the new name of the index, constraint or statistics; NULL: as it is */
+};
+
+/* The statement with columns and its object under other names; an index is built CONCURRENTLY. NULL if it
+ * cannot be read. Owned by the caller. */
+char *redefine(const char *statement, const struct redefine *change);
+
+/* When a definition is used that has the columns which the file has replaced. */
+enum replaced_time {
+    REPLACED_BESIDE, /* all new columns are beside the old ones */
+    REPLACED_BEFORE, /* in the contract: the pair's is, those before it have taken over */
+    REPLACED_BY_THEN /* the pair's has, too */
+};
+
+/* The columns that the file has replaced so far, of the pair's table, or of the one of that (quoted) name, and
+ * what stands in for them then. Owned by the caller. (coexist_key.c) */
+struct redefine_name *coexist_replaced(const struct coexist *pair, const char *table,
+                                       enum replaced_time time, size_t *count);
 
 /* True if a foreign key's definition refers to the column of that name. */
 bool redefine_refers_to(const char *statement, const char *column);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The texts of the catalog have "%s" where the name belongs. */
-static char *put_name(const char *text, const char *name)
+char *coexist_put_name(const char *text, const char *name)
 {
     char *filled = allocate_text("%s", ""), *longer;
     const char *gap;
@@ -30,7 +30,7 @@ void coexist_carry_settings(const struct coexist *pair)
     char *table = form_table(pair->place);
 
     if (*pair->old->options != '\0') {
-        char *options = put_name(pair->old->options, pair->to);
+        char *options = coexist_put_name(pair->old->options, pair->to);
 
         form_alter(pair->place, PLAN_EXPAND, EMIT_WITH, note, "%s", options);
         free(options);
@@ -44,7 +44,7 @@ void coexist_carry_settings(const struct coexist *pair)
         free(comment);
     }
     for (size_t i = 0; i < pair->old->grant_count; i++) {
-        char *grant = put_name(pair->old->grants[i], pair->to);
+        char *grant = coexist_put_name(pair->old->grants[i], pair->to);
 
         form_emit(pair->place, PLAN_EXPAND, EMIT_WITH, note, "%s", grant);
         free(grant);
@@ -54,12 +54,13 @@ void coexist_carry_settings(const struct coexist *pair)
 
 /* ---- objects ---- */
 
+/* Those of the table, but for foreign keys (coexist_key.c). */
 static const struct catalog_constraint *next_constraint(const struct coexist *pair, size_t *at)
 {
     while (*at < pair->table->constraint_count) {
         const struct catalog_constraint *constraint = &pair->table->constraints[(*at)++];
 
-        if (!constraint->incoming
+        if (strcmp(constraint->kind, "foreign key") != 0
             && coexist_concerns(constraint->columns, constraint->column_count, pair->old->number))
             return constraint;
     }
@@ -71,19 +72,28 @@ static bool is_key(const struct catalog_constraint *constraint)
     return strcmp(constraint->kind, "unique") == 0 || strcmp(constraint->kind, "primary key") == 0;
 }
 
-static bool is_foreign(const struct catalog_constraint *constraint)
-{
-    return strcmp(constraint->kind, "foreign key") == 0;
-}
-
-/* Of an object until the contract. */
-static char *name_beside(const struct coexist *pair, const char *name)
+char *coexist_name_beside(const struct coexist *pair, const char *name)
 {
     return piece_object_name(name, pair->new_name, "new");
 }
 
+/* What the statement defines, for all columns of the table that the file has replaced so far: of an index on
+ * two of them the second one's has both new ones. */
+static char *define_anew(const struct coexist *pair, const char *statement, const char *object)
+{
+    size_t count;
+    struct redefine_name *names = coexist_replaced(pair, NULL, REPLACED_BESIDE, &count);
+    char *text = redefine(statement, &(struct redefine){.own = names, .own_count = count, .object = object});
+
+    free(names);
+    return text;
+}
+
+/* ---- indexes ---- */
+
 static bool index_concerns(const struct coexist *pair, const struct catalog_index *index)
 {
+    struct redefine_name to_new = {pair->old_name, pair->new_name}, to_old = {pair->old_name, pair->old_name};
     char *renamed;
     bool concerns = coexist_concerns(index->columns, index->column_count, pair->old->number);
 
@@ -92,9 +102,9 @@ static bool index_concerns(const struct coexist *pair, const struct catalog_inde
     if (concerns || !index->uses_expressions)
         return concerns;
     /* An expression or a predicate may name the column. */
-    renamed = redefine(index->definition, pair->old_name, pair->new_name, NULL);
+    renamed = redefine(index->definition, &(struct redefine){.own = &to_new, .own_count = 1});
     if (renamed != NULL) {
-        char *as_it_was = redefine(index->definition, pair->old_name, pair->old_name, NULL);
+        char *as_it_was = redefine(index->definition, &(struct redefine){.own = &to_old, .own_count = 1});
 
         concerns = strcmp(renamed, as_it_was) != 0;
         free(as_it_was);
@@ -105,8 +115,8 @@ static bool index_concerns(const struct coexist *pair, const struct catalog_inde
 
 static void build_index(const struct coexist *pair, const struct catalog_index *index)
 {
-    char *name = name_beside(pair, index->name);
-    char *statement = redefine(index->definition, pair->old_name, pair->new_name, name);
+    char *name = coexist_name_beside(pair, index->name);
+    char *statement = define_anew(pair, index->definition, name);
 
     if (statement == NULL)
         form_refuse(pair->place, RULE_NO_SAFE_FORM, "the index '%s' cannot be built for the new column",
@@ -130,7 +140,7 @@ static void build_index(const struct coexist *pair, const struct catalog_index *
 /* A primary key is taken over by the contract: a table has one. */
 static void take_over_index(const struct coexist *pair, const struct catalog_constraint *constraint)
 {
-    char *name = name_beside(pair, constraint->name), *quoted = emit_name(name);
+    char *name = coexist_name_beside(pair, constraint->name), *quoted = emit_name(name);
 
     if (strcmp(constraint->kind, "unique") == 0)
         form_alter(pair->place, PLAN_BACKFILL, EMIT_SEPARATE,
@@ -145,34 +155,14 @@ static void take_over_index(const struct coexist *pair, const struct catalog_con
 
 static void add_constraint(const struct coexist *pair, const struct catalog_constraint *constraint)
 {
-    char *name = name_beside(pair, constraint->name), *quoted = emit_name(name),
-        *table = form_table(pair->place);
+    char *name = coexist_name_beside(pair, constraint->name), *table = form_table(pair->place);
+    char *quoted = emit_name(name);
     char *statement = allocate_text("ALTER TABLE %s ADD CONSTRAINT %s %s", table, quoted,
                                     constraint->definition);
-    char *renamed = redefine(statement, pair->old_name, pair->new_name, name);
+    char *anew = define_anew(pair, statement, name);
 
-    if (renamed == NULL)
-        form_refuse(pair->place, RULE_NO_SAFE_FORM, "the constraint '%s' cannot be put on the new column",
-                    constraint->name);
-    else
-        form_emit(pair->place, PLAN_BACKFILL, EMIT_SEPARATE,
-                  "The old column has one like it. NOT VALID: the lock is held for a moment, no row is "
-                  "read.",
-                  "%s NOT VALID", renamed);
-    if (renamed != NULL && constraint->valid)
-        form_alter(pair->place, PLAN_BACKFILL, EMIT_SEPARATE,
-                   "The rows that were there are checked while everybody reads and writes.",
-                   "VALIDATE CONSTRAINT %s", quoted);
-    if (constraint->comment != NULL) {
-        char *comment = emit_string(constraint->comment);
-
-        form_emit(pair->place, PLAN_BACKFILL, EMIT_SEPARATE, "As the old column's constraint has it.",
-                  "COMMENT ON CONSTRAINT %s ON %s IS %s", quoted, table, comment);
-        free(comment);
-    }
-    if (is_foreign(constraint))
-        undo_add(pair->place, "ALTER TABLE %s DROP CONSTRAINT IF EXISTS %s", table, quoted);
-    free(renamed);
+    coexist_add_constraint(pair, PLAN_BACKFILL, constraint, table, name, anew);
+    free(anew);
     free(statement);
     free(table);
     free(quoted);
@@ -190,8 +180,7 @@ static const struct catalog_dependent *next_statistics(const struct coexist *pai
     return NULL;
 }
 
-/* The last part of a quoted name, without its quotes. */
-static char *plain_name(const char *quoted)
+char *coexist_plain_name(const char *quoted)
 {
     const char *dot = strrchr(quoted, '.');
     char *name = allocate_text("%s", dot == NULL ? quoted : dot + 1), *to = name;
@@ -205,8 +194,8 @@ static char *plain_name(const char *quoted)
 
 static void carry_statistics(const struct coexist *pair, const struct catalog_dependent *statistics)
 {
-    char *plain = plain_name(statistics->name), *name = name_beside(pair, plain);
-    char *statement = redefine(statistics->definition, pair->old_name, pair->new_name, name);
+    char *plain = coexist_plain_name(statistics->name), *name = coexist_name_beside(pair, plain);
+    char *statement = define_anew(pair, statistics->definition, name);
 
     if (statement != NULL)
         form_emit(pair->place, PLAN_BACKFILL, EMIT_SEPARATE, "The old column has statistics like these.",
@@ -240,30 +229,11 @@ void coexist_carry_objects(const struct coexist *pair)
 
 /* ---- the contract ---- */
 
-/* A foreign key goes first, by itself: that locks the table that it refers to as well. */
-void coexist_part(const struct coexist *pair)
-{
-    const struct catalog_constraint *constraint;
-    size_t at = 0;
-
-    while ((constraint = next_constraint(pair, &at)) != NULL) {
-        char *name;
-
-        if (!is_foreign(constraint))
-            continue;
-        name = emit_name(constraint->name);
-        form_alter(pair->place, PLAN_CONTRACT, EMIT_SEPARATE, "The new column has one like it.",
-                   "DROP CONSTRAINT %s",
-                   name);
-        free(name);
-    }
-}
-
 static const char names[] = "What belongs to the new column has the old names again.";
 
 static void settle_constraint(const struct coexist *pair, const struct catalog_constraint *constraint)
 {
-    char *beside = name_beside(pair, constraint->name), *quoted = emit_name(beside);
+    char *beside = coexist_name_beside(pair, constraint->name), *quoted = emit_name(beside);
     char *name = emit_name(constraint->name);
 
     if (strcmp(constraint->kind, "primary key") == 0)
@@ -279,7 +249,8 @@ static void settle_constraint(const struct coexist *pair, const struct catalog_c
 
 static void settle_index(const struct coexist *pair, const struct catalog_index *index)
 {
-    char *beside = name_beside(pair, index->name), *qualified = emit_qualified(pair->table->schema, beside);
+    char *beside = coexist_name_beside(pair, index->name);
+    char *qualified = emit_qualified(pair->table->schema, beside);
     char *name = emit_name(index->name);
 
     form_emit(pair->place, PLAN_CONTRACT, EMIT_WITH, names, "ALTER INDEX %s RENAME TO %s", qualified, name);
@@ -291,7 +262,7 @@ static void settle_index(const struct coexist *pair, const struct catalog_index 
 static void settle_statistics(const struct coexist *pair, const struct catalog_dependent *statistics)
 {
     const char *dot = strrchr(statistics->name, '.');
-    char *plain = plain_name(statistics->name), *beside = name_beside(pair, plain),
+    char *plain = coexist_plain_name(statistics->name), *beside = coexist_name_beside(pair, plain),
         *quoted = emit_name(beside);
     char *name = emit_name(plain);
 
@@ -301,6 +272,22 @@ static void settle_statistics(const struct coexist *pair, const struct catalog_d
     free(beside);
     free(quoted);
     free(name);
+}
+
+/* What the log tells changed rows by. */
+static void settle_replica_identity(const struct coexist *pair)
+{
+    for (size_t i = 0; i < pair->table->index_count; i++) {
+        const struct catalog_index *index = &pair->table->indexes[i];
+        char *name;
+
+        if (!index->replica_identity || !index_concerns(pair, index))
+            continue;
+        name = emit_name(index->name);
+        form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, "Subscribers know changed rows by it, as before.",
+                   "REPLICA IDENTITY USING INDEX %s", name);
+        free(name);
+    }
 }
 
 void coexist_settle(const struct coexist *pair)
@@ -317,4 +304,5 @@ void coexist_settle(const struct coexist *pair)
     at = 0;
     while ((statistics = next_statistics(pair, &at)) != NULL)
         settle_statistics(pair, statistics);
+    settle_replica_identity(pair);
 }

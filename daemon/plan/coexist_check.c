@@ -17,40 +17,42 @@ bool coexist_concerns(const int *columns, size_t count, int number)
 
 /* ---- what cannot be at all ---- */
 
-static bool refers_to_itself(const struct coexist *pair, const struct catalog_constraint *constraint)
+bool coexist_is_table(const struct catalog_table *table, const char *name)
+{
+    char *qualified = emit_qualified(table->schema, table->name), *alone = emit_name(table->name);
+    bool same = strcmp(name, qualified) == 0 || (table->on_path && strcmp(name, alone) == 0);
+
+    free(qualified);
+    free(alone);
+    return same;
+}
+
+bool coexist_refers(const struct coexist *pair, const struct catalog_constraint *constraint)
 {
     char *statement;
     bool refers;
 
-    if (strcmp(constraint->kind, "foreign key") != 0 || constraint->incoming)
+    if (strcmp(constraint->kind, "foreign key") != 0)
+        return false;
+    if (constraint->incoming)
+        return coexist_concerns(constraint->columns, constraint->column_count, pair->old->number);
+    if (!coexist_is_table(pair->table, constraint->foreign_table))
         return false;
     statement = allocate_text("ALTER TABLE t ADD CONSTRAINT c %s", constraint->definition);
     refers = redefine_refers_to(statement, pair->old_name);
     free(statement);
-    if (refers) {
-        char *own = emit_qualified(pair->table->schema, pair->table->name),
-            *short_own = emit_name(pair->table->name);
-
-        refers = strcmp(constraint->foreign_table, own) == 0 || strcmp(constraint->foreign_table,
-                                                            short_own) == 0;
-        free(own);
-        free(short_own);
-    }
     return refers;
 }
 
-static const char *blocking_constraint(const struct coexist *pair)
+/* Why a constraint cannot be on both columns; NULL: it can. */
+static const char *constraint_obstacle(const struct coexist *pair,
+                                       const struct catalog_constraint *constraint)
 {
-    for (size_t i = 0; i < pair->table->constraint_count; i++) {
-        const struct catalog_constraint *constraint = &pair->table->constraints[i];
-
-        if (refers_to_itself(pair, constraint))
-            return constraint->name;
-        if (!coexist_concerns(constraint->columns, constraint->column_count, pair->old->number))
-            continue;
-        if (constraint->incoming || strcmp(constraint->kind, "exclude") == 0)
-            return constraint->name;
-    }
+    if (coexist_refers(pair, constraint) && constraint->partitioned)
+        return "PostgreSQL adds no foreign key to a partitioned table without a scan under its lock";
+    if (!constraint->incoming && strcmp(constraint->kind, "exclude") == 0
+        && coexist_concerns(constraint->columns, constraint->column_count, pair->old->number))
+        return "PostgreSQL builds what EXCLUDE needs under a lock against all writers only";
     return NULL;
 }
 
@@ -103,8 +105,8 @@ static const char *obstacle(const struct coexist *pair)
         return why;
     if (pair->old->generated)
         return "the column is generated";
-    if (*pair->old->identity != '\0')
-        return "the column is an identity: its numbers cannot come from two columns";
+    if (*pair->old->identity != '\0' && pair->place->statement->reader->plan->keep_hours > 0)
+        return "the column is an identity, which cannot be hidden: say keep_hours=0";
     if (catalog_column(pair->table, pair->new_name) != NULL)
         return "the table has a column of the new name";
     if (partitioned && pair->old->partition_key)
@@ -168,16 +170,21 @@ bool coexist_is_free(const struct place *place, const struct catalog_table *tabl
 
 bool coexist_check(const struct coexist *pair)
 {
-    const char *why = obstacle(pair), *constraint = blocking_constraint(pair);
+    const struct catalog_table *table = pair->table;
+    const char *why = obstacle(pair), *constraint = NULL;
 
-    if (why == NULL && constraint == NULL)
-        return coexist_is_free(pair->place, pair->table, pair->old);
+    for (size_t i = 0; why == NULL && i < table->constraint_count; i++) {
+        why = constraint_obstacle(pair, &table->constraints[i]);
+        constraint = table->constraints[i].name;
+    }
+    if (why == NULL)
+        return coexist_is_free(pair->place, table, pair->old);
     pair->place->section = PLAN_CONTRACT;
-    if (why != NULL)
+    if (constraint == NULL)
         form_refuse(pair->place, RULE_ONE_SHAPE_ONLY, "old and new column cannot be kept in step: %s", why);
     else
         form_refuse(pair->place, RULE_ONE_SHAPE_ONLY,
-                    "old and new column cannot be kept in step: the constraint '%s' cannot be on both",
-                    constraint);
+                    "old and new column cannot be kept in step: the constraint '%s' cannot be on both: %s",
+                    constraint, why);
     return false;
 }

@@ -2,8 +2,8 @@
  * the old ones of the new ones; the statements behind it, in any order, add the ones and drop the others.
  *
  *   ADD COLUMN       expand: the column, without what would refuse a row before it is filled
- *   the last of all  expand: the trigger; backfill: the rows; contract: NOT NULL, then trigger and old columns
- *                    go, and the new ones have their defaults */
+ *   the last of all  expand: the trigger; backfill: the rows; contract: NOT NULL, then trigger and old
+ *                    columns go, and the new ones have their defaults */
 #include "shapes.h"
 
 #include "allocate.h"
@@ -44,8 +44,8 @@ static char *default_of(const struct place *place, const PgQuery__Constraint *co
 {
     const struct reader *reader = place->statement->reader;
     size_t start = place->statement->base + (size_t)constraint->location, end = part_end(place, start);
-    char *text = piece_of(reader, piece_token(reader, start, end, PG_QUERY__TOKEN__DEFAULT) + strlen("DEFAULT"),
-                          end);
+    size_t word = piece_token(reader, start, end, PG_QUERY__TOKEN__DEFAULT);
+    char *text = piece_of(reader, word + strlen("DEFAULT"), end);
     char *expression = allocate_text("%s", text + strspn(text, " \t\r\n"));
 
     free(text);
@@ -225,7 +225,8 @@ static void contract(struct place *place, const struct shapes *shapes, const str
                    shapes->old.items[i].cascades ? " CASCADE" : "");
     for (size_t i = 0; i < shapes->new.count; i++)
         if (shapes->new.items[i].default_text != NULL)
-            form_alter(place, PLAN_CONTRACT, EMIT_WITH, "Now for everybody.", "ALTER COLUMN %s SET DEFAULT %s",
+            form_alter(place, PLAN_CONTRACT, EMIT_WITH, "Now for everybody.",
+                       "ALTER COLUMN %s SET DEFAULT %s",
                        shapes->new.items[i].quoted, shapes->new.items[i].default_text);
 }
 

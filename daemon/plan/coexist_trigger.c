@@ -292,6 +292,6 @@ void sync_trigger_drop(struct place *place, const struct sync_trigger *trigger, 
 
 void sync_trigger_undo(struct place *place, const struct sync_trigger *trigger)
 {
-    undo_add(place, "DROP FUNCTION %s()", trigger->function);
-    undo_add(place, "DROP TRIGGER %s ON %s", trigger->trigger, trigger->table);
+    undo_add_as(place, EMIT_WITH, "DROP FUNCTION %s()", trigger->function);
+    undo_add_as(place, EMIT_BEGINS, "DROP TRIGGER %s ON %s", trigger->trigger, trigger->table);
 }

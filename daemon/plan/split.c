@@ -366,6 +366,11 @@ static void split_clear(struct split *split)
         free(split->created[i]);
     for (size_t i = 0; i < split->name_count; i++)
         free(split->names[i]);
+    for (size_t i = 0; i < split->replaced_count; i++) {
+        free(split->replaced[i].old_name);
+        free(split->replaced[i].new_name);
+    }
+    free(split->replaced);
     free(split->created);
     free(split->names);
 }

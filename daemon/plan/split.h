@@ -11,7 +11,15 @@
 #include "operation.h"
 
 struct depend;
-struct shapes; /* coexist_split.c */
+struct shapes; /* shapes.h */
+
+/* A column that the file has replaced by another one. */
+struct replaced {
+    const struct catalog_table *table;
+    char *old_name, *new_name; /* owned, not quoted */
+    bool takes_old_name;       /* in the contract */
+    bool follows;              /* nobody writes the new column before */
+};
 
 struct split {
     struct reader *reader;
@@ -20,6 +28,8 @@ struct split {
     size_t created_count;
     char **names; /* owned: names that were chosen for what has none */
     size_t name_count;
+    struct replaced *replaced; /* owned */
+    size_t replaced_count;
     struct shapes **shapes; /* owned: columns that are split or merged */
     size_t shape_count;
     bool search_path; /* the file has set it */
@@ -131,6 +141,8 @@ void form_unique_by_index(struct place *place, enum plan_section section,
 /* Adds what takes the operation back, or notes that nothing can. */
 void undo_derive(struct place *place);
 void undo_add(struct place *place, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void undo_add_as(struct place *place, enum emit_alone alone, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 bool undo_record(struct place *place); /* undo_record.c; false: it is no record of a known form */
 void undo_refuse(struct place *place, const char *why);
 /* Reports why there is no undo, or declares an undo section. */

@@ -8,20 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-void undo_add(struct place *place, const char *format, ...)
+static void add(struct place *place, enum emit_alone alone, const char *format, va_list arguments)
 {
     struct plan_statement *added;
-    va_list arguments;
     char *sql;
 
     if (place->section >= PLAN_CONTRACT)
         return;
-    va_start(arguments, format);
     sql = allocate_text_v(format, arguments);
-    va_end(arguments);
-    added = emit_undo(place->statement, EMIT_SHARED, "%s", sql);
+    added = emit_undo(place->statement, alone, "%s", sql);
     added->work.note = allocate_text("It takes back what statement %u has added.", place->statement->number);
     free(sql);
+}
+
+void undo_add(struct place *place, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    add(place, EMIT_SHARED, format, arguments);
+    va_end(arguments);
+}
+
+void undo_add_as(struct place *place, enum emit_alone alone, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    add(place, alone, format, arguments);
+    va_end(arguments);
 }
 
 void undo_refuse(struct place *place, const char *why)

@@ -52,6 +52,9 @@ static const struct fact column_facts[] = {
     BOOL(catalog_column, partition_key),
     BOOL(catalog_column, default_volatile),
     INT(catalog_column, number),
+    OPTIONAL(catalog_column, sequence),
+    TEXT(catalog_column, sequence_options),
+    LIST(catalog_column, sequence_grants, sequence_grant_count, FACT_TEXTS),
     LIST(catalog_column, grants, grant_count, FACT_TEXTS),
     END,
 };
@@ -65,6 +68,7 @@ static const struct fact index_facts[] = {
     BOOL(catalog_index, primary),
     BOOL(catalog_index, valid),
     BOOL(catalog_index, constraint),
+    BOOL(catalog_index, replica_identity),
     BOOL(catalog_index, uses_expressions),
     END,
 };
@@ -79,6 +83,7 @@ static const struct fact constraint_facts[] = {
     BOOL(catalog_constraint, valid),
     BOOL(catalog_constraint, deferrable),
     BOOL(catalog_constraint, incoming),
+    BOOL(catalog_constraint, partitioned),
     END,
 };
 

@@ -179,6 +179,27 @@ volatile_defaults AS MATERIALIZED (
     JOIN pg_attrdef AS e ON e.adrelid = wanted.oid
     CROSS JOIN LATERAL regexp_matches(e.adbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') AS call
     JOIN pg_proc AS p ON p.oid = call[1]::oid AND p.provolatile = 'v'),
+sequences AS MATERIALIZED ( -- of identity and serial columns
+    SELECT DISTINCT ON (d.refobjid, d.refobjsubid) d.refobjid AS relation, d.refobjsubid AS part, q.seqrelid::regclass::text AS name,
+           concat_ws(' ', 'INCREMENT BY ' || q.seqincrement,
+                     'MINVALUE ' || CASE WHEN q.seqincrement > 0 OR q.seqmin <> -width.top - 1 THEN q.seqmin END,
+                     'MAXVALUE ' || CASE WHEN q.seqincrement < 0 OR q.seqmax <> width.top THEN q.seqmax END,
+                     'START WITH ' || q.seqstart, 'CACHE ' || q.seqcache,
+                     CASE WHEN q.seqcycle THEN 'CYCLE' END) AS options,
+           (SELECT json_agg(concat('GRANT ', g.privilege_type, ' ON SEQUENCE %s TO ',
+                                   CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
+                                   CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END)
+                            ORDER BY g.grantee, g.privilege_type)
+            FROM aclexplode(r.relacl) AS g
+            WHERE g.grantee <> r.relowner) AS grants
+    FROM wanted
+    JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = wanted.oid AND d.refobjsubid > 0
+        AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+    JOIN pg_sequence AS q ON q.seqrelid = d.objid
+    JOIN pg_class AS r ON r.oid = q.seqrelid
+    CROSS JOIN LATERAL (SELECT CASE q.seqtypid WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647
+                                               ELSE 9223372036854775807 END AS top) AS width
+    ORDER BY d.refobjid, d.refobjsubid, d.deptype DESC),
 published AS MATERIALIZED (
     SELECT wanted.oid
     FROM wanted JOIN pg_class AS c ON c.oid = wanted.oid AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
@@ -240,6 +261,9 @@ documents AS (
                 'default_volatile', EXISTS (SELECT 1 FROM volatile_defaults AS v
                                             WHERE v.relation = c.oid AND v.part = a.attnum),
                 'number', a.attnum,
+                'sequence', s.name,
+                'sequence_options', coalesce(s.options, ''),
+                'sequence_grants', s.grants,
                 'grants', (
                     SELECT json_agg(concat('GRANT ', g.privilege_type, ' (%s) ON TABLE ', c.oid::regclass, ' TO ',
                                            CASE g.grantee WHEN 0 THEN 'PUBLIC'
@@ -251,6 +275,7 @@ documents AS (
             FROM pg_attribute AS a
             JOIN pg_type AS y ON y.oid = a.atttypid
             LEFT JOIN pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+            LEFT JOIN sequences AS s ON s.relation = c.oid AND s.part = a.attnum
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
               AND c.relkind NOT IN ('i', 'I', 'S')),
         'indexes', (
@@ -265,6 +290,7 @@ documents AS (
                 'constraint', EXISTS (SELECT 1 FROM pg_constraint AS k
                                       WHERE k.conindid = i.indexrelid AND k.conrelid = c.oid
                                         AND k.contype IN ('p', 'u', 'x')),
+                'replica_identity', i.indisreplident,
                 'uses_expressions', i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
                 ORDER BY x.relname)
             FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid
@@ -282,7 +308,10 @@ documents AS (
                 'columns', to_json(CASE WHEN incoming THEN k.confkey ELSE k.conkey END),
                 'valid', k.convalidated,
                 'deferrable', k.condeferrable,
-                'incoming', incoming) ORDER BY incoming, k.conname)
+                'incoming', incoming,
+                'partitioned', incoming AND EXISTS (SELECT 1 FROM pg_class AS o
+                                                    WHERE o.oid = k.conrelid AND (o.relkind = 'p' OR o.relispartition))
+                ) ORDER BY incoming, k.conname)
             FROM (SELECT oid, false FROM pg_constraint
                   WHERE conrelid = c.oid AND contype IN ('c', 'f', 'u', 'p', 'x')
                   UNION ALL

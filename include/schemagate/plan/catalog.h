@@ -23,6 +23,10 @@ struct catalog_column {
     bool partition_key; /* the rows are spread over partitions by it, alone or among others */
     bool default_volatile; /* the default calls a volatile function */
     int number; /* attnum */
+    char *sequence;         /* that goes with it, as of an identity: quoted and qualified; NULL: none */
+    char *sequence_options; /* "INCREMENT BY 1 …": what is not its type's own */
+    char **sequence_grants; /* GRANT statements with the first %s for the sequence; but the owner's */
+    size_t sequence_grant_count;
     char **grants; /* column privileges as GRANT statements with the first %s for the column */
     size_t grant_count;
 };
@@ -33,6 +37,7 @@ struct catalog_index {
     int *columns;            /* attnums; 0: an expression */
     size_t column_count;
     bool unique, primary, valid, constraint; /* constraint: it belongs to one */
+    bool replica_identity; /* the rows of the log are told by it */
     bool uses_expressions; /* or a predicate: `definition` may name further columns */
 };
 
@@ -45,6 +50,7 @@ struct catalog_constraint {
     size_t column_count;
     bool valid, deferrable;
     bool incoming;           /* a foreign key of another table that refers to this one (`foreign_table`) */
+    bool partitioned;        /* incoming: the other table is partitioned, or a partition */
 };
 
 /* Something that hangs on the table or on one of its columns. */

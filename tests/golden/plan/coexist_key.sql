@@ -1,0 +1,3 @@
+ALTER TABLE writer ALTER COLUMN id TYPE bigint;
+ALTER TABLE book2 ALTER COLUMN writer_id TYPE bigint;
+ALTER TABLE book2 ALTER COLUMN id TYPE bigint;
