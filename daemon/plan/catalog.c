@@ -89,6 +89,15 @@ static void release_dependents(struct catalog_table *table)
     free(table->dependents);
 }
 
+static void release_partitions(struct catalog_table *table)
+{
+    for (size_t i = 0; i < table->partition_count; i++) {
+        free(table->partitions[i].name);
+        free(table->partitions[i].parent);
+    }
+    free(table->partitions);
+}
+
 void catalog_free(struct catalog *catalog)
 {
     if (catalog == NULL)
@@ -106,7 +115,7 @@ void catalog_free(struct catalog *catalog)
         release_indexes(table);
         release_constraints(table);
         release_dependents(table);
-        free_texts(table->partitions, table->partition_count);
+        release_partitions(table);
         free_texts(table->grants, table->grant_count);
     }
     free(catalog->tables);

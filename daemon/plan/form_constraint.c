@@ -46,10 +46,14 @@ static void foreign_key_by_partition(struct place *place, const char *name, cons
     char *quoted = emit_name(name);
 
     for (size_t i = 0; i < known->partition_count; i++) {
+        const struct catalog_partition *partition = &known->partitions[i];
+
+        if (partition->branch)
+            continue; /* it has no rows, and gets its constraint with the parent */
         form_emit(place, place->section, EMIT_SEPARATE, added,
-                  "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", known->partitions[i], quoted, body);
+                  "ALTER TABLE %s ADD CONSTRAINT %s %s NOT VALID", partition->name, quoted, body);
         form_emit(place, place->section, EMIT_SEPARATE, validated, "ALTER TABLE %s VALIDATE CONSTRAINT %s",
-                  known->partitions[i], quoted);
+                  partition->name, quoted);
     }
     form_is_prepared(form_alter(place, place->section, EMIT_SEPARATE,
                                 "The partitions have it already, and validated: no row is read.",

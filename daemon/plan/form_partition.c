@@ -37,28 +37,68 @@ static char *bare_name(const char *name)
     return bare;
 }
 
-/* The index of one partition: built, then attached to the parent's. `tail`: what stands behind the table. */
-static void index_partition(struct place *place, const char *partition, const char *parent, const char *tail)
+static void create_only(struct place *place, const char *name, const char *table, const char *tail)
 {
+    form_is_prepared(
+        form_emit(place, place->section, EMIT_SEPARATE,
+                  "ON ONLY the parent, which has no rows of its own; it is valid once all partitions follow.",
+                  "CREATE %sINDEX %s ON ONLY %s %s",
+                  place->operation->node->index_stmt->unique ? "UNIQUE " : "", name, table, tail));
+}
+
+/* The index of a partition whose own partitions follow has no more rows than that of the parent. Its name,
+ * quoted and qualified, is the caller's. `tail`: what stands behind the table. */
+static char *index_partition(struct place *place, const struct catalog_partition *of, const char *parent,
+                             const char *tail)
+{
+    const char *partition = of->name;
     const PgQuery__IndexStmt *index = place->operation->node->index_stmt;
     size_t last = last_name(partition);
     char *bare = bare_name(partition + last);
     PgQuery__RangeVar relation = PG_QUERY__RANGE_VAR__INIT;
     PgQuery__IndexStmt own = *index;
-    char *name;
+    char *name, *qualified;
 
     relation.relname = bare;
     own.relation = &relation;
     name = emit_name(form_free_name(place, piece_index_name(&own)));
-    form_emit(place, place->section, EMIT_OUTSIDE,
-              "One partition after the other, CONCURRENTLY: nobody waits.",
-              "CREATE %sINDEX CONCURRENTLY %s ON %s %s", index->unique ? "UNIQUE " : "", name,
-              partition, tail);
+    qualified = allocate_text("%.*s%s", (int)last, partition, name);
+    if (of->branch)
+        create_only(place, name, partition, tail);
+    else
+        form_emit(place, place->section, EMIT_OUTSIDE,
+                  "One partition after the other, CONCURRENTLY: nobody waits.",
+                  "CREATE %sINDEX CONCURRENTLY %s ON %s %s", index->unique ? "UNIQUE " : "", name, partition,
+                  tail);
     form_emit(place, place->section, EMIT_SEPARATE,
               "The parent's index is valid once that of every partition is attached.",
-              "ALTER INDEX %s ATTACH PARTITION %.*s%s", parent, (int)last, partition, name);
+              "ALTER INDEX %s ATTACH PARTITION %s", parent, qualified);
     free(bare);
     free(name);
+    return qualified;
+}
+
+/* The index of the partition's parent: that of the table, or of a partition that came before. */
+static const char *index_of_parent(const struct catalog_table *known, char *const *indexes, size_t count,
+                                   const char *parent)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(known->partitions[i].name, known->partitions[count].parent) == 0)
+            return indexes[i];
+    return parent;
+}
+
+static void index_partitions(struct place *place, const char *parent, const char *tail)
+{
+    const struct catalog_table *known = place->operation->known;
+    char **indexes = allocate(NULL, known->partition_count + 1, sizeof(*indexes));
+
+    for (size_t i = 0; i < known->partition_count; i++)
+        indexes[i] = index_partition(place, &known->partitions[i],
+                                     index_of_parent(known, indexes, i, parent), tail);
+    for (size_t i = 0; i < known->partition_count; i++)
+        free(indexes[i]);
+    free(indexes);
 }
 
 void form_partitioned_index(struct place *place)
@@ -81,12 +121,8 @@ void form_partitioned_index(struct place *place)
     parent = emit_qualified(place->operation->schema, name);
     table = form_table(place);
     tail = piece_of(reader, using < open ? using : open, end);
-    form_emit(place, place->section, EMIT_SEPARATE,
-              "ON ONLY the parent, which has no rows of its own; it is valid once all partitions follow.",
-              "CREATE %sINDEX %s ON ONLY %s %s", index->unique ? "UNIQUE " : "",
-              parent + last_name(parent), table, tail);
-    for (size_t i = 0; i < place->operation->known->partition_count; i++)
-        index_partition(place, place->operation->known->partitions[i], parent, tail);
+    create_only(place, parent + last_name(parent), table, tail);
+    index_partitions(place, parent, tail);
     undo_add(place, "DROP INDEX %s", parent);
     free(name);
     free(parent);

@@ -96,6 +96,13 @@ static const struct fact dependent_facts[] = {
     END,
 };
 
+static const struct fact partition_facts[] = {
+    TEXT(catalog_partition, name),
+    TEXT(catalog_partition, parent),
+    BOOL(catalog_partition, branch),
+    END,
+};
+
 static const struct fact table_facts[] = {
     TEXT(catalog_table, schema),
     TEXT(catalog_table, name),
@@ -109,7 +116,7 @@ static const struct fact table_facts[] = {
     OBJECTS(catalog_table, indexes, index_count, catalog_index, index_facts),
     OBJECTS(catalog_table, constraints, constraint_count, catalog_constraint, constraint_facts),
     OBJECTS(catalog_table, dependents, dependent_count, catalog_dependent, dependent_facts),
-    LIST(catalog_table, partitions, partition_count, FACT_TEXTS),
+    OBJECTS(catalog_table, partitions, partition_count, catalog_partition, partition_facts),
     LIST(catalog_table, grants, grant_count, FACT_TEXTS),
     OPTIONAL(catalog_table, comment),
     BOOL(catalog_table, published),

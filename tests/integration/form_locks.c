@@ -54,6 +54,9 @@ static const char library[] =
     "  PARTITION BY RANGE (day);\n"
     "CREATE TABLE loans_old PARTITION OF loans FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n"
     "CREATE TABLE \"Loans.New\" PARTITION OF loans FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');\n"
+    "CREATE TABLE loans_late PARTITION OF loans FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')\n"
+    "  PARTITION BY LIST (day);\n"
+    "CREATE TABLE loans_late_1 PARTITION OF loans_late DEFAULT;\n"
     "INSERT INTO loans SELECT i, date '2020-01-01' + i, i % 20 + 1, 1 FROM generate_series(1, 700) AS i;\n"
     "CREATE TYPE mood AS ENUM ('glad');\n"
     "CREATE TABLE schema_migrations (version text); CREATE TABLE alembic_version (version_num text);\n"
@@ -310,7 +313,8 @@ static void run_inside(struct scene *scene, const struct plan_statement *stateme
     int64_t before;
 
     sql_run(scene->runner, "TRUNCATE pg_temp.written; INSERT INTO pg_temp.written\n"
-                           "SELECT oid, relfilenode FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace");
+                           "SELECT oid, relfilenode FROM pg_class\n"
+                           "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace");
     sql_run(scene->runner, "BEGIN");
     before = sql_number(scene->runner, scanned);
     sql_run(scene->runner, "%s", statement->sql);

@@ -181,9 +181,9 @@ static void what_hangs_on_a_table_is_listed_by_column(void **state)
 static void indexes_types_sequences_views_and_partitions_are_found(void **state)
 {
     (void)state;
-    sql_run(sql, "CREATE TABLE p (k int, v text) PARTITION BY RANGE (k); "
+    sql_run(sql, "CREATE TABLE p (k int, v text, w text) PARTITION BY RANGE (k); "
                  "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); "
-                 "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY LIST (k); "
+                 "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY LIST (v); "
                  "CREATE TABLE p21 PARTITION OF p2 DEFAULT; CREATE INDEX pi ON p (k)");
     sql_run(sql, "CREATE TYPE mood AS ENUM ('a'); CREATE DOMAIN few AS int CHECK (VALUE < 9); "
                  "CREATE TABLE moods (id serial, m mood[]); CREATE VIEW w AS SELECT 1 AS one");
@@ -195,7 +195,14 @@ static void indexes_types_sequences_views_and_partitions_are_found(void **state)
     assert_string_equal(catalog_find(catalog, NULL, "pi")->of_table, "public.p");
     const struct catalog_table *p = catalog_find(catalog, NULL, "p"); /* comes along with its index */
     assert_string_equal(p->kind, "partitioned table");
-    assert_int_equal(p->partition_count, 2);
+    assert_true(catalog_column(p, "k")->partition_key && catalog_column(p, "v")->partition_key);
+    assert_false(catalog_column(p, "w")->partition_key);
+    assert_int_equal(p->partition_count, 3);
+    assert_string_equal(p->partitions[0].name, "public.p2"); /* whose own come behind it */
+    assert_true(p->partitions[0].branch);
+    assert_string_equal(p->partitions[2].name, "public.p21");
+    assert_string_equal(p->partitions[2].parent, "public.p2");
+    assert_false(p->partitions[2].branch);
     assert_string_equal(catalog_find(catalog, NULL, "p1")->of_table, "public.p");
     assert_string_equal(catalog_find(catalog, NULL, "mood")->kind, "type");
     assert_true(dependent(catalog_find(catalog, NULL, "mood"), "column", "public.moods.m", 0)->blocks);

@@ -53,11 +53,12 @@ wanted AS MATERIALIZED ( -- an index brings its table along
     SELECT i.indrelid FROM relations JOIN pg_index AS i ON i.indexrelid = relations.oid
     WHERE namespace NOT IN (SELECT oid FROM own)),
 tree AS ( -- of partitioned tables
-    SELECT wanted.oid AS root, i.inhrelid AS oid
+    SELECT wanted.oid AS root, i.inhrelid AS oid, i.inhparent AS parent, 1 AS depth
     FROM wanted JOIN pg_class AS c ON c.oid = wanted.oid AND c.relkind = 'p'
     JOIN pg_inherits AS i ON i.inhparent = wanted.oid
     UNION ALL
-    SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.oid),
+    SELECT tree.root, i.inhrelid, i.inhparent, depth + 1
+    FROM tree JOIN pg_inherits AS i ON i.inhparent = tree.oid),
 stored AS MATERIALIZED ( -- what holds the rows of each
     SELECT root, oid FROM tree UNION ALL SELECT oid, oid FROM wanted),
 sources AS MATERIALIZED (
@@ -254,10 +255,12 @@ documents AS (
                         FROM pg_options_to_table(a.attoptions) AS o) || ')'),
                 'not_null', a.attnotnull,
                 'generated', a.attgenerated <> '',
-                -- 0 stands for an expression, which may name any column
-                'partition_key', EXISTS (SELECT 1 FROM pg_partitioned_table AS p
-                                         WHERE p.partrelid = c.oid
-                                           AND (a.attnum = ANY (p.partattrs::int2[]) OR 0 = ANY (p.partattrs::int2[]))),
+                -- of the table, or of one of its partitions; 0 stands for an expression, which may name any column
+                'partition_key', c.relkind = 'p' AND EXISTS (
+                    SELECT 1 FROM pg_partitioned_table AS p
+                    JOIN pg_attribute AS k ON k.attrelid = p.partrelid AND k.attname = a.attname
+                    WHERE p.partrelid IN (SELECT c.oid UNION ALL SELECT tree.oid FROM tree WHERE tree.root = c.oid)
+                      AND (k.attnum = ANY (p.partattrs::int2[]) OR 0 = ANY (p.partattrs::int2[]))),
                 'default_volatile', EXISTS (SELECT 1 FROM volatile_defaults AS v
                                             WHERE v.relation = c.oid AND v.part = a.attnum),
                 'number', a.attnum,
@@ -327,8 +330,10 @@ documents AS (
                   FROM dependents WHERE relation = c.oid
                   GROUP BY kind, name, part) AS d (kind, name, definition, part, blocks)),
         'partitions', (
-            SELECT json_agg(s.oid::regclass::text ORDER BY s.relpages DESC, s.oid)
-            FROM tree JOIN pg_class AS s ON s.oid = tree.oid AND s.relkind <> 'p'
+            SELECT json_agg(json_build_object('name', s.oid::regclass::text, 'parent', parent::regclass::text,
+                                              'branch', s.relkind = 'p')
+                            ORDER BY s.relkind <> 'p', depth, s.relpages DESC, s.oid)
+            FROM tree JOIN pg_class AS s ON s.oid = tree.oid
             WHERE tree.root = c.oid),
         'grants', (
             SELECT json_agg('GRANT ' || rights || ' ON ' || CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END

@@ -63,6 +63,12 @@ struct catalog_dependent {
     bool blocks; /* DROP without CASCADE would be refused because of it */
 };
 
+/* Names quoted and qualified. */
+struct catalog_partition {
+    char *name, *parent;
+    bool branch; /* partitioned itself: it has no rows of its own */
+};
+
 struct catalog_table {
     char *schema, *name;
     bool on_path; /* search_path finds it under its name alone */
@@ -79,7 +85,7 @@ struct catalog_table {
     size_t constraint_count;
     struct catalog_dependent *dependents;
     size_t dependent_count;
-    char **partitions; /* quoted and qualified leaves, largest first; empty where it is not partitioned */
+    struct catalog_partition *partitions; /* of all levels: parents first, then the largest */
     size_t partition_count;
     char **grants; /* table privileges as GRANT statements with the first %s for the table; but the owner's */
     size_t grant_count;
