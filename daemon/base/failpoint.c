@@ -45,16 +45,30 @@ static void failpoint_trace(const char *name)
     }
 }
 
-/* What SCHEMAGATE_FAILPOINT asks of `name`: the signal and the arrival at which it is raised; 0: nothing. */
-static int failpoint_asked(const char *name, unsigned long *arrival)
+/* What is asked for: SCHEMAGATE_FAILPOINT, or the first line of SCHEMAGATE_FAILPOINT_FILE, as it is now. */
+static void read_request(char request[96])
 {
-    const char *asked = getenv("SCHEMAGATE_FAILPOINT");
+    const char *asked = getenv("SCHEMAGATE_FAILPOINT"), *path = getenv("SCHEMAGATE_FAILPOINT_FILE");
+    FILE *file = path != NULL ? fopen(path, "r") : NULL;
+
+    snprintf(request, 96, "%s", asked != NULL ? asked : "");
+    if (file != NULL) {
+        if (fgets(request, 96, file) == NULL) {
+            request[0] = '\0';
+        }
+        fclose(file);
+    }
+}
+
+/* What `request` asks of `name`: the signal and the arrival at which it is raised; 0: nothing. */
+static int failpoint_asked(const char *request, const char *name, unsigned long *arrival)
+{
     size_t length = strlen(name);
 
-    if (asked == NULL || strncmp(asked, name, length) != 0 || asked[length] != '=') {
+    if (strncmp(request, name, length) != 0 || request[length] != '=') {
         return 0;
     }
-    const char *action = asked + length + 1;
+    const char *action = request + length + 1;
     const char *count = strchr(action, ':');
     *arrival = count != NULL ? strtoul(count + 1, NULL, 10) : 1;
     return strncmp(action, "kill", 4) == 0 ? SIGKILL : strncmp(action, "stop", 4) == 0 ? SIGSTOP : 0;
@@ -63,9 +77,16 @@ static int failpoint_asked(const char *name, unsigned long *arrival)
 void failpoint(const char *name)
 {
     static unsigned long arrivals; /* at the one place that is asked for */
+    static char last[96];
+    char request[96];
     unsigned long wanted;
-    int signal_number = failpoint_asked(name, &wanted);
 
+    read_request(request);
+    if (strcmp(request, last) != 0) {
+        snprintf(last, sizeof last, "%s", request);
+        arrivals = 0;
+    }
+    int signal_number = failpoint_asked(request, name, &wanted);
     failpoint_check(name);
     failpoint_trace(name);
     if (signal_number != 0 && ++arrivals == wanted) {

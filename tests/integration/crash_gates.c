@@ -36,7 +36,7 @@ static void a_partition_that_is_detached(void **state)
 static void an_undo(void **state)
 {
     static const struct scenario scenario = {
-        .section = "undo", .prepare = LEDGER, .act = "/v1/migrations/1/undo", .end = "undone",
+        .section = "undo", .prepare = LEDGER, .act = "undo", .end = "undone",
         .sql = "-- schemagate: expand\nALTER TABLE ledger ADD COLUMN added int;\n"
                "-- schemagate: undo\nALTER TABLE ledger DROP COLUMN added;\n" ENTER("undo")};
     walk(*state, &scenario, by_all);
@@ -45,7 +45,7 @@ static void an_undo(void **state)
 static void an_undo_outside_of_transactions(void **state)
 {
     static const struct scenario scenario = {
-        .section = "undo", .act = "/v1/migrations/1/undo", .end = "undone",
+        .section = "undo", .act = "undo", .end = "undone",
         .prepare = LEDGER "CREATE INDEX by_entry ON ledger (entry);",
         .sql = "-- schemagate: expand\nALTER TABLE ledger ADD COLUMN added int;\n"
                "-- schemagate: undo\nDROP INDEX CONCURRENTLY by_entry;\n"

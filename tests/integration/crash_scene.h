@@ -1,7 +1,7 @@
 /* A walk through every failpoint of a migration. First it runs undisturbed and leaves a trace of the
- * failpoints that it passes; then it runs again for each of them, and is struck right there: kill -9 of the
- * daemon, the end of its backend, a crash of PostgreSQL. Each time all has to end as if nothing had
- * happened. */
+ * failpoints that it passes; then it runs again for each of them, under the next version and over tables that
+ * are made anew, and is struck right there: kill -9 of the daemon, the end of its backend, a crash of
+ * PostgreSQL. Each time all has to end as if nothing had happened; who goes on then does the next run. */
 #ifndef INTEGRATION_CRASH_SCENE_H
 #define INTEGRATION_CRASH_SCENE_H
 
@@ -22,15 +22,16 @@
 #define ARRIVALS_MAX 64
 
 /* Its code works with the schema before and after. */
-#define EVERYWHERE REPLICA("web-1", 0, 1)
+#define EVERYWHERE REPLICA("web-1", 0, 1000)
 
 struct scenario {
     const char *section; /* whose failpoints are passed, beside those outside of transactions */
-    const char *prepare; /* by hand, before the daemon comes */
-    const char *sql;     /* of migration 1 */
-    const char *act;     /* path of an operator's request, once it is expanded; or NULL */
+    const char *prepare; /* by hand, before each run */
+    const char *sql;     /* of the migration */
+    const char *act;     /* of an operator, once it is expanded; or NULL */
     const char *end;     /* phase */
-    void (*before)(struct world *world, const struct scenario *scenario); /* what the walk begins with */
+    const char *before;  /* a failpoint at which each run is killed first; then SQL by hand: */
+    const char *then;
 };
 
 /* Doing any of this twice fails, or shows in the ledger. */
@@ -53,30 +54,64 @@ static const char outcome_query[] =
     "   FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE relkind = 'r'),"
     " (SELECT string_agg(entry, ', ' ORDER BY entry) FROM ledger),"
     " (SELECT string_agg(concat_ws(' ', section, number, state), ', ' ORDER BY section, number)"
-    "   FROM schemagate.step),"
-    " (SELECT concat_ws(' ', phase, failed, floor, ceiling, contracting, undoing)"
-    "   FROM schemagate.migration, schemagate.\"window\"),"
+    "   FROM schemagate.step WHERE version = %d),"
+    " (SELECT concat_ws(' ', phase, failed, floor = version, ceiling = version, contracting, undoing)"
+    "   FROM schemagate.migration, schemagate.\"window\" WHERE version = %d),"
     /* Whoever goes back behind the fence is expanded once more. */
-    " (SELECT string_agg(kind, ' ' ORDER BY id) FROM schemagate.event AS e WHERE version = 1 AND kind IN "
+    " (SELECT string_agg(kind, ' ' ORDER BY id) FROM schemagate.event AS e WHERE version = %d AND kind IN "
     "   ('migration.submitted', 'migration.expanded', 'migration.complete', 'migration.undone',"
     "    'migration.failed')"
-    "   AND NOT (kind = 'migration.expanded' AND EXISTS (SELECT FROM schemagate.event WHERE version = 1"
+    "   AND NOT (kind = 'migration.expanded' AND EXISTS (SELECT FROM schemagate.event WHERE version = e.version"
     "            AND kind = e.kind AND id < e.id))))";
 
-static char *outcome(struct world *world)
+/* ---- one run ---- */
+
+struct walk {
+    struct world *world;
+    const struct scenario *scenario;
+    struct daemon *daemon; /* NULL: none runs */
+    int version;           /* of the run's migration */
+    char *armed, *trace;   /* paths: SCHEMAGATE_FAILPOINT_FILE, …_TRACE */
+};
+
+static char *outcome(struct walk *w)
 {
-    return sql_text(world->sql, "%s", outcome_query);
+    return sql_text(w->world->sql, outcome_query, w->version, w->version, w->version);
 }
 
-/* ---- one run ---- */
+/* "": nothing is asked for. */
+static void arm(struct walk *w, const char *failpoint)
+{
+    char temporary[160];
+    snprintf(temporary, sizeof temporary, "%s.new", w->armed);
+    FILE *file = fopen(temporary, "w");
+
+    /* The version makes each run's request another one: arrivals count from there. */
+    if (!file || fprintf(file, "%s %d", failpoint, w->version) < 0 || fclose(file) != 0 || rename(temporary, w->armed) != 0)
+        test_fail("cannot write %s", w->armed);
+}
+
+/* In place of the one that has ended. */
+static void launch(struct walk *w)
+{
+    char armed[160], trace[160];
+    const char *const environment[] = {armed, trace, NULL};
+
+    snprintf(armed, sizeof armed, "SCHEMAGATE_FAILPOINT_FILE=%s", w->armed);
+    snprintf(trace, sizeof trace, "SCHEMAGATE_FAILPOINT_TRACE=%s", w->trace);
+    while (w->world->daemon_count > 0)
+        daemon_close(&w->world->daemons[--w->world->daemon_count]);
+    w->daemon = world_launch(w->world, &(struct daemon_options){.environment = environment});
+    daemon_wait_notification(w->daemon, "READY=1");
+}
 
 /* Requests that nobody waits for: the daemon is struck before it answers. */
 static int sent[4];
 static size_t sent_count;
 
-static void send_on(struct daemon *daemon, const char *method, json_t *body, const char *path)
+static void send_on(struct walk *w, const char *method, json_t *body, const char *path)
 {
-    sent[sent_count++] = http_send(&daemon->client, method, body, "%s", path);
+    sent[sent_count++] = http_send(&w->daemon->client, method, body, "%s", path);
 }
 
 static void forget_sent(void)
@@ -85,31 +120,71 @@ static void forget_sent(void)
         close(sent[--sent_count]);
 }
 
-static json_t *migration(const struct scenario *scenario)
+static json_t *migration(const struct walk *w)
 {
-    return json_pack("{s:i, s:s}", "version", 1, "sql", scenario->sql);
+    return json_pack("{s:i, s:s}", "version", w->version, "sql", w->scenario->sql);
 }
 
-/* The operator's act comes when the expand is done; no failpoint is struck before. */
-static void begin(struct daemon *daemon, const struct scenario *scenario)
+static const char *act_path(const struct walk *w)
 {
-    send_on(daemon, "PUT", fleet_body(EVERYWHERE), "/v1/apps/web/replicas/web-1");
-    send_on(daemon, "POST", migration(scenario), "/v1/migrations");
-    if (scenario->act) {
-        rollout_wait(&daemon->client, 1, "complete");
-        send_on(daemon, "POST", json_object(), scenario->act);
+    static char path[64];
+    snprintf(path, sizeof path, "/v1/migrations/%d/%s", w->version, w->scenario->act);
+    return path;
+}
+
+static void expect_killed(struct walk *w)
+{
+    int status = daemon_wait_end(w->daemon);
+
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
+}
+
+static void submit(struct walk *w)
+{
+    fleet_join(&w->daemon->client, EVERYWHERE);
+    send_on(w, "POST", migration(w), "/v1/migrations");
+}
+
+/* Up to where the scenario begins to be watched. */
+static void prepare(struct walk *w)
+{
+    forget_sent();
+    arm(w, "");
+    w->version++;
+    sql_run(w->world->sql, "SET client_min_messages = warning; DROP SCHEMA public CASCADE;"
+                          "CREATE SCHEMA public; %s", w->scenario->prepare);
+    if (w->scenario->before) {
+        arm(w, w->scenario->before);
+        submit(w);
+        expect_killed(w);
+        arm(w, "");
+        sql_run(w->world->sql, "%s", w->scenario->then);
+    } else if (w->scenario->act) {
+        submit(w);
+        rollout_wait(&w->daemon->client, w->version, "complete");
     }
 }
 
+static void begin(struct walk *w)
+{
+    if (w->scenario->before)
+        launch(w);
+    else if (w->scenario->act)
+        send_on(w, "POST", json_object(), act_path(w));
+    else
+        submit(w);
+}
+
 /* Asks again and again, until the answer is recorded. */
-static void tell_until(struct world *world, struct daemon *daemon, json_t *body, const char *path,
-                       const char *recorded)
+static void tell_until(struct walk *w, json_t *body, const char *path, const char *phases)
 {
     int64_t deadline = test_now_ms() + 3 * PATIENCE_MS;
 
-    while (sql_number(world->sql, "SELECT (%s)::int", recorded) == 0) {
+    while (sql_number(w->world->sql, "SELECT count(*) FROM schemagate.migration WHERE version = %d AND phase "
+                                     "IN (%s)", w->version, phases) == 0) {
         test_pause();
-        http_tell(&daemon->client, "POST", json_deep_copy(body), path);
+        http_tell(&w->daemon->client, "POST", json_deep_copy(body), path);
         if (test_now_ms() > deadline)
             test_fail("POST %s is not recorded", path);
     }
@@ -117,37 +192,24 @@ static void tell_until(struct world *world, struct daemon *daemon, json_t *body,
 }
 
 /* After whatever has happened. What was not recorded is told again. */
-static void bring_home(struct world *world, struct daemon *daemon, const struct scenario *scenario)
+static void bring_home(struct walk *w)
 {
     int64_t deadline = test_now_ms() + 3 * PATIENCE_MS;
 
-    daemon_wait_leader(daemon);
-    fleet_join(&daemon->client, EVERYWHERE);
-    tell_until(world, daemon, migration(scenario), "/v1/migrations",
-               "EXISTS (SELECT FROM schemagate.migration)");
-    if (scenario->act)
-        tell_until(world, daemon, json_object(), scenario->act,
-                   "EXISTS (SELECT FROM schemagate.migration WHERE phase IN ('undoing', 'undone'))");
+    daemon_wait_leader(w->daemon);
+    fleet_join(&w->daemon->client, EVERYWHERE);
+    if (w->scenario->act)
+        tell_until(w, json_object(), act_path(w), "'undoing', 'undone'");
+    else
+        tell_until(w, migration(w), "/v1/migrations", "phase");
     /* A term that begins later than it seemed wants to hear of everybody once more. */
     while (test_now_ms() < deadline &&
-           sql_number(world->sql, "SELECT count(*) FROM schemagate.migration WHERE phase = '%s'",
-                      scenario->end) == 0) {
-        fleet_renew(&daemon->client, EVERYWHERE);
+           sql_number(w->world->sql, "SELECT count(*) FROM schemagate.migration WHERE version = %d "
+                                     "AND phase = '%s'", w->version, w->scenario->end) == 0) {
+        fleet_renew(&w->daemon->client, EVERYWHERE);
         test_pause();
     }
-    rollout_wait(&daemon->client, 1, scenario->end);
-}
-
-static void new_database(struct world *world, const struct scenario *scenario)
-{
-    void *state = world;
-
-    forget_sent();
-    world_end_test(&state);
-    world_begin_test(&state);
-    sql_run(world->sql, "%s", scenario->prepare);
-    if (scenario->before)
-        scenario->before(world, scenario);
+    rollout_wait(&w->daemon->client, w->version, w->scenario->end);
 }
 
 /* ---- the undisturbed run ---- */
@@ -169,56 +231,45 @@ static void trace_read(struct trace *trace, const char *path)
     }
 }
 
-static void trace_failpoints(struct world *world, const struct scenario *scenario, struct trace *trace)
+static void trace_failpoints(struct walk *w, struct trace *trace)
 {
-    static unsigned serial;
-    char *path = scratch_path(&world->scratch, "trace-%u", ++serial), variable[160];
-    const char *const environment[] = {variable, NULL};
-    const struct daemon_options options = {.environment = environment};
-
-    snprintf(variable, sizeof variable, "SCHEMAGATE_FAILPOINT_TRACE=%s", path);
-    new_database(world, scenario);
-    struct daemon *daemon = world_daemon(world, &options);
-    if (!scenario->before)
-        begin(daemon, scenario);
-    rollout_wait(&daemon->client, 1, scenario->end);
-    daemon_stop(daemon);
-    trace_read(trace, path);
-    free(path);
+    prepare(w);
+    unlink(w->trace);
+    begin(w);
+    rollout_wait(&w->daemon->client, w->version, w->scenario->end);
+    trace_read(trace, w->trace);
 }
 
 /* ---- what strikes ---- */
 
-static void strike_daemon(struct world *world, struct daemon **daemon)
+static void strike_daemon(struct walk *w)
 {
-    int status = daemon_wait_end(*daemon);
-
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
-    *daemon = world_daemon(world, NULL);
+    expect_killed(w);
+    arm(w, "");
+    launch(w);
 }
 
-static void strike_backend(struct world *world, struct daemon **daemon)
+static void strike_backend(struct walk *w)
 {
-    process_wait_stopped((*daemon)->pid);
-    assert_int_equal(sql_number(world->sql, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                                            "WHERE application_name = 'schemagate coordinator' "
-                                            "AND datname = current_database()"), 1);
-    kill((*daemon)->pid, SIGCONT);
+    process_wait_stopped(w->daemon->pid);
+    assert_int_equal(sql_number(w->world->sql, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                                "WHERE application_name = 'schemagate coordinator' "
+                                "AND datname = current_database()"), 1);
+    kill(w->daemon->pid, SIGCONT);
 }
 
-static void strike_server(struct world *world, struct daemon **daemon)
+static void strike_server(struct walk *w)
 {
-    process_wait_stopped((*daemon)->pid);
-    cluster_crash(&world->cluster);
-    cluster_start(&world->cluster);
-    world_reconnect(world);
-    kill((*daemon)->pid, SIGCONT);
+    process_wait_stopped(w->daemon->pid);
+    cluster_crash(&w->world->cluster);
+    cluster_start(&w->world->cluster);
+    world_reconnect(w->world);
+    kill(w->daemon->pid, SIGCONT);
 }
 
 struct strike {
     const char *name, *action; /* of the failpoint */
-    void (*strike)(struct world *world, struct daemon **daemon);
+    void (*strike)(struct walk *walk);
     bool in_flight_only; /* elsewhere it comes to the same as between two transactions */
 };
 
@@ -226,21 +277,19 @@ static const struct strike of_daemon = {"the daemon", "kill", strike_daemon, fal
                            of_backend = {"the backend", "stop", strike_backend, true},
                            of_server = {"PostgreSQL", "stop", strike_server, true};
 
-static void run_struck(struct world *world, const struct scenario *scenario, const struct strike *strike,
-                       const char *place, unsigned arrival, const char *expected)
+static void run_struck(struct walk *w, const struct strike *strike, const char *place, unsigned arrival,
+                       const char *expected)
 {
     char failpoint[64];
-    const struct daemon_options options = {.failpoint = failpoint};
 
     snprintf(failpoint, sizeof failpoint, "%s=%s:%u", place, strike->action, arrival);
     print_message("%s at %s, arrival %u\n", strike->name, place, arrival);
-    new_database(world, scenario);
-    struct daemon *daemon = scenario->before ? world_launch(world, &options) : world_daemon(world, &options);
-    if (!scenario->before)
-        begin(daemon, scenario);
-    strike->strike(world, &daemon);
-    bring_home(world, daemon, scenario);
-    char *actual = outcome(world);
+    prepare(w);
+    arm(w, failpoint);
+    begin(w);
+    strike->strike(w);
+    bring_home(w);
+    char *actual = outcome(w);
     assert_string_equal(actual, expected);
     free(actual);
 }
@@ -286,17 +335,26 @@ static unsigned arrival_of(const struct trace *trace, size_t i)
 static void walk(struct world *world, const struct scenario *scenario, const struct strike *const *strikes)
 {
     struct trace trace;
+    struct walk w = {.world = world, .scenario = scenario,
+                     .armed = scratch_path(&world->scratch, "armed"),
+                     .trace = scratch_path(&world->scratch, "trace")};
 
-    trace_failpoints(world, scenario, &trace);
+    arm(&w, "");
+    launch(&w);
+    daemon_wait_leader(w.daemon);
+    trace_failpoints(&w, &trace);
     note_reached(&trace);
-    char *expected = outcome(world);
+    char *expected = outcome(&w);
     assert_null(strstr(expected, "failed"));
     for (; *strikes; strikes++)
         for (size_t i = 0; i < trace.count; i++)
             if (is_walked(scenario, *strikes, trace.arrivals[i]))
-                run_struck(world, scenario, *strikes, trace.arrivals[i], arrival_of(&trace, i), expected);
+                run_struck(&w, *strikes, trace.arrivals[i], arrival_of(&trace, i), expected);
+    forget_sent();
     free(expected);
     free(trace.text);
+    free(w.armed);
+    free(w.trace);
 }
 
 static const struct strike *const by_all[] = {&of_daemon, &of_backend, &of_server, NULL};
