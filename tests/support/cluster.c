@@ -142,7 +142,11 @@ static void back_up(struct cluster *standby, const struct cluster *primary)
 
 void cluster_open_standby(struct cluster *standby, const struct cluster *primary)
 {
-    make_cluster(standby, primary->scratch, primary->durable, "standby-");
+    static unsigned serial;
+    char prefix[24];
+
+    snprintf(prefix, sizeof prefix, "standby-%u-", ++serial);
+    make_cluster(standby, primary->scratch, primary->durable, prefix);
     back_up(standby, primary);
     char settings_of_standby[768];
     snprintf(settings_of_standby, sizeof settings_of_standby,

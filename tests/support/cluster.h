@@ -18,7 +18,7 @@ struct cluster {
 /* Creates and starts a cluster below the scratch directory. `durable` keeps fsync on. */
 void cluster_open(struct cluster *cluster, const struct scratch *scratch, bool durable);
 
-/* Copies a running cluster and starts the copy as its streaming standby. One for each cluster. */
+/* Copies a running cluster and starts the copy as its streaming standby. */
 void cluster_open_standby(struct cluster *standby, const struct cluster *primary);
 /* Makes a standby a primary of its own. */
 void cluster_promote(struct cluster *standby);
