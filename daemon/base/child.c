@@ -2,6 +2,7 @@
 #include <schemagate/base/child.h>
 
 #include <schemagate/base/buf.h>
+#include <schemagate/base/clock.h>
 #include <schemagate/base/memory.h>
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,8 @@ enum { EXEC_FAILED = 127, READ_SIZE = 16384, REST_MAX = 1 << 20 };
 struct child {
     pid_t pid; /* also its process group; -1: it could not be started */
     pid_t guard; /* the process that ends the group when this one dies; 0: none */
-    int lifeline; /* the guard waits for its end; -1: none */
+    int lifeline; /* the guard waits for its end, or for the end of what comes over it; -1: none */
+    int64_t guard_ms, proved_boot; /* 0: nothing has to come; when something last did */
     int pidfd;
     struct event *exited, *deadline;
     struct bufferevent *input; /* NULL: all is written */
@@ -106,19 +109,30 @@ static void become(const struct child_command *command, char *const *environment
     _exit(EXEC_FAILED);
 }
 
+/* False at the end of the lifeline, or when nothing has come over it for `ms` (-1: that may be). */
+static bool is_proved(int lifeline, int ms)
+{
+    struct pollfd end = {.fd = lifeline, .events = POLLIN};
+    char bytes[64];
+    int ready;
+
+    while ((ready = poll(&end, 1, ms)) < 0 && errno == EINTR) {
+    }
+    return ready > 0 && read(lifeline, bytes, sizeof(bytes)) > 0;
+}
+
 /* In the guard, which is a copy of this process with nothing but the lifeline: its other end is closed by
  * the kernel however this process dies. Only what is safe between fork and exec. */
-static void stand_guard(pid_t group, int lifeline)
+static void stand_guard(pid_t group, int lifeline, int ms)
 {
     sigset_t all;
-    char byte;
 
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     setpgid(0, 0);
     dup2(lifeline, STDIN_FILENO);
     close_range(STDIN_FILENO + 1, ~0u, 0);
-    while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR) {
+    while (is_proved(STDIN_FILENO, ms)) {
     }
     kill(-group, SIGKILL);
     _exit(0);
@@ -135,7 +149,7 @@ static int set_guard(struct child *child)
     child->guard = fork();
     int error = errno;
     if (child->guard == 0) {
-        stand_guard(child->pid, ends[0]);
+        stand_guard(child->pid, ends[0], child->guard_ms > 0 ? (int)child->guard_ms : -1);
     }
     close(ends[0]);
     if (child->guard < 0) {
@@ -144,6 +158,8 @@ static int set_guard(struct child *child)
         return error;
     }
     child->lifeline = ends[1];
+    fcntl(child->lifeline, F_SETFL, O_NONBLOCK);
+    child->proved_boot = clock_sample().boot_ms;
     return 0;
 }
 
@@ -230,13 +246,19 @@ static void take_rest(struct child *child)
     join_output(child);
 }
 
-static void finish(struct child *child, int code, char *trouble)
+static void finish(struct child *child, int code, char *trouble, bool stood_still)
 {
-    struct child_end end = {.code = code, .trouble = trouble, .output = buf_text(&child->kept)};
+    struct child_end end = {.code = code, .trouble = trouble, .stood_still = stood_still,
+                            .output = buf_text(&child->kept)};
 
     child->done(child->context, &end);
     free(trouble);
     child_free(child);
+}
+
+static bool is_overdue(const struct child *child)
+{
+    return child->guard_ms > 0 && clock_sample().boot_ms - child->proved_boot >= child->guard_ms;
 }
 
 static void on_exit_of_child(evutil_socket_t fd, short what, void *context)
@@ -245,6 +267,7 @@ static void on_exit_of_child(evutil_socket_t fd, short what, void *context)
     siginfo_t status = {0};
     char *trouble = NULL;
     int code = -1;
+    bool stood_still = false;
 
     (void)fd;
     (void)what;
@@ -256,10 +279,14 @@ static void on_exit_of_child(evutil_socket_t fd, short what, void *context)
         trouble = memory_printf("took longer than %g s", (double)child->timeout_ms / 1000);
     } else if (status.si_code == CLD_EXITED) {
         code = status.si_status;
+    } else if (is_overdue(child)) {
+        stood_still = true;
+        trouble = memory_printf("was ended, because nothing was heard of this process for %g s",
+                                (double)child->guard_ms / 1000);
     } else {
         trouble = memory_printf("was ended by signal %d", status.si_status);
     }
-    finish(child, code, trouble);
+    finish(child, code, trouble, stood_still);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *context)
@@ -269,7 +296,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     if (child->pid < 0) {
-        finish(child, -1, memory_printf("could not be started: %s", strerror(child->start_error)));
+        finish(child, -1, memory_printf("could not be started: %s", strerror(child->start_error)), false);
         return;
     }
     child->late = true;
@@ -372,6 +399,7 @@ struct child *child_start(struct event_base *base, const struct child_command *c
     child->kept = BUF_INIT(command->output_max);
     child->last_max = command->output_end;
     child->timeout_ms = command->timeout_ms;
+    child->guard_ms = command->guard_ms;
     child->done = done;
     child->context = context;
     child->deadline = evtimer_new(base, on_deadline, child);
@@ -382,6 +410,14 @@ struct child *child_start(struct event_base *base, const struct child_command *c
         event_add(child->deadline, &wait);
     }
     return child;
+}
+
+/* A guard that has read nothing for so long that the pipe is full has no need of more. */
+void child_prove(struct child *child)
+{
+    if (child->guard > 0 && (write(child->lifeline, "", 1) == 1 || errno == EAGAIN)) {
+        child->proved_boot = clock_sample().boot_ms;
+    }
 }
 
 void child_kill(struct child *child)

@@ -13,6 +13,10 @@
 /* Of its output: enough to see what it set out to do, and what it ended with. */
 enum { OUTPUT_BEGINNING = 4096, OUTPUT_END = 12288 };
 
+/* Without a proof of the lock. Two pings are at most 4 s apart (leadership.c), and the server gives up a session
+ * that it has not heard of for 5 s: by then the command has ended, also where this process stands still. */
+enum { GUARD_MS = 4500 };
+
 static void finish_command(struct executor_try *try, enum execution_status status, const char *message,
                            const char *output, const json_t *report)
 {
@@ -86,7 +90,7 @@ static void on_end(void *context, const struct child_end *end)
     try->child = NULL;
     try->seconds[0] = (double)(clock_sample().boot_ms - try->child_since) / 1000;
     try->seconds_count = 1;
-    if (try->child_lost) {
+    if (try->child_lost || end->stood_still) {
         execution_finish(try, EXECUTION_UNKNOWN);
         return;
     }
@@ -127,8 +131,14 @@ void command_start(struct executor_try *try, void (*succeeded)(struct executor_t
                                  .output_max = OUTPUT_BEGINNING,
                                  .output_end = OUTPUT_END,
                                  .guarded = true,
+                                 .guard_ms = GUARD_MS,
                              },
                              on_end, try);
+}
+
+void command_prove(struct executor_try *try)
+{
+    child_prove(try->child);
 }
 
 void command_kill(struct executor_try *try)

@@ -591,6 +591,13 @@ bool executor_runs_command(const struct database *db)
     return db->running != NULL && db->running->child != NULL;
 }
 
+void executor_prove(struct database *db)
+{
+    if (executor_runs_command(db)) {
+        command_prove(db->running);
+    }
+}
+
 void executor_close(struct database *db)
 {
     if (executor_runs_command(db)) {

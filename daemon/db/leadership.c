@@ -306,6 +306,7 @@ static void on_pinged(void *context, struct session_outcome *outcome)
         return;
     }
     if (answer_is_true(outcome->results[0], 0)) {
+        executor_prove(ping.db);
         coordinator_prove_lead(ping.db->coordinator, ping.asked_boot);
     } else {
         leadership_fall(ping.db, ping.otherwise);

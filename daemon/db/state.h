@@ -98,6 +98,7 @@ void executor_stop(struct database *db); /* ends a command that runs, forgets a 
 void executor_close(struct database *db); /* waits for the command's end */
 /* A command runs, or is being ended: its end comes in the loop. */
 bool executor_runs_command(const struct database *db);
+void executor_prove(struct database *db); /* the lock is held: a command that runs may go on */
 
 /* While stopping: goes on as soon as the executor is free. */
 void database_stop_step(struct database *db);

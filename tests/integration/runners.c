@@ -3,6 +3,7 @@
 #include <support/samples.h>
 #include <support/world.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,25 @@ static void a_killed_daemon_takes_it_along_and_the_next_one_runs_it_again(void *
     assert_int_equal(world_rows(world, "step"), 3);
 }
 
+/* The server gives its lock away meanwhile: the tool is gone before the successor begins. */
+static void a_daemon_that_stands_still_does_not_leave_it_running(void **state)
+{
+    struct world *world = *state;
+    struct tool tool = tool_make(world, STAYS);
+    struct daemon *first = tool_daemon(world, &tool);
+
+    rollout_submit(&first->client, 1, RUNS_TOOL);
+    struct pids pids = wait_pids(&tool);
+    kill(first->pid, SIGSTOP);
+    wait_dead(pids);
+    write_file(&tool, "go_on", "");
+    kill(first->pid, SIGCONT);
+    rollout_wait(&first->client, 1, "complete");
+    expect_runs(&tool, "1 expand 1 --phase=expand to a1:b2\n1 expand 1 --phase=expand to a1:b2\n");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event "
+                                "WHERE kind = 'migration.failed'"), 0);
+}
+
 static void a_lost_session_ends_it_and_the_next_term_runs_it_again(void **state)
 {
     struct world *world = *state;
@@ -385,6 +405,7 @@ int main(void)
         world_test(it_is_killed_when_it_takes_too_long),
         world_test(an_operator_ends_it_by_cancelling),
         world_test(a_killed_daemon_takes_it_along_and_the_next_one_runs_it_again),
+        world_test(a_daemon_that_stands_still_does_not_leave_it_running),
         world_test(a_lost_session_ends_it_and_the_next_term_runs_it_again),
         world_test(any_end_of_the_term_ends_it),
         world_test(stopping_ends_it_and_the_next_daemon_runs_it_again),

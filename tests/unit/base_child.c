@@ -15,6 +15,7 @@
 
 struct ended {
     int code;
+    bool stood_still;
     char *trouble, *output;
 };
 
@@ -22,7 +23,7 @@ static void note_end(void *context, const struct child_end *end)
 {
     struct ended *ended = context;
 
-    *ended = (struct ended){end->code, memory_copy(end->trouble), memory_copy(end->output)};
+    *ended = (struct ended){end->code, end->stood_still, memory_copy(end->trouble), memory_copy(end->output)};
 }
 
 static struct ended run(const char *script, struct child_command command)
@@ -98,6 +99,49 @@ static void it_is_ended_when_it_takes_too_long(void **state)
     release(&ended);
 }
 
+static void it_is_ended_when_nothing_is_heard_of_this_process(void **state)
+{
+    (void)state;
+    struct ended ended = run("sleep 600 & sleep 600",
+                             (struct child_command){.guarded = true, .guard_ms = 100});
+    assert_int_equal(ended.code, -1);
+    assert_true(ended.stood_still);
+    assert_string_equal(ended.trouble,
+                        "was ended, because nothing was heard of this process for 0.1 s");
+    release(&ended);
+    ended = run("kill -9 $$", (struct child_command){.guarded = true, .guard_ms = 60000});
+    assert_string_equal(ended.trouble, "was ended by signal 9");
+    assert_false(ended.stood_still);
+    release(&ended);
+}
+
+static void prove(evutil_socket_t fd, short what, void *child)
+{
+    (void)fd, (void)what;
+    child_prove(*(struct child **)child);
+}
+
+/* It takes longer than the guard would wait. */
+static void it_goes_on_while_it_is_proved(void **state)
+{
+    struct event_base *base = event_base_new();
+    const char *arguments[] = {"/bin/sh", "-c", "sleep 4", NULL}, *none[] = {NULL};
+    const struct child_command command = {.arguments = arguments, .environment = none, .output_max = 1,
+                                          .guarded = true, .guard_ms = 2000};
+    const struct timeval often = {.tv_usec = 10000};
+    struct ended ended = {0};
+    struct child *child = child_start(base, &command, note_end, &ended);
+    struct event *timer = event_new(base, -1, EV_PERSIST, prove, &child);
+    (void)state;
+    event_add(timer, &often);
+    while (ended.output == NULL)
+        event_base_loop(base, EVLOOP_ONCE);
+    assert_int_equal(ended.code, 0);
+    event_free(timer);
+    event_base_free(base);
+    release(&ended);
+}
+
 /* False as well for one that nobody has waited for yet. */
 static bool is_alive(long pid)
 {
@@ -167,6 +211,8 @@ int main(void)
         cmocka_unit_test(it_starts_in_its_directory_with_its_own_environment),
         cmocka_unit_test(the_beginning_and_the_end_of_its_output_are_kept),
         cmocka_unit_test(it_is_ended_when_it_takes_too_long),
+        cmocka_unit_test(it_is_ended_when_nothing_is_heard_of_this_process),
+        cmocka_unit_test(it_goes_on_while_it_is_proved),
         cmocka_unit_test(what_it_has_started_dies_with_this_process),
         cmocka_unit_test(places_are_filled_in_and_nothing_else),
     };

@@ -1,6 +1,7 @@
 /* A command as a child process on the event loop: no shell, its input written and its output kept, ended when
  * it takes too long. What it leaves in its process group ends with it; it ends with this process, and, where
- * it is guarded, all of its group does. (Who leaves the group is nobody's child any more.) */
+ * it is guarded, all of its group does, also when this process stands still. (Who leaves the group is nobody's
+ * child any more.) */
 #ifndef SCHEMAGATE_BASE_CHILD_H
 #define SCHEMAGATE_BASE_CHILD_H
 
@@ -22,13 +23,15 @@ struct child_command {
     int64_t timeout_ms;             /* 0: none */
     size_t output_max;              /* bytes kept of its output and errors, at least 1, … */
     size_t output_end;              /* … and of what comes last, behind them; the rest is dropped */
-    bool guarded;                   /* a process beside it ends the whole group if this process dies */
+    bool guarded;                   /* a process beside it ends the whole group if this process dies, … */
+    int64_t guard_ms;               /* … or does not call child_prove for so long; 0: that is not asked for */
 };
 
 struct child_end {
     int code;            /* its exit code; -1: it did not exit by itself, or was not started */
     const char *trouble; /* "could not be started: …", "was ended by signal 9", "took longer than 30 s";
                             NULL where it exited by itself */
+    bool stood_still;    /* it was ended because child_prove was not called in time */
     const char *output;  /* NUL-terminated; borrowed */
 };
 
@@ -37,6 +40,9 @@ typedef void child_done(void *context, const struct child_end *end);
 /* `done` is called exactly once, from the loop, then the child is freed. */
 struct child *child_start(struct event_base *base, const struct child_command *command, child_done *done,
                           void *context);
+
+/* Tells the guard that all is well. The first guard_ms begin with the start. */
+void child_prove(struct child *child);
 
 /* Ends it at once; its end comes through `done`. */
 void child_kill(struct child *child);
