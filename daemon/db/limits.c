@@ -12,6 +12,8 @@ static const struct {
              "DETACH PARTITION locks the partitioned table"},
     {140000, "before PostgreSQL 14 there are no TID range scans: batches over a table without a unique key "
              "name each place of a row by itself"},
+    {140000, "before PostgreSQL 14 pg_stat_statements does not say when it was reset, or that it has thrown "
+             "statements out: calls that were not seen because of that are not told of"},
 };
 
 static const char may_not_hurry[] =

@@ -187,9 +187,9 @@ static void a_zombie_that_waits_for_its_lock_is_counted_once(void **state)
     PQfinish(blocker);
     /* Its transaction ends, the server ends its session, and only then does the successor begin. */
     if (PQserverVersion(world->sql) < 140000) /* without idle_session_timeout somebody has to */
-        sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                            "application_name = 'schemagate coordinator' AND datname = current_database() "
-                            "AND state = 'idle'");
+        sql_wait(world->sql, "SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                             "JOIN pg_locks USING (pid) WHERE locktype = 'advisory' AND state = 'idle' "
+                             "AND datname = current_database()");
     sql_wait(world->sql, "SELECT epoch > %lld FROM schemagate.coordinator", (long long)epoch);
     kill(first->pid, SIGCONT);
     daemon_wait_leader(second);
