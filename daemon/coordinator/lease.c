@@ -143,7 +143,7 @@ static int64_t judgement_at(const struct coordinator *c, const struct replica *r
     int64_t assume = c->config->gate.assume_gone_after_seconds, ends = fencing_ends_boot(c, r);
     int64_t at = assume > 0 ? r->lost_boot + assume * 1000 : 0;
 
-    if (r->witnessed)
+    if (witness_has_seen(r))
         return r->lost_boot + 1;
     return ends > 0 && (at == 0 || ends < at) ? ends : at;
 }

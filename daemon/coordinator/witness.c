@@ -236,6 +236,11 @@ static bool is_pinned(const struct coordinator *c, const struct replica *r)
     return r->pins && r->roles && c->watch.sight && !(r->roles & c->watch.sight->unpinned_roles);
 }
 
+bool witness_has_seen(const struct replica *r)
+{
+    return r->witnessed;
+}
+
 /* No absence from before this counts. */
 static int64_t absent_since(const struct coordinator *c, const struct replica *r)
 {
@@ -250,7 +255,7 @@ static void note_absence(struct coordinator *c, struct replica *r)
     const struct sight *sight = c->watch.sight;
     int64_t since = absent_since(c, r);
 
-    if (!r->witnessed || r->absent_boot > since || c->watch.complete_since_boot == 0 || witness_sees(c, r))
+    if (!witness_has_seen(r) || r->absent_boot > since || c->watch.complete_since_boot == 0 || witness_sees(c, r))
         return;
     if (sight && sight->at_boot >= since)
         r->absent_boot = sight->answered_boot;
@@ -258,14 +263,14 @@ static void note_absence(struct coordinator *c, struct replica *r)
         c->watch.wanted = true;
 }
 
-/* DESIGN.md section 3, rules 5 and 6. Where no session of it was ever seen, there may be a pooler between. */
+/* DESIGN.md section 3, rules 5 and 6. */
 static struct absence absence_of(const struct coordinator *c, const struct replica *r)
 {
     int64_t trust_ms = c->config->gate.trust_absence_seconds * 1000,
             barred = roles_barred_since(&c->registry, r), since = absent_since(c, r);
     struct absence absence = {0};
 
-    if (!r->witnessed || c->watch.complete_since_boot == 0)
+    if (!witness_has_seen(r) || c->watch.complete_since_boot == 0)
         return absence;
     if (trust_ms > 0 && r->absent_boot > since)
         weigh(&absence, r->absent_boot + trust_ms, "absence is trusted");
@@ -301,7 +306,7 @@ struct judgement witness_judge(struct coordinator *c, struct replica *r)
     earlier_of(&judgement.again_boot, absence.at_boot);
     earlier_of(&judgement.again_boot, assumed);
     bool counts = c->config->gate.trust_absence_seconds > 0 && r->absent_boot <= absent_since(c, r);
-    if (r->witnessed && (absence.at_boot == 0 || counts))
+    if (witness_has_seen(r) && (absence.at_boot == 0 || counts))
         earlier_of(&judgement.again_boot, now + interval_ms(c)); /* what is seen next may be evidence */
     if (judgement.again_boot == 0 || judgement.again_boot > now)
         return judgement;

@@ -71,6 +71,23 @@ static void test_the_time_is_elapsed_time_and_gaps_lengthen_it(void **state)
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
+/* Not from when the last old replica went: that was the soak's beginning. */
+static void test_the_time_counts_from_the_hiding(void **state)
+{
+    (void)state;
+    w->config.gate.lease_seconds = 3600;
+    join(w, "a", 0, 1);
+    submit(w, 1, "-- schemagate: migration keep_hours=1 soak_seconds=1800\n" EXPAND CONTRACT);
+    live_on(1790);
+    assert_phase(w, 1, PHASE_EXPANDED);
+    live_on(20);
+    assert_phase(w, 1, PHASE_HIDDEN);
+    live_on(HOUR - 40);
+    assert_phase(w, 1, PHASE_HIDDEN);
+    live_on(60);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
 static void test_a_waived_soak_waives_no_restore(void **state)
 {
     (void)state;
@@ -333,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_contract_hides_and_the_purge_follows_by_itself),
         TEST(test_the_time_is_elapsed_time_and_gaps_lengthen_it),
+        TEST(test_the_time_counts_from_the_hiding),
         TEST(test_a_waived_soak_waives_no_restore),
         TEST(test_a_restore_lowers_the_floor_and_leaves_it_paused),
         TEST(test_the_floor_falls_to_the_contract_before),

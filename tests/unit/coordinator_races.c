@@ -85,6 +85,16 @@ static enum execution_status lose_the_session(struct world *world, const struct 
     return EXECUTION_UNKNOWN;
 }
 
+/* The floor has risen all the same, and the listing may be of a release whose maximum says nothing. */
+static void test_who_does_not_list_what_is_hidden_does_not_start(void **state)
+{
+    (void)state;
+    join(w, "new", 0, 1);
+    submit(w, 1, "-- schemagate: migration keep_hours=1\n" EXPAND CONTRACT UNDO);
+    assert_phase(w, 1, PHASE_HIDDEN);
+    assert_int_equal(join_listing("old", 1000, 0, "sha256:0").problem, PROBLEM_SCHEMA_TOO_OLD);
+}
+
 /* The contract's first statement ran outside of a transaction, and the daemon died before it could write
  * that down. The next term found nothing committed and opened admission: an old replica started on the new
  * shape. */
@@ -188,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_who_does_not_list_a_contract_does_not_start_behind_it),
+        TEST(test_who_does_not_list_what_is_hidden_does_not_start),
         TEST(test_what_ran_outside_of_transactions_keeps_admission_closed),
         TEST(test_a_gate_that_closes_again_keeps_nobody_waiting),
         TEST(test_a_refused_commit_keeps_nobody_waiting),
