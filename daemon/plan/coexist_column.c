@@ -44,7 +44,7 @@ bool form_must_relax(const struct operation *operation)
 /* New code may have left it out by then: then new rows are checked, and those stay. */
 static void make_required_again(struct place *place, const char *table, const char *column)
 {
-    char *own = piece_object_name(place->operation->table, place->operation->column, "not_null");
+    char *own = piece_object_name(place->operation->table, place->operation->column, "is_set");
     char *name = emit_name(form_free_name(place, own));
     char *finish = allocate_text("DO $schemagate$ BEGIN\n"
                                  "    ALTER TABLE %s VALIDATE CONSTRAINT %s;\n"

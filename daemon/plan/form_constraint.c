@@ -91,9 +91,10 @@ void form_add_constraint(struct place *place)
 
 /* ---- NOT NULL ---- */
 
+/* Not called ..._not_null: so PostgreSQL 18 calls the NOT NULL itself. */
 void form_not_null(struct place *place, enum plan_section section, const char *column)
 {
-    char *own = piece_object_name(place->operation->table, column, "not_null");
+    char *own = piece_object_name(place->operation->table, column, "is_set");
     const char *name = form_free_name(place, own);
     char *quoted = emit_name(name), *quoted_column = emit_name(column);
     char *body = allocate_text("CHECK (%s IS NOT NULL)", quoted_column);
