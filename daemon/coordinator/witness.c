@@ -255,7 +255,8 @@ static void note_absence(struct coordinator *c, struct replica *r)
     const struct sight *sight = c->watch.sight;
     int64_t since = absent_since(c, r);
 
-    if (!witness_has_seen(r) || r->absent_boot > since || c->watch.complete_since_boot == 0 || witness_sees(c, r))
+    if (!witness_has_seen(r) || c->watch.complete_since_boot == 0 || witness_sees(c, r) ||
+        r->absent_boot > since)
         return;
     if (sight && sight->at_boot >= since)
         r->absent_boot = sight->answered_boot;

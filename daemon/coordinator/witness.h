@@ -61,7 +61,8 @@ struct judgement {
 };
 struct judgement witness_judge(struct coordinator *c, struct replica *r);
 
-/* Whether their absence may come to be evidence: where no session of it was ever seen, there may be a pooler between. */
+/* Whether absence of its sessions may come to be evidence: where none was ever seen, there may be a pooler
+ * between. */
 bool witness_has_seen(const struct replica *r);
 
 #endif
