@@ -81,7 +81,8 @@ static const struct scenario scenarios[] = {
      "-2",
      "SELECT count(*) = 0 FROM book WHERE name IS DISTINCT FROM title",
      "SELECT attnotnull AND col_description(attrelid, attnum) = 'as printed'\n"
-     "  AND (SELECT array_agg(c.relname::text ORDER BY c.relname) = '{book_pkey,book_price,book_title,one_title}'\n"
+     "  AND (SELECT array_agg(c.relname::text ORDER BY c.relname) = "
+     "'{book_pkey,book_price,book_title,one_title}'\n"
      "       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE indrelid = 'book'::regclass AND "
      "indisvalid)\n"
      "  AND (SELECT bool_and(name LIKE 'new %' OR name LIKE 'old %') FROM book WHERE id IN (17, 2011))\n"
