@@ -86,6 +86,7 @@ static const char *const cases[] = {
     "ALTER TABLE authors DROP COLUMN born; ALTER TABLE books RENAME COLUMN title TO name;\n"
     "ALTER TABLE loans RENAME COLUMN book TO of_book; ALTER TABLE shops ALTER COLUMN id TYPE bigint;",
     "ALTER TABLE books RENAME author_id TO author; ALTER TABLE notes RENAME TO remarks;",
+    "ALTER TABLE authors ALTER COLUMN id TYPE bigint; ALTER TABLE books ALTER COLUMN author_id TYPE bigint;",
     "ALTER TABLE books ALTER COLUMN price TYPE bigint;\n"
     "ALTER TABLE authors ALTER COLUMN name TYPE varchar(90) USING left(name, 90);",
     "ALTER TABLE books DROP COLUMN author_id; ALTER TABLE loans DROP COLUMN member;\n"
