@@ -307,6 +307,8 @@ enum plan_section depend_earliest(const struct depend *depend, const struct plac
         follow_word(depend, operation, &words, word->text, &earliest);
     }
     words_clear(&words);
+    if (operation->class == CLASS_TIGHTENS && landed_find(depend, operation->table) != NULL)
+        move_to(&earliest, landed_find(depend, operation->table)->latest[LANDED_ROWS]);
     if (takes_away(operation)) {
         const char *gone = operation->object != NULL   ? operation->object
                            : operation->column != NULL ? operation->column

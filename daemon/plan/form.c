@@ -196,12 +196,7 @@ const char *form_free_name(struct place *place, char *name)
 
 bool form_is_allowed(const struct place *place, enum plan_rule_id rule)
 {
-    const struct statement *statement = place->statement;
-
-    for (size_t i = statement->first_allowance; i < statement->last_allowance; i++)
-        if (statement->reader->allowances[i].rule == rule)
-            return true;
-    return false;
+    return statement_allows(place->statement, rule);
 }
 
 void form_refuse(struct place *place, enum plan_rule_id rule, const char *format, ...)

@@ -3,6 +3,7 @@
  * or the default that old code leaves to it, is accepted. */
 #include "allocate.h"
 #include "column.h"
+#include "judge.h"
 #include "piece.h"
 #include "split.h"
 
@@ -284,7 +285,8 @@ static bool is_tight(const struct column *column, const struct part *part)
 
     for (size_t i = 0; i < all->count; i++)
         if (all->items[i].constraint == part->constraint)
-            return all->items[i].class == CLASS_TIGHTENS;
+            return all->items[i].class == CLASS_TIGHTENS
+                   && !operation_allow_early(column->place->statement, &all->items[i]);
     return false;
 }
 
@@ -414,8 +416,9 @@ void form_add_column(struct place *place)
     const char *why = impossible(&column);
 
     if (column.not_null && !column.filled && column_fill(column.definition) == COLUMN_EMPTY) {
-        form_refuse(place, RULE_REQUIRED_COLUMN, "the column '%s' is NOT NULL without a default",
-                    column.definition->colname);
+        judge_report(place->statement, place->operation, RULE_ADD_COLUMN_NOT_NULL, required_column);
+        if (form_is_allowed(place, RULE_ADD_COLUMN_NOT_NULL))
+            form_separate(place);
     } else if (why != NULL) {
         form_refuse(place, RULE_NO_SAFE_FORM, "%s", why);
     } else if (needs_steps(&column)) {

@@ -110,14 +110,28 @@ void form_not_null(struct place *place, enum plan_section section, const char *c
     free(quoted_column);
 }
 
+static void undo_not_null(struct place *place)
+{
+    char *table = form_table(place), *column = emit_name(place->operation->column);
+
+    undo_add(place, "ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", table, column);
+    free(table);
+    free(column);
+}
+
 void form_set_not_null(struct place *place)
 {
-    if (place->operation->scans && form_fill_not_null(place))
+    bool late = place->section == PLAN_CONTRACT;
+
+    if (place->operation->scans && late && form_fill_not_null(place))
         return;
-    if (place->operation->scans)
-        form_not_null(place, place->section, place->operation->column);
-    else
+    if (!place->operation->scans) {
         form_written(place);
+        return;
+    }
+    form_not_null(place, place->section, place->operation->column);
+    if (!late)
+        undo_not_null(place);
 }
 
 /* ---- UNIQUE and PRIMARY KEY ---- */

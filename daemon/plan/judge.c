@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a row holds. While expand and backfill run, and until the contract, the old release is in use. */
-enum where { IN_EXPAND, ANYWHERE };
+/* Where a row holds. While expand and backfill run, and until the contract, the old release is in use. In a file
+ * without markers, what breaks it has been moved, and what locks has got another form: remarks are left. */
+enum where { IN_EXPAND, ANYWHERE, REMARK_IN_EXPAND, REMARK };
 
 typedef bool condition(const struct operation *operation);
 
@@ -103,6 +104,8 @@ static bool has_rules(const struct operation *operation)
     return operation->node->create_domain_stmt->n_constraints > 0;
 }
 
+const char required_column[] = "the new column {column} of {table} is NOT NULL and has no default";
+
 static const struct {
     enum operation_kind kind; /* OPERATION_KINDS: any */
     enum where where;
@@ -149,8 +152,7 @@ static const struct {
     {OP_ROLE, IN_EXPAND, removes, RULE_CHANGE_ROLE, "a role is changed"},
 
     /* what the old release writes is refused */
-    {OP_ADD_COLUMN, IN_EXPAND, tightens, RULE_ADD_COLUMN_NOT_NULL,
-     "the new column {column} of {table} is NOT NULL and has no default"},
+    {OP_ADD_COLUMN, IN_EXPAND, tightens, RULE_ADD_COLUMN_NOT_NULL, required_column},
     {OP_SET_NOT_NULL, IN_EXPAND, tightens, RULE_SET_NOT_NULL,
      "the column {column} of {table} refuses NULL from here on"},
     {OP_DROP_DEFAULT, IN_EXPAND, tightens, RULE_DROP_DEFAULT,
@@ -222,14 +224,14 @@ static const struct {
     {OP_TIGHTEN_DOMAIN, ANYWHERE, scans, RULE_DOMAIN_SCAN, "every column of the domain {table} is looked at"},
 
     /* the rest */
-    {OP_DROP_NOT_NULL, IN_EXPAND, NULL, RULE_DROP_NOT_NULL, "the column {column} of {table} may be NULL now"},
-    {OP_REPLACE_VIEW, IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the view {table} may be there already"},
-    {OP_REPLACE_FUNCTION, IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the function {table} may be there already"},
-    {OP_ALTER_FUNCTION, IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the function {table} works in another way"},
-    {OP_CREATE_TRIGGER, IN_EXPAND, NULL, RULE_CREATE_TRIGGER, "{table} gets the trigger {name}"},
-    {OP_ADD_COLUMN, ANYWHERE, is_json, RULE_JSON_COLUMN, "the new column {column} of {table} is json"},
-    {OP_CREATE_DOMAIN, ANYWHERE, has_rules, RULE_DOMAIN_WITH_CONSTRAINT, "the domain {table} has rules"},
-    {OP_ADD_ENUM_VALUE, IN_EXPAND, NULL, RULE_ENUM_VALUE, "the type {table} gets the value {name}"},
+    {OP_DROP_NOT_NULL, REMARK_IN_EXPAND, NULL, RULE_DROP_NOT_NULL, "the column {column} of {table} may be NULL now"},
+    {OP_REPLACE_VIEW, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the view {table} may be there already"},
+    {OP_REPLACE_FUNCTION, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the function {table} may be there already"},
+    {OP_ALTER_FUNCTION, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the function {table} works in another way"},
+    {OP_CREATE_TRIGGER, REMARK_IN_EXPAND, NULL, RULE_CREATE_TRIGGER, "{table} gets the trigger {name}"},
+    {OP_ADD_COLUMN, REMARK, is_json, RULE_JSON_COLUMN, "the new column {column} of {table} is json"},
+    {OP_CREATE_DOMAIN, REMARK, has_rules, RULE_DOMAIN_WITH_CONSTRAINT, "the domain {table} has rules"},
+    {OP_ADD_ENUM_VALUE, REMARK_IN_EXPAND, NULL, RULE_ENUM_VALUE, "the type {table} gets the value {name}"},
     {OP_UPDATE, IN_EXPAND, NULL, RULE_DATA_IN_EXPAND, "rows of {table}{size} are changed in expand"},
     {OP_MERGE, IN_EXPAND, NULL, RULE_DATA_IN_EXPAND, "rows of {table}{size} are changed in expand"},
     {OP_DELETE, IN_EXPAND, NULL, RULE_DELETE_ROWS, "rows of {table}{size} are deleted"},
@@ -238,7 +240,7 @@ static const struct {
     {OP_CREATE_EXTENSION, ANYWHERE, opaque, RULE_OPAQUE_STATEMENT, "the extension {table} runs a script"},
     {OP_ALTER_EXTENSION, ANYWHERE, opaque, RULE_OPAQUE_STATEMENT, "an extension runs a script"},
     {OP_UNKNOWN, ANYWHERE, NULL, RULE_UNKNOWN_STATEMENT, "nothing is known about this statement"},
-    {OPERATION_KINDS, ANYWHERE, cascades, RULE_CASCADE, "CASCADE takes along whatever depends on {table}"},
+    {OPERATION_KINDS, REMARK, cascades, RULE_CASCADE, "CASCADE takes along whatever depends on {table}"},
 };
 
 /* CREATE CONSTRAINT TRIGGER has had its word, and backfill is where data belong. */
@@ -250,15 +252,53 @@ static bool is_said_otherwise(const struct statement *statement, const struct op
     return rule == RULE_DATA_IN_EXPAND && statement->section == PLAN_BACKFILL;
 }
 
-static void judge_rows(struct statement *statement, const struct operation *operation)
+static bool is_early(enum plan_section section)
 {
-    bool early = statement->section == PLAN_EXPAND || statement->section == PLAN_BACKFILL;
+    return section == PLAN_EXPAND || section == PLAN_BACKFILL;
+}
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if ((rows[i].kind == operation->kind || rows[i].kind == OPERATION_KINDS)
-            && (early || rows[i].where == ANYWHERE) && (rows[i].when == NULL || rows[i].when(operation))
+/* Nobody uses what is new; of a domain it is the making that has consequences. */
+static bool is_judged(const struct operation *operation)
+{
+    return !operation->on_new || operation->kind == OP_CREATE_DOMAIN;
+}
+
+/* The rows from `least` on. */
+static void judge_rows(struct statement *statement, const struct operation *operation,
+                       enum plan_section section, enum where least)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool late = rows[i].where == ANYWHERE || rows[i].where == REMARK;
+
+        if ((rows[i].kind == operation->kind || rows[i].kind == OPERATION_KINDS) && rows[i].where >= least
+            && (late || is_early(section)) && (rows[i].when == NULL || rows[i].when(operation))
             && !is_said_otherwise(statement, operation, rows[i].rule))
             judge_report(statement, operation, rows[i].rule, rows[i].message);
+    }
+}
+
+bool operation_allow_early(struct statement *statement, const struct operation *operation)
+{
+    for (size_t i = 0; operation->class == CLASS_TIGHTENS && i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].kind == operation->kind && rows[i].when == tightens) {
+            if (statement_allows(statement, rows[i].rule))
+                judge_report(statement, operation, rows[i].rule, rows[i].message);
+            return statement_allows(statement, rows[i].rule);
+        }
+    return false;
+}
+
+void operation_remark(struct statement *statement, const struct operation *operation,
+                      enum plan_section section)
+{
+    if (operation->class == CLASS_BOOKKEEPING)
+        return;
+    if (statement->reader->style)
+        judge_style(statement, operation);
+    if (!is_judged(operation))
+        return;
+    judge_rows(statement, operation, section, REMARK_IN_EXPAND);
+    judge_facts(statement, operation);
 }
 
 /* What may take as long as the table is large, under locks that stop nobody by themselves. */
@@ -320,8 +360,8 @@ void operations_judge(struct statement *statement, const struct operations *oper
             continue;
         if (statement->reader->style)
             judge_style(statement, operation);
-        if (!operation->on_new) {
-            judge_rows(statement, operation);
+        if (is_judged(operation)) {
+            judge_rows(statement, operation, statement->section, IN_EXPAND);
             judge_facts(statement, operation);
             judge_held(statement, operation);
         }

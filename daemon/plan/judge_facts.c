@@ -168,6 +168,8 @@ static const struct {
 } rows[] = {
     {OP_CREATE_INDEX, judge_index},
     {OP_ADD_COLUMN, judge_published},
+    {OP_RENAME_COLUMN, judge_published}, /* in a step, or beside the old one */
+    {OP_COLUMN_TYPE, judge_published},
     {OP_DROP_COLUMN, judge_column_dependents},
     {OP_DROP_COLUMN, judge_required},
     {OP_COLUMN_TYPE, judge_column_dependents},

@@ -156,12 +156,6 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Write the steps yourself under the markers '-- schemagate: expand', 'backfill' and "
          "'contract'; or, if the table is small or unused, put "
          "'-- schemagate: allow no-safe-form reason=\"…\"' before the statement to run it as it is written."},
-    [RULE_REQUIRED_COLUMN] =
-        {"required-column", PLAN_ERROR, true,
-         "The rows that are there have no value for it, and INSERTs of the old release, which does not "
-         "know it, would fail.",
-         "Give it a DEFAULT; or add it without NOT NULL, fill it by an UPDATE, and SET NOT NULL: each "
-         "goes to its phase by itself."},
     [RULE_ONE_SHAPE_ONLY] =
         {"one-shape-only", PLAN_ERROR, true,
          "Old and new code run side by side during a rollout, and each needs its own shape.",
@@ -336,7 +330,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "The statement fails if the table has a row, and INSERTs of the running release, which does "
          "not know the column, fail from that moment on.",
          "Give it a default: ALTER TABLE {table} ADD COLUMN {column} … NOT NULL DEFAULT …; or add it "
-         "without NOT NULL, fill it in backfill and SET NOT NULL in contract."},
+         "without NOT NULL, fill it in backfill and SET NOT NULL in contract. In a file without markers "
+         "each goes to its phase by itself."},
     [RULE_SET_NOT_NULL] =
         {"set-not-null", PLAN_ERROR, true,
          "The running release may still write NULL: such INSERTs and UPDATEs fail from that moment on.",
@@ -580,7 +575,7 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
         {"published-table", PLAN_WARNING, true,
          "Subscribers of a logical replication stop ('missing replicated column') until they have the "
          "column, and WAL piles up here meanwhile.",
-         "Add {column} to the subscribers' {table} first."},
+         "Add the column to the subscribers' {table} first."},
     [RULE_EVENT_TRIGGER] =
         {"event-trigger", PLAN_NOTE, true,
          "It runs beside each statement of the migration, and may refuse it.",

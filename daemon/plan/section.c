@@ -55,6 +55,14 @@ struct plan_finding *statement_report_at(struct statement *statement, enum plan_
     return finding->id == plan_rules[rule].id ? finding : NULL;
 }
 
+bool statement_allows(const struct statement *statement, enum plan_rule_id rule)
+{
+    for (size_t i = statement->first_allowance; i < statement->last_allowance; i++)
+        if (statement->reader->allowances[i].rule == rule)
+            return true;
+    return false;
+}
+
 void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
                       const char *format, ...)
 {

@@ -3,6 +3,7 @@
 #include "split.h"
 
 #include "allocate.h"
+#include "judge.h"
 #include "piece.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static const char fills[] =
 static const char fresh[] = "It is about something that this migration creates: nobody uses it yet.";
 static const char beside[] = "Old and new shape are there at once, until the contract takes the old one "
                              "away.";
+static const char vouched[] = "Its author says that the old release bears with it.";
 static const char books[] =
     "The migration tool's own record: the tool and the database agree from the expand on.";
 
@@ -105,8 +107,14 @@ static void find_place(struct place *place)
 
     place->section = by_class[operation->class].section;
     place->why = by_class[operation->class].why;
-    if (operation->kind == OP_ADD_COLUMN)
+    if (operation->kind == OP_ADD_COLUMN) {
         place->section = PLAN_EXPAND;
+        if (operation->class == CLASS_TIGHTENS)
+            place->why = vouched; /* or else it is refused */
+    } else if (!operation->on_new && operation_allow_early(place->statement, operation)) {
+        place->section = PLAN_EXPAND;
+        place->why = vouched;
+    }
     if (operation->on_new && !reads_other_tables(operation)) {
         place->section = PLAN_EXPAND;
         place->why = fresh;
@@ -210,6 +218,7 @@ static void place_all(struct place *places, size_t count)
 
 static void note_place(struct place *place, struct plan_operation *shown)
 {
+    operation_remark(place->statement, place->operation, place->section);
     depend_note(place->split->depend, place);
     place->split->filled = place->split->filled || place->operation->kind == OP_CREATE_TABLE_AS;
     shown[place->operation - place->all->items].section = place->section;

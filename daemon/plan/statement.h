@@ -49,6 +49,9 @@ void statement_note_names(struct statement *statement, const ProtobufCMessage *m
 void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* True if an `allow` of that rule stands before the statement. */
+bool statement_allows(const struct statement *statement, enum plan_rule_id rule);
+
 /* The same about a part of the statement, at its own place. Valid until the next report. */
 struct plan_finding *statement_report_at(struct statement *statement, enum plan_rule_id rule, size_t offset,
                                          const char *object, const char *message);

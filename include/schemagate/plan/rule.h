@@ -47,7 +47,6 @@ enum plan_rule_id {
     RULE_NOTHING_HIDDEN,
     /* the split of a file without sections */
     RULE_NO_SAFE_FORM,
-    RULE_REQUIRED_COLUMN,
     RULE_ONE_SHAPE_ONLY,
     RULE_COEXISTENCE,
     RULE_COLUMN_IN_USE,
