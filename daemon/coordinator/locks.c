@@ -144,6 +144,13 @@ static void note_seen(struct coordinator *c, struct migration *m, const json_t *
     end_idle(c, m);
 }
 
+static void note_ahead(const struct coordinator *c, struct lock_wait *wait, const json_t *seen)
+{
+    bool free = record_flag(seen, "sees_all") && json_array_size(json_object_get(seen, "blockers")) == 0;
+
+    wait->ahead_boot = wait->ahead && free ? coordinator_now(c).boot_ms : 0;
+}
+
 static void glanced(void *context, const json_t *seen)
 {
     struct glance glance = *(struct glance *)context;
@@ -154,8 +161,11 @@ static void glanced(void *context, const json_t *seen)
     if (glance.term != c->rollout.term || !m)
         return;
     m->lock.asked = false;
-    if (m->running || m->lock.since_boot) /* else it waits no more */
+    if (m->running || m->lock.since_boot)
         note_seen(c, m, seen);
+    else if (seen)
+        note_ahead(c, &m->lock, seen); /* or it waits no more */
+    m->lock.ahead = false;
     coordinator_changed(c);
     rollout_advance(c);
 }
@@ -200,7 +210,9 @@ static bool is_quiet(const struct lock_wait *wait, int64_t now)
 static void begin_watch(struct migration *m, int64_t now)
 {
     m->lock.since_boot = m->lock.due_boot = now;
-    m->lock.pause_ms = m->lock.free_boot = 0;
+    m->lock.pause_ms = 0;
+    m->lock.free_boot = m->lock.ahead_boot;
+    m->lock.ahead_boot = 0;
     if (m->first_try_boot == 0)
         m->first_try_boot = now;
 }
@@ -238,6 +250,32 @@ void locks_follow_run(struct coordinator *c)
         return;
     collect_locks(run->steps, run->step_count, &all);
     look(c, m, &all);
+    plan_work_release(&all);
+}
+
+/* What waits for the run's end, where that is the end of an expand. */
+static struct migration *next_expand(const struct coordinator *c, const struct run *run)
+{
+    struct migration *m = c->migrations;
+
+    if (run->section != PLAN_EXPAND || !run->transition || run->transition->event != EVENT_PHASE_DONE)
+        return NULL;
+    while (m && (m->version <= run->version || m->phase != PHASE_QUEUED))
+        m = m->by_version.next;
+    return m;
+}
+
+void locks_look_ahead(struct coordinator *c, const struct run *run)
+{
+    struct migration *m = next_expand(c, run);
+    struct plan_work all;
+
+    if (!m || m->lock.asked || m->lock.since_boot)
+        return;
+    next_locks(m, &all);
+    m->lock.ahead = all.lock_count > 0;
+    if (m->lock.ahead)
+        look(c, m, &all);
     plan_work_release(&all);
 }
 

@@ -4,6 +4,8 @@
 
 #include <schemagate/coordinator/coordinator.h>
 
+struct run;
+
 /* True when the next transaction of m may be tried now; else the tables are watched, and rollout_advance
  * is called when there is something new. */
 bool locks_are_free(struct coordinator *c, struct migration *m);
@@ -15,6 +17,8 @@ void locks_forget(struct migration *m);
 /* A try begins: whether it waits, and for whom, is looked at if it takes long. */
 void locks_begin_run(const struct coordinator *c, struct migration *m);
 void locks_follow_run(struct coordinator *c);
+/* The expand that follows the run is looked at meanwhile: where nobody is in its way, it begins at once. */
+void locks_look_ahead(struct coordinator *c, const struct run *run);
 /* When to look again; 0: nothing to look at. */
 int64_t locks_due_boot(const struct coordinator *c, const struct migration *m);
 

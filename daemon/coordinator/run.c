@@ -356,5 +356,6 @@ void run_start(struct coordinator *c, struct migration *m)
             .run_as = c->config->migration.run_as,
         },
         done, completion);
+    locks_look_ahead(c, run);
     coordinator_changed(c);
 }

@@ -20,7 +20,7 @@
 #define CLIENTS 4
 #define QUIET_MS 10000 /* of the application alone */
 #define STANDING_MS 2000
-#define WAL_MB "10" /* a second */
+#define WAL_MB "20" /* a second */
 #define LAG_SECONDS "1"
 #define DELAY "3s" /* of the standby; more than LAG_SECONDS */
 #define BUSY 4

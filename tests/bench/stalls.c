@@ -146,7 +146,7 @@ static void migrate_by_psql(struct lane *lane)
 static void migrate_in_a_loop(struct lane *lane)
 {
     static const char script[] =
-        "until psql -Xq -v ON_ERROR_STOP=1 -c \"SET lock_timeout = $1\" -f \"$2\" \"$3\"; do sleep 0.1; done";
+        "until psql -Xq -v ON_ERROR_STOP=1 -c \"SET lock_timeout = $1\" -f \"$2\" \"$3\"; do sleep 0.4; done";
     char timeout[16];
 
     snprintf(timeout, sizeof timeout, "%d", LOCK_TIMEOUT_MS);

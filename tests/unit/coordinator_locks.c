@@ -183,6 +183,64 @@ static void test_an_expand_goes_on_while_a_contract_watches(void **state)
     assert_phase(w, 2, PHASE_COMPLETE);
 }
 
+/* ---- looking ahead ---- */
+
+/* 1 has its turn, and 2 waits for its end: the call that runs 1, held. */
+static struct call *the_first_of_two_runs(void)
+{
+    block(true, "active", 20);
+    submit(w, 1, ALTERS);
+    submit(w, 2, "-- schemagate: expand\nALTER TABLE t ADD COLUMN z int;\n");
+    unblock();
+    w->now.boot_ms += 100;
+    coordinator_tick(w->c);
+    struct call *run = up_to(w, CALL_RUN);
+    run->held = true;
+    return run;
+}
+
+static void goes_on(struct call *run)
+{
+    run->held = false;
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_the_next_expand_is_looked_at_while_one_runs(void **state)
+{
+    (void)state;
+    struct call *run = the_first_of_two_runs();
+    assert_non_null(world_find(w, CALL_WATCH));
+    world_settle(w);
+    unsigned watches = w->watches;
+    goes_on(run);
+    assert_phase(w, 2, PHASE_COMPLETE);
+    assert_int_equal(w->watches, watches);
+}
+
+static void test_who_is_seen_ahead_is_waited_for(void **state)
+{
+    (void)state;
+    struct call *run = the_first_of_two_runs();
+    block(true, "active", 20);
+    world_settle(w);
+    goes_on(run);
+    assert_phase(w, 2, PHASE_QUEUED);
+    assert_int_equal(w->runs, 1);
+}
+
+static void test_a_look_ahead_does_not_count_for_long(void **state)
+{
+    (void)state;
+    struct call *run = the_first_of_two_runs();
+    world_settle(w);
+    w->now.boot_ms += 50;
+    block(true, "active", 20);
+    goes_on(run);
+    assert_phase(w, 2, PHASE_QUEUED);
+    assert_int_equal(w->runs, 1);
+}
+
 /* ---- ending those in the way ---- */
 
 static struct reply ask_to_unblock(int64_t version)
@@ -273,6 +331,9 @@ int main(void)
         TEST(test_what_locks_no_table_against_others_is_not_watched),
         TEST(test_cancelled_while_it_watches),
         TEST(test_an_expand_goes_on_while_a_contract_watches),
+        TEST(test_the_next_expand_is_looked_at_while_one_runs),
+        TEST(test_who_is_seen_ahead_is_waited_for),
+        TEST(test_a_look_ahead_does_not_count_for_long),
         TEST(test_an_operator_ends_those_that_are_named),
         TEST(test_who_may_not_end_sessions_is_told),
         TEST(test_a_prepared_transaction_has_no_session),

@@ -61,10 +61,12 @@ struct blocker {
 /* A migration's wait for its tables: before a try, during it, and after one that failed. */
 struct lock_wait {
     bool asked; /* a look is under way */
+    bool ahead; /* it was asked for before it waits */
     bool blind; /* the age of other roles' transactions is hidden: nobody is waited for */
     int64_t since_boot; /* the watch began; 0: nothing is watched */
     int64_t due_boot, pause_ms; /* the next look */
     int64_t free_boot; /* nobody old was in the way then; 0: not yet */
+    int64_t ahead_boot; /* the same, before it waits */
     struct blocker *blockers; /* owned; the oldest first */
     size_t blocker_count;
     json_t *seen; /* owns the strings; its "progress" is that of the statement that runs */
