@@ -36,6 +36,7 @@ struct call {
     char phase[16];
     size_t statements;
     enum plan_kind work_kind; /* RUN: of its first step */
+    char command[160];        /* RUN: its arguments and timeout, "/bin/x|42|1000"; "": it is SQL */
     json_t *progress; /* RUN, of a batch: before it, and after it was carried out */
     int64_t batch_rows; /* -1: it is no batch */
     enum commit_status commit_status;
@@ -469,6 +470,17 @@ static inline void store_events(void *world, int64_t after, const char *kind, in
     done(context, world_table(world, "events"));
 }
 
+static inline void note_command(struct call *call, const struct execution_command *command)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; command && command->arguments[i]; i++)
+        used += (size_t)snprintf(call->command + used, sizeof call->command - used, "%s|",
+                                 command->arguments[i]);
+    if (command)
+        snprintf(call->command + used, sizeof call->command - used, "%lld", (long long)command->timeout_ms);
+}
+
 static inline void executor_run(void *world, const struct execution *execution, execution_done *done,
                                 void *context)
 {
@@ -481,6 +493,7 @@ static inline void executor_run(void *world, const struct execution *execution, 
     call->progress = json_incref((json_t *)execution->batch.progress);
     call->statements = execution->statement_count;
     call->work_kind = execution->work ? execution->work->kind : WORK_STATEMENT;
+    note_command(call, execution->command);
     snprintf(call->phase, sizeof call->phase, "%s", execution->phase);
     call->done.run = done;
 }

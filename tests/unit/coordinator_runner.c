@@ -1,0 +1,104 @@
+/* Steps that are configured commands, as the coordinator hands them to the executor: put together from the
+ * configuration, each time anew; who submits names none that is not there, and writes no option. */
+#include "coordinator_requests.h"
+
+#define RUN(what) "-- schemagate: expand\n-- schemagate: run " what "\n"
+
+static struct world *w;
+
+static char *tool_words[] = {(char *)"/opt/tool", (char *)"{version}", (char *)"--to={argument}"};
+static char *named_words[] = {(char *)"/opt/named", (char *)"{name}"};
+static struct config_runner runners[] = {
+    {.name = (char *)"tool", .command = {tool_words, 3}, .directory = (char *)"", .timeout_seconds = 5},
+    {.name = (char *)"named", .command = {named_words, 2}, .directory = (char *)""},
+};
+
+static int set_up(void **state)
+{
+    (void)state;
+    w = world_new();
+    w->config.runners = runners;
+    w->config.runner_count = 2;
+    world_lead(w);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_free(w);
+    return 0;
+}
+
+static void test_the_command_is_that_of_the_configuration(void **state)
+{
+    struct reply reply = {0};
+
+    (void)state;
+    send_submit(w, 7, RUN("tool argument=a1"), &reply);
+    assert_string_equal(up_to_run(w, "expand")->command, "/opt/tool|7|--to=a1|5000");
+    world_settle(w);
+    assert_phase(w, 7, PHASE_COMPLETE);
+    assert_int_equal(count_events(w, "migration.runner"), 1);
+}
+
+static void test_one_that_is_not_configured_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(submit(w, 1, RUN("other")).problem, PROBLEM_PLAN_REFUSED);
+    assert_int_equal(submit(w, 1, RUN("tool")).problem, PROBLEM_PLAN_REFUSED);
+    assert_int_equal(submit(w, 1, RUN("named argument=x")).problem, PROBLEM_PLAN_REFUSED);
+    assert_int_equal(w->runs, 0);
+}
+
+static void test_a_name_is_no_option(void **state)
+{
+    static const char *const names[] = {"-x", "--exec", "x;id", ""};
+    const char *sql = RUN("named");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct reply reply = {0};
+        coordinator_submit(w->c,
+                           &(struct submission){.version = 1, .name = names[i], .sql = sql,
+                                                .sql_length = strlen(sql), .soak_seconds = -1,
+                                                .keep_hours = -1, .actor = "deployer:ci"},
+                           take_reply, &reply);
+        world_settle(w);
+        assert_int_equal(reply.problem, PROBLEM_PLAN_REFUSED);
+    }
+    assert_int_equal(w->runs, 0);
+}
+
+/* It was there when the migration was submitted. */
+static void test_one_that_has_vanished_is_a_failure(void **state)
+{
+    struct reply reply = {0};
+
+    (void)state;
+    send_submit(w, 1, RUN("tool argument=a1"), &reply);
+    up_to_run(w, "expand");
+    run_failures = 1;
+    run_failure = EXECUTION_FAILED;
+    w->on_run = fail_runs;
+    world_settle(w);
+    w->config.runner_count = 0;
+    unsigned before = w->runs;
+    act(w, 1, EVENT_RETRY);
+    assert_int_equal(w->runs, before);
+    assert_true(the_migration(w, 1)->failed);
+    w->config.runner_count = 2;
+    act(w, 1, EVENT_RETRY);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_command_is_that_of_the_configuration, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_is_not_configured_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_name_is_no_option, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_that_has_vanished_is_a_failure, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
