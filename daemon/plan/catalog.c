@@ -109,6 +109,7 @@ void catalog_free(struct catalog *catalog)
         free(table->name);
         free(table->kind);
         free(table->of_table);
+        free(table->partition_by);
         free(table->owner);
         free(table->comment);
         release_columns(table);

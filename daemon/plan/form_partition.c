@@ -1,4 +1,4 @@
-/* Partitioned tables refuse CONCURRENTLY, so each partition has its turn; attaching and detaching. */
+/* Partitioned tables refuse CONCURRENTLY, so each partition has its turn; and detaching. */
 #include "allocate.h"
 #include "piece.h"
 #include "split.h"
@@ -128,17 +128,6 @@ void form_partitioned_index(struct place *place)
     free(parent);
     free(table);
     free(tail);
-}
-
-void form_attach(struct place *place)
-{
-    if (place->operation->scans) {
-        form_refuse(place, RULE_NO_SAFE_FORM,
-                    "the rows of '%s' are looked through under ACCESS EXCLUSIVE while it is attached",
-                    place->operation->other_table);
-        return;
-    }
-    form_separate(place);
 }
 
 void form_detach(struct place *place)

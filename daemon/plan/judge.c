@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a row holds. While expand and backfill run, and until the contract, the old release is in use. In a file
- * without markers, what breaks it has been moved, and what locks has got another form: remarks are left. */
+/* Where a row holds. While expand and backfill run, and until the contract, the old release is in use. In a
+ * file without markers, what breaks it has been moved, and what locks has got another form: remarks are
+ * left. */
 enum where { IN_EXPAND, ANYWHERE, REMARK_IN_EXPAND, REMARK };
 
 typedef bool condition(const struct operation *operation);
@@ -224,10 +225,13 @@ static const struct {
     {OP_TIGHTEN_DOMAIN, ANYWHERE, scans, RULE_DOMAIN_SCAN, "every column of the domain {table} is looked at"},
 
     /* the rest */
-    {OP_DROP_NOT_NULL, REMARK_IN_EXPAND, NULL, RULE_DROP_NOT_NULL, "the column {column} of {table} may be NULL now"},
+    {OP_DROP_NOT_NULL, REMARK_IN_EXPAND, NULL, RULE_DROP_NOT_NULL,
+     "the column {column} of {table} may be NULL now"},
     {OP_REPLACE_VIEW, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the view {table} may be there already"},
-    {OP_REPLACE_FUNCTION, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the function {table} may be there already"},
-    {OP_ALTER_FUNCTION, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT, "the function {table} works in another way"},
+    {OP_REPLACE_FUNCTION, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT,
+     "the function {table} may be there already"},
+    {OP_ALTER_FUNCTION, REMARK_IN_EXPAND, NULL, RULE_REPLACE_OBJECT,
+     "the function {table} works in another way"},
     {OP_CREATE_TRIGGER, REMARK_IN_EXPAND, NULL, RULE_CREATE_TRIGGER, "{table} gets the trigger {name}"},
     {OP_ADD_COLUMN, REMARK, is_json, RULE_JSON_COLUMN, "the new column {column} of {table} is json"},
     {OP_CREATE_DOMAIN, REMARK, has_rules, RULE_DOMAIN_WITH_CONSTRAINT, "the domain {table} has rules"},

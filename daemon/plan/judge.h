@@ -7,8 +7,8 @@
 /* Reports what the statement would break, how it would lock, and what the catalog has to say about it. */
 void operations_judge(struct statement *statement, const struct operations *operations);
 
-/* The same for a file that is split, where the operation goes to `section`: style, what the catalog has to say,
- * and what nothing can be done about. */
+/* The same for a file that is split, where the operation goes to `section`: style, what the catalog has to
+ * say, and what nothing can be done about. */
 void operation_remark(struct statement *statement, const struct operation *operation,
                       enum plan_section section);
 

@@ -102,7 +102,8 @@ form form_written, form_separate;                              /* form.c */
 form form_create_index, form_drop_index, form_reindex;         /* form_index.c */
 form form_add_constraint, form_add_unique, form_set_not_null;  /* form_constraint.c */
 form form_add_column;                                          /* form_column.c */
-form form_attach, form_detach, form_partitioned_index;         /* form_partition.c */
+form form_attach;                                              /* form_attach.c */
+form form_detach, form_partitioned_index;                      /* form_partition.c */
 form form_rename_column, form_retype;                          /* coexist.c */
 form form_rename_table;                                        /* coexist_table.c */
 form form_drop_required;                                       /* coexist_column.c */

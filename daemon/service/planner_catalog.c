@@ -116,6 +116,8 @@ static const struct fact table_facts[] = {
     OBJECTS(catalog_table, indexes, index_count, catalog_index, index_facts),
     OBJECTS(catalog_table, constraints, constraint_count, catalog_constraint, constraint_facts),
     OBJECTS(catalog_table, dependents, dependent_count, catalog_dependent, dependent_facts),
+    OPTIONAL(catalog_table, partition_by),
+    BOOL(catalog_table, default_partition),
     OBJECTS(catalog_table, partitions, partition_count, catalog_partition, partition_facts),
     LIST(catalog_table, grants, grant_count, FACT_TEXTS),
     OPTIONAL(catalog_table, comment),

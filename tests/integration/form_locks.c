@@ -59,6 +59,11 @@ static const char library[] =
     "CREATE TABLE loans_late_1 PARTITION OF loans_late DEFAULT;\n"
     "INSERT INTO loans SELECT i, date '2020-01-01' + i, i % 20 + 1, 1 FROM generate_series(1, 700) AS i;\n"
     "CREATE TYPE mood AS ENUM ('glad');\n"
+    "CREATE TABLE days (day date NOT NULL, what text) PARTITION BY RANGE (day);\n"
+    "CREATE INDEX ON days (what); CREATE TABLE days_1 (day date NOT NULL, what text); CREATE INDEX ON days_1 (what);\n"
+    "INSERT INTO days_1 VALUES ('2026-01-01', 'x');\n"
+    "CREATE TABLE towns (town text, id int) PARTITION BY LIST (town); CREATE TABLE ulm (town text, id int);\n"
+    "INSERT INTO ulm VALUES ('Ulm', 1);\n"
     "CREATE TABLE schema_migrations (version text); CREATE TABLE alembic_version (version_num text);\n"
     "INSERT INTO alembic_version VALUES ('a'); GRANT SELECT ON notes TO form_reader;";
 
@@ -91,6 +96,8 @@ static const char *const cases[] = {
     "ALTER TABLE authors ALTER COLUMN name TYPE varchar(90) USING left(name, 90);",
     "ALTER TABLE books DROP COLUMN author_id; ALTER TABLE loans DROP COLUMN member;\n"
     "DROP TABLE members CASCADE; DROP TABLE books;",
+    "ALTER TABLE days ATTACH PARTITION days_1 FOR VALUES FROM ('2026-01-01') TO (MAXVALUE);\n"
+    "ALTER TABLE towns ATTACH PARTITION ulm FOR VALUES IN ('Ulm', 'Neu-Ulm');",
     "ALTER TABLE books DROP CONSTRAINT books_author_id_fkey; DROP TABLE loans;",
     "CREATE TYPE size AS ENUM ('small'); CREATE TABLE tags (book int REFERENCES books (id), tag text);\n"
     "INSERT INTO tags SELECT id, title FROM books; CREATE INDEX ON tags (tag);\n"

@@ -197,6 +197,8 @@ static void indexes_types_sequences_views_and_partitions_are_found(void **state)
     assert_string_equal(p->kind, "partitioned table");
     assert_true(catalog_column(p, "k")->partition_key && catalog_column(p, "v")->partition_key);
     assert_false(catalog_column(p, "w")->partition_key);
+    assert_string_equal(p->partition_by, "RANGE (k)");
+    assert_false(p->default_partition);
     assert_int_equal(p->partition_count, 3);
     assert_string_equal(p->partitions[0].name, "public.p2"); /* whose own come behind it */
     assert_true(p->partitions[0].branch);

@@ -329,6 +329,9 @@ documents AS (
             FROM (SELECT kind, name, max(definition), part, bool_or(blocks)
                   FROM dependents WHERE relation = c.oid
                   GROUP BY kind, name, part) AS d (kind, name, definition, part, blocks)),
+        'partition_by', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
+        'default_partition', EXISTS (SELECT 1 FROM pg_partitioned_table AS p
+                                     WHERE p.partrelid = c.oid AND p.partdefid <> 0),
         'partitions', (
             SELECT json_agg(json_build_object('name', s.oid::regclass::text, 'parent', parent::regclass::text,
                                               'branch', s.relkind = 'p')

@@ -87,6 +87,8 @@ struct catalog_table {
     size_t dependent_count;
     struct catalog_partition *partitions; /* of all levels: parents first, then the largest */
     size_t partition_count;
+    char *partition_by; /* pg_get_partkeydef: "RANGE (day)"; NULL: it is not partitioned */
+    bool default_partition;
     char **grants; /* table privileges as GRANT statements with the first %s for the table; but the owner's */
     size_t grant_count;
     char *comment; /* NULL: none */
