@@ -85,6 +85,8 @@ static void release_dependents(struct catalog_table *table)
         free(table->dependents[i].kind);
         free(table->dependents[i].name);
         free(table->dependents[i].definition);
+        free(table->dependents[i].settings);
+        free(table->dependents[i].comment);
     }
     free(table->dependents);
 }

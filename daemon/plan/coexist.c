@@ -135,11 +135,13 @@ static void contract(const struct coexist *pair, const struct sync_trigger *trig
 {
     static const char note[] = "Code that uses the old column is gone.";
 
+    coexist_part_dependents(pair);
     coexist_part_keys(pair);
     keep_sequence(pair, trigger->table);
     sync_trigger_drop(pair->place, trigger, note);
     coexist_take_identity(pair);
     coexist_swap_keys(pair, false);
+    coexist_swap_dependents(pair, false);
     form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, note, "DROP COLUMN %s", pair->from);
     if (pair->takes_old_name)
         form_alter(pair->place, PLAN_CONTRACT, EMIT_WITH, "The column has its name again, with the new "
@@ -152,21 +154,30 @@ static void contract(const struct coexist *pair, const struct sync_trigger *trig
     coexist_settle_identity(pair);
     coexist_settle(pair);
     coexist_swap_keys(pair, true);
+    coexist_swap_dependents(pair, true);
     coexist_settle_keys(pair);
 }
 
-static void note_replaced(const struct coexist *pair)
+/* What is carried may be about several columns that the file replaces, this one included. */
+static bool may_coexist(const struct coexist *pair)
 {
     struct split *split = pair->place->split;
-
-    split->replaced = allocate_one_more(split->replaced, split->replaced_count, sizeof(*split->replaced));
-    split->replaced[split->replaced_count++] = (struct replaced){
+    struct replaced replaced = {
         .table = pair->table,
         .old_name = allocate_text("%s", pair->old_name),
         .new_name = allocate_text("%s", pair->new_name),
         .takes_old_name = pair->takes_old_name,
         .follows = pair->down == NULL,
     };
+
+    split->replaced = allocate_one_more(split->replaced, split->replaced_count, sizeof(*split->replaced));
+    split->replaced[split->replaced_count++] = replaced;
+    if (coexist_check(pair))
+        return true;
+    split->replaced_count--;
+    free(replaced.old_name);
+    free(replaced.new_name);
+    return false;
 }
 
 static void take_steps(const struct coexist *pair)
@@ -175,7 +186,6 @@ static void take_steps(const struct coexist *pair)
     char *columns = allocate_text("%s_%s", pair->old_name, pair->new_name);
     struct sync_trigger trigger = sync_trigger_open(place, pair->table, columns, "sync");
 
-    note_replaced(pair);
     /* Without its trigger the new column would refuse what old code writes: both go at once. */
     undo_add_as(place, EMIT_WITH, "ALTER TABLE %s DROP COLUMN %s", trigger.table, pair->to);
     sync_trigger_undo(place, &trigger);
@@ -262,7 +272,7 @@ void form_rename_column(struct place *place)
     pair.row_up = allocate_text("NEW.%s", pair.from);
     pair.row_down = allocate_text("NEW.%s", pair.to);
     pair.replaces_path = pair.old->default_text != NULL;
-    if (coexist_check(&pair)) {
+    if (may_coexist(&pair)) {
         say_in_step(&pair);
         take_steps(&pair);
     }
@@ -395,7 +405,7 @@ void form_retype(struct place *place)
     pair.type = type_text(place, &behind);
     pair.big = is_bigint(place->operation->command->def->column_def->type_name);
     pair.collation = collation_text(place, behind);
-    if (find_expressions(&pair, behind) && coexist_check(&pair)) {
+    if (find_expressions(&pair, behind) && may_coexist(&pair)) {
         if (place->statement->reader->plan->keep_hours > 0) {
             place->section = PLAN_CONTRACT;
             form_refuse(place, RULE_ONE_SHAPE_ONLY,

@@ -98,12 +98,18 @@ void coexist_add_constraint(const struct coexist *pair, enum plan_section sectio
                             const struct catalog_constraint *constraint, const char *table, const char *name,
                             const char *statement);
 
-/* Foreign keys (coexist_key.c): in the backfill; before, in (twice: with the old column, and with the new one in
- * its place) and behind the contract's transaction. */
+/* Foreign keys (coexist_key.c): in the backfill; before, in (twice: before the old column goes, and when the
+ * new one has taken over) and behind the contract's transaction. */
 void coexist_carry_keys(const struct coexist *pair);
 void coexist_part_keys(const struct coexist *pair);
 void coexist_swap_keys(const struct coexist *pair, bool swapped);
 void coexist_settle_keys(const struct coexist *pair);
+
+/* Views, policies and triggers (coexist_depend.c). True if this one is carried; before the contract's
+ * transaction; in it, before the old column goes and when the new one has taken over. */
+bool coexist_carries(const struct coexist *pair, const struct catalog_dependent *dependent);
+void coexist_part_dependents(const struct coexist *pair);
+void coexist_swap_dependents(const struct coexist *pair, bool swapped);
 
 /* An identity, in the contract's last transaction (coexist_identity.c): the new column becomes one before the
  * old one goes, and its sequence has the old one's name once that is free. Nothing for other columns. */
@@ -151,10 +157,22 @@ enum replaced_time {
     REPLACED_BY_THEN /* the pair's has, too */
 };
 
-/* The columns that the file has replaced so far, of the pair's table, or of the one of that (quoted) name, and
- * what stands in for them then. Owned by the caller. (coexist_key.c) */
+/* The columns that the file has replaced so far, of the pair's table, or of the one of that (quoted) name,
+ * and what stands in for them then. Owned by the caller. (coexist_key.c) */
 struct redefine_name *coexist_replaced(const struct coexist *pair, const char *table,
                                        enum replaced_time time, size_t *count);
+
+struct redefine_column {
+    const struct catalog_table *table;
+    const char *from, *to;
+};
+
+/* The SELECT of a view for columns that have other names, but are shown under the old ones. NULL: it cannot be
+ * told whose each column is. Owned by the caller. (redefine_view.c) */
+char *redefine_view(const char *definition, const struct redefine_column *columns, size_t count);
+
+/* The statement of the tree. NULL if it cannot be written down. Owned by the caller. */
+char *redefine_write(const PgQuery__ParseResult *tree);
 
 /* True if a foreign key's definition refers to the column of that name. */
 bool redefine_refers_to(const char *statement, const char *column);

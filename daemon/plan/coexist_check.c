@@ -135,37 +135,72 @@ static bool is_trigger_function(const struct catalog_table *table, const char *n
     return false;
 }
 
-/* Carried, or somebody else's finding. */
-static bool is_harmless(const struct catalog_table *table, const struct catalog_dependent *dependent)
+/* Carried, or somebody else's finding. What a trigger's function says of a column that keeps its name until
+ * the contract goes on being true. */
+static bool is_harmless(const struct catalog_table *table, const struct catalog_dependent *dependent,
+                        const struct coexist *pair)
 {
-    if (strcmp(dependent->kind, "statistics") == 0)
+    bool follows = pair != NULL && pair->down == NULL && !pair->written;
+
+    if (strcmp(dependent->kind, "statistics") == 0 || (pair != NULL && coexist_carries(pair, dependent)))
         return true;
     return strcmp(dependent->kind, "function") == 0 && !dependent->blocks
-           && !is_trigger_function(table, dependent->name);
+           && (follows || !is_trigger_function(table, dependent->name));
 }
 
-bool coexist_is_free(const struct place *place, const struct catalog_table *table,
-                     const struct catalog_column *column)
+/* Why it is not carried, by its kind. */
+static const struct {
+    const char *kind, *why;
+} reasons[] = {
+    {"view", "its text has sub-selects or the like, or the type of what it shows would change"},
+    {"materialized view", "it would have to be filled anew"},
+    {"policy", "it asks other rows, or what it says of the old values may not hold of the new ones"},
+    {"trigger", "it names the column, and what changes the other one would pass it by"},
+    {"function", "it would be called before both columns are in step, or names the column in its body"},
+    {"generated column", "PostgreSQL would write the whole table anew for it"},
+    {"rule", "its actions may name any column"},
+    {"publication", "its subscribers need the new column before its list of columns has it"},
+};
+
+static const char *reason_of(const struct catalog_dependent *dependent)
 {
-    bool fine = true;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (strcmp(reasons[i].kind, dependent->kind) == 0)
+            return reasons[i].why;
+    return "nothing is known about it";
+}
+
+/* `pair`: what carries some of it; NULL: nothing does. */
+static bool look_at_dependents(const struct place *place, const struct catalog_table *table,
+                               const struct catalog_column *column, const struct coexist *pair)
+{
+    bool fine = true, takes_name = pair != NULL && pair->takes_old_name;
 
     for (size_t i = 0; i < table->dependent_count; i++) {
         const struct catalog_dependent *dependent = &table->dependents[i];
 
         if (dependent->column != column->number)
             continue;
-        if (strcmp(dependent->kind, "function") == 0 && is_harmless(table, dependent)) {
-            statement_report(place->statement, RULE_MENTIONED_COLUMN, dependent->name,
-                             "the function %s mentions '%s', which goes with the contract", dependent->name,
-                             column->name);
-        } else if (!is_harmless(table, dependent)) {
+        if (!is_harmless(table, dependent, pair)) {
             statement_report(place->statement, RULE_COLUMN_IN_USE, dependent->name,
-                             "the %s %s hangs on the column '%s'", dependent->kind, dependent->name,
-                             column->name);
+                             "the %s %s hangs on the column '%s': %s", dependent->kind, dependent->name,
+                             column->name, reason_of(dependent));
             fine = fine && form_is_allowed(place, RULE_COLUMN_IN_USE);
+        } else if (strcmp(dependent->kind, "function") == 0) {
+            statement_report(place->statement, RULE_MENTIONED_COLUMN, dependent->name,
+                             takes_name ? "the function %s mentions '%s', which has another type from the "
+                                          "contract on"
+                                        : "the function %s mentions '%s', which goes with the contract",
+                             dependent->name, column->name);
         }
     }
     return fine;
+}
+
+bool coexist_is_free(const struct place *place, const struct catalog_table *table,
+                     const struct catalog_column *column)
+{
+    return look_at_dependents(place, table, column, NULL);
 }
 
 bool coexist_check(const struct coexist *pair)
@@ -178,7 +213,7 @@ bool coexist_check(const struct coexist *pair)
         constraint = table->constraints[i].name;
     }
     if (why == NULL)
-        return coexist_is_free(pair->place, table, pair->old);
+        return look_at_dependents(pair->place, table, pair->old, pair);
     pair->place->section = PLAN_CONTRACT;
     if (constraint == NULL)
         form_refuse(pair->place, RULE_ONE_SHAPE_ONLY, "old and new column cannot be kept in step: %s", why);

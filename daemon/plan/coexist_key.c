@@ -76,7 +76,8 @@ static char *define_anew(const struct coexist *pair, const struct catalog_constr
     char *table = table_of(pair, key), *quoted = emit_name(name), *statement, *text;
     struct redefine change = {.object = name};
     struct redefine_name *own = coexist_replaced(pair, referring_table(key), time, &change.own_count);
-    struct redefine_name *referred = coexist_replaced(pair, referred_table(key), time, &change.referred_count);
+    struct redefine_name *referred =
+        coexist_replaced(pair, referred_table(key), time, &change.referred_count);
 
     change.own = own;
     change.referred = referred;
@@ -154,8 +155,8 @@ static void validate(const struct coexist *pair, enum plan_section section,
     char *quoted = emit_name(name);
 
     if (constraint->valid)
-        form_emit(pair->place, section, EMIT_SEPARATE, validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s", table,
-                  quoted);
+        form_emit(pair->place, section, EMIT_SEPARATE, validates, "ALTER TABLE %s VALIDATE CONSTRAINT %s",
+                  table, quoted);
     if (constraint->comment != NULL) {
         char *comment = emit_string(constraint->comment);
 

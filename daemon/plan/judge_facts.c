@@ -106,6 +106,10 @@ static void judge_column_dependents(struct statement *statement, const struct op
 
     if (operation->known == NULL || operation->column == NULL)
         return;
+    /* Where old and new column are side by side, each of them is carried or refused (coexist_check.c). */
+    if (statement->reader->split != NULL && operation->kind == OP_COLUMN_TYPE
+        && operation->class != CLASS_ADDITIVE)
+        return;
     column = catalog_column(operation->known, operation->column);
     if (column != NULL)
         report_list(statement, operation, RULE_DEPENDENTS, "{column} of {table} is used by",

@@ -102,7 +102,7 @@ static bool change_message(void *context, const ProtobufCMessage *message)
     return true;
 }
 
-static char *write_down(const PgQuery__ParseResult *tree)
+char *redefine_write(const PgQuery__ParseResult *tree)
 {
     PgQueryProtobuf packed = {.len = pg_query__parse_result__get_packed_size(tree)};
     PgQueryDeparseResult result;
@@ -112,8 +112,13 @@ static char *write_down(const PgQuery__ParseResult *tree)
     pg_query__parse_result__pack(tree, (uint8_t *)packed.data);
     result = pg_query_deparse_protobuf(packed);
     free(packed.data);
-    if (result.error == NULL)
-        text = allocate_text("%s", result.query);
+    if (result.error == NULL) {
+        size_t length = strlen(result.query);
+
+        while (length > 0 && result.query[length - 1] == ' ')
+            length--;
+        text = allocate_copy(result.query, length);
+    }
     pg_query_free_deparse_result(result);
     return text;
 }
@@ -131,7 +136,7 @@ static char *apply(const char *statement, struct change *change)
     if (tree == NULL)
         return NULL;
     tree_walk(&tree->base, &(struct tree_visitor){.message = change_message, .context = change});
-    text = write_down(tree);
+    text = redefine_write(tree);
     pg_query__parse_result__free_unpacked(tree, NULL);
     return text;
 }

@@ -91,6 +91,8 @@ static const struct fact dependent_facts[] = {
     TEXT(catalog_dependent, kind),
     TEXT(catalog_dependent, name),
     TEXT(catalog_dependent, definition),
+    TEXT(catalog_dependent, settings),
+    OPTIONAL(catalog_dependent, comment),
     INT(catalog_dependent, column),
     BOOL(catalog_dependent, blocks),
     END,

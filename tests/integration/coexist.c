@@ -29,6 +29,16 @@ static const char library[] =
     "CREATE TABLE part (number int, item int, name text, FOREIGN KEY (number, item) REFERENCES line);\n"
     "INSERT INTO line SELECT i, -i FROM generate_series(1, 200) AS i;\n"
     "INSERT INTO part SELECT number, item, 'part' FROM line;\n"
+    "DROP TABLE IF EXISTS card CASCADE; DROP FUNCTION IF EXISTS count_changes();\n"
+    "CREATE TABLE card (id int PRIMARY KEY, holder text NOT NULL, fee int, changes int DEFAULT 0);\n"
+    "INSERT INTO card SELECT i, 'holder ' || i, i FROM generate_series(1, 100) AS i;\n"
+    "CREATE VIEW cards WITH (check_option = local) AS SELECT id, holder FROM card WHERE holder <> '';\n"
+    "CREATE VIEW holders AS SELECT holder FROM cards;\n"
+    "CREATE FUNCTION count_changes() RETURNS trigger LANGUAGE plpgsql AS\n"
+    "  'BEGIN NEW.changes := NEW.changes + 1; RETURN NEW; END';\n"
+    "CREATE TRIGGER fee_changes BEFORE UPDATE OF fee ON card FOR EACH ROW WHEN (OLD.fee <> NEW.fee)\n"
+    "  EXECUTE FUNCTION count_changes();\n"
+    "CREATE POLICY paying ON card USING (fee >= 0) WITH CHECK (holder <> '');\n"
     "DROP TABLE IF EXISTS person;\n"
     "CREATE TABLE person (id int PRIMARY KEY, full_name text NOT NULL DEFAULT 'No Body', street text,\n"
     "  city text);\n"
@@ -236,6 +246,20 @@ static const struct scenario scenarios[] = {
      "    = 'FOREIGN KEY (number, item) REFERENCES line(number, item)'\n"
      "  FROM pg_attribute WHERE attrelid IN ('part'::regclass, 'line'::regclass) AND atttypid = "
      "'bigint'::regtype"},
+    {"what views, policies and triggers use is replaced",
+     "ALTER TABLE card RENAME COLUMN holder TO owner;\nALTER TABLE card ALTER COLUMN fee TYPE bigint;",
+     "INSERT INTO cards (id, holder) VALUES (-1, 'old'); UPDATE cards SET holder = 'older' WHERE id = -1;\n"
+     "UPDATE card SET holder = 'old', fee = fee + 1 WHERE id = 17; DELETE FROM cards WHERE id = -1",
+     "INSERT INTO cards (id, holder) VALUES (-2, 'new'); UPDATE card SET owner = 'newer' WHERE id = -2;\n"
+     "UPDATE card SET owner = 'new', fee = fee + 1 WHERE id = 17; DELETE FROM cards WHERE id = -2",
+     "SELECT count(*) = 0 FROM card JOIN cards USING (id) WHERE owner IS DISTINCT FROM card.holder\n"
+     "  OR owner IS DISTINCT FROM cards.holder OR to_jsonb(card) ->> 'fee__15' IS DISTINCT FROM fee::text",
+     "SELECT fee = 17 + changes AND pg_typeof(fee) = 'bigint'::regtype\n"
+     "  AND (SELECT count(*) = 100 AND bool_and(holder ~ 'holder|old|new') FROM holders)\n"
+     "  AND (SELECT reloptions = '{check_option=local}' FROM pg_class WHERE oid = 'cards'::regclass)\n"
+     "  AND (SELECT qual = '(fee >= 0)' AND with_check LIKE '(owner <> %' FROM pg_policies\n"
+     "       WHERE policyname = 'paying')\n"
+     "  FROM card WHERE id = 17"},
     {"an identity is renamed", "ALTER TABLE writer RENAME COLUMN id TO number;", WRITES_WORKS("old"),
      "WITH own AS (INSERT INTO writer (name) VALUES ('new') RETURNING number)\n"
      "  INSERT INTO work (title, writer_id) SELECT 'new', number FROM own;\n"

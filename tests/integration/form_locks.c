@@ -49,6 +49,12 @@ static const char library[] =
     "  next int REFERENCES works (id)); INSERT INTO works VALUES (1, 1, 1);\n"
     "ALTER TABLE works REPLICA IDENTITY USING INDEX works_pkey;\n"
     "COMMENT ON CONSTRAINT works_writer_fkey ON works IS 'whose';\n"
+    "CREATE TABLE tracks (id int PRIMARY KEY, title text, size int); INSERT INTO tracks VALUES (1, 'a', 1);\n"
+    "CREATE VIEW titles AS SELECT title FROM tracks;\n"
+    "CREATE POLICY titled ON tracks USING (title <> '');\n"
+    "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n"
+    "CREATE TRIGGER sized BEFORE UPDATE OF size ON tracks FOR EACH ROW EXECUTE FUNCTION touch();\n"
+    "COMMENT ON TRIGGER sized ON tracks IS 'a'; ALTER TABLE tracks DISABLE TRIGGER sized;\n"
     "CREATE TABLE members (id int PRIMARY KEY); INSERT INTO members VALUES (1);\n"
     "CREATE TABLE loans (book int, day date, author_id int, member int REFERENCES members)\n"
     "  PARTITION BY RANGE (day);\n"
@@ -110,6 +116,7 @@ static const char *const cases[] = {
     "ALTER TABLE books ALTER COLUMN author_id DROP NOT NULL, ADD CHECK (price < 1000);",
     "ALTER TABLE works ALTER COLUMN writer TYPE bigint; ALTER TABLE writers ALTER COLUMN id TYPE bigint;\n"
     "ALTER TABLE works ALTER COLUMN id TYPE bigint;",
+    "ALTER TABLE tracks RENAME COLUMN title TO name; ALTER TABLE tracks ALTER COLUMN size TYPE bigint;",
     "-- schemagate: split up=\"first = split_part(whole, ' ', 1), last = split_part(whole, ' ', 2)\" "
     "down=\"whole = concat_ws(' ', first, last)\"\n"
     "ALTER TABLE people ADD COLUMN first text DEFAULT '' NOT NULL, ADD COLUMN last text,\n"

@@ -174,6 +174,20 @@ dependents AS MATERIALIZED (
         AND d.classid = 'pg_attrdef'::regclass
     JOIN pg_attrdef AS e ON e.oid = d.objid
     JOIN pg_attribute AS a ON a.attrelid = e.adrelid AND a.attnum = e.adnum),
+settings AS MATERIALIZED ( -- of dependents: what their definition does not say
+    SELECT DISTINCT wanted.oid AS relation, 'view' AS kind, v.oid::regclass::text AS name,
+           array_to_string(v.reloptions, ', ') AS text, NULL::text AS comment
+    FROM wanted
+    JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = wanted.oid
+        AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite AS r ON r.oid = d.objid AND r.rulename = '_RETURN'
+    JOIN pg_class AS v ON v.oid = r.ev_class AND v.relkind = 'v' AND v.oid <> wanted.oid
+    WHERE v.reloptions IS NOT NULL
+    UNION ALL
+    SELECT wanted.oid, 'trigger', quote_ident(g.tgname),
+           CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' END,
+           obj_description(g.oid, 'pg_trigger')
+    FROM wanted JOIN pg_trigger AS g ON g.tgrelid = wanted.oid AND NOT g.tgisinternal),
 volatile_defaults AS MATERIALIZED (
     SELECT DISTINCT e.adrelid AS relation, e.adnum AS part
     FROM wanted
@@ -324,11 +338,13 @@ documents AS (
             JOIN pg_constraint AS k ON k.oid = each.oid),
         'dependents', (
             SELECT json_agg(json_build_object('kind', d.kind, 'name', d.name, 'definition', d.definition,
+                                              'settings', coalesce(s.text, ''), 'comment', s.comment,
                                               'column', d.part, 'blocks', d.blocks)
                             ORDER BY d.kind, d.name, d.part)
             FROM (SELECT kind, name, max(definition), part, bool_or(blocks)
                   FROM dependents WHERE relation = c.oid
-                  GROUP BY kind, name, part) AS d (kind, name, definition, part, blocks)),
+                  GROUP BY kind, name, part) AS d (kind, name, definition, part, blocks)
+            LEFT JOIN settings AS s ON s.relation = c.oid AND s.kind = d.kind AND s.name = d.name),
         'partition_by', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
         'default_partition', EXISTS (SELECT 1 FROM pg_partitioned_table AS p
                                      WHERE p.partrelid = c.oid AND p.partdefid <> 0),

@@ -58,7 +58,9 @@ struct catalog_dependent {
     char *kind;  /* "view", "materialized view", "function", "trigger", "policy", "rule", "generated column",
                     "publication", "extension" (it owns the table), "statistics", "column" (of a type) */
     char *name;  /* quoted and qualified as needed */
-    char *definition; /* as its pg_get_…def prints it, or "" */
+    char *definition; /* as its pg_get_…def prints it, or "": of a view only once */
+    char *settings;   /* of a view "security_barrier=true, …", of a trigger "DISABLE" or the like; or "" */
+    char *comment;    /* of a trigger; NULL: none */
     int column;  /* attnum; 0: the table as a whole */
     bool blocks; /* DROP without CASCADE would be refused because of it */
 };

@@ -1,0 +1,3 @@
+ALTER TABLE track RENAME COLUMN title TO name;
+ALTER TABLE album RENAME COLUMN title TO name;
+ALTER TABLE track ALTER COLUMN size TYPE bigint;
