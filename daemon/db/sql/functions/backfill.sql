@@ -303,9 +303,11 @@ BEGIN
         p := p || pg_catalog.jsonb_build_object('end', upto);
     END IF;
     range := schemagate.backfill_range(alias, p->'key', p->'last', p->'end');
-    upto := schemagate.backfill_ask(keys || source || ' WHERE ' || range || ' ORDER BY '
-        || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s%3$s')
-        || pg_catalog.format(' OFFSET %s LIMIT 1', count - 1), role);
+    -- The texts are made of the last key alone: those of all that are passed over would take a sixth of the batch's time.
+    upto := schemagate.backfill_ask(keys || 'FROM (SELECT '
+        || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s') || ' ' || source || ' WHERE ' || range
+        || ' ORDER BY ' || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s%3$s')
+        || pg_catalog.format(' OFFSET %s LIMIT 1) AS %s', count - 1, alias), role);
     IF upto IS NULL OR upto = p->'end' THEN
         p := p || '{"open": false}';
         upto := p->'end';
