@@ -1,9 +1,10 @@
 /* A migration that needs a table which an autovacuum is at work on, with real workers that take their time:
- * they make way, and those that prevent a wraparound are waited for and named. */
+ * they make way; where they do not, and those that prevent a wraparound, are waited for and named. */
 #include <support/expect.h>
 #include <support/samples.h>
 #include <support/world.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,32 @@ static void an_autovacuum_makes_way(void **state)
     free(log);
 }
 
+/* The role may not set deadlock_timeout: no try lasts long enough for the worker to make way. */
+static void one_that_cannot_be_hurried_is_named_with_the_missing_grant(void **state)
+{
+    struct world *world = *state;
+    char conninfo[CLUSTER_CONNINFO_SIZE + 32];
+
+    sql_run(world->sql, MAKE);
+    sql_run(world->sql, "DROP ROLE IF EXISTS modest; CREATE ROLE modest LOGIN; "
+                        "GRANT pg_read_all_stats TO modest; ALTER TABLE customer OWNER TO modest");
+    sql_run(world->sql, "GRANT CREATE ON DATABASE %s TO modest; GRANT ALL ON SCHEMA public TO modest",
+            PQdb(world->sql));
+    snprintf(conninfo, sizeof conninfo, "%s user=modest", world->conninfo);
+    struct http_client *client = &world_daemon(world, &(struct daemon_options){.conninfo = conninfo})->client;
+    sql_run(world->sql, "DELETE FROM customer WHERE id %% 2 = 0");
+    int worker = start_worker(world);
+    rollout_submit(client, 1, ALTERS);
+    rollout_wait_blocked(client, 1);
+    const struct http_answer *answer = rollout_get(client, 1);
+    assert_int_equal(json_number_at(answer->json, "/lock/blockers/0/pid"), worker);
+    assert_string_equal(json_text_at(answer->json, "/lock/blockers/0/kind"), "autovacuum");
+    assert_non_null(strstr(json_text_at(answer->json, "/lock/blockers/0/advice"),
+                           "GRANT SET ON PARAMETER deadlock_timeout"));
+    end_worker(world, worker);
+    rollout_wait(client, 1, "complete");
+}
+
 /* Subtransactions that write have ids of their own. */
 static void use_up_transaction_ids(struct world *world)
 {
@@ -93,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(an_autovacuum_makes_way),
+        world_test(one_that_cannot_be_hurried_is_named_with_the_missing_grant),
         world_test(one_that_prevents_a_wraparound_is_named),
     };
     return world_run(tests);
