@@ -2,9 +2,7 @@
  * row is changed exactly once. */
 #include "backfill_scene.h"
 
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
 /* ---- keys ---- */
 
@@ -280,13 +278,6 @@ static void what_stays_unfilled_is_counted(void **state)
 
 /* ---- kill -9 ---- */
 
-static void expect_killed(struct daemon *daemon)
-{
-    int status = daemon_wait_end(daemon);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
-}
-
 static void killed_again_and_again_each_row_is_changed_once(void **state)
 {
     static const char *const failpoints[] = {
@@ -307,7 +298,7 @@ static void killed_again_and_again_each_row_is_changed_once(void **state)
                                 "-- schemagate: expand\n-- schemagate: backfill\nUPDATE t SET n = n + 1;\n"),
                       "/v1/migrations");
         }
-        expect_killed(daemon);
+        daemon_expect_killed(daemon);
         assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t WHERE n > 1"), 0);
         assert_int_equal(sql_number(world->sql,
                                     "SELECT count(*) - coalesce((SELECT (progress->>'rows')::bigint FROM "

@@ -4,9 +4,7 @@
 #include <support/samples.h>
 #include <support/world.h>
 
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define CREATE_ONCE                                                                                \
     "-- schemagate: expand\n"                                                                      \
@@ -20,13 +18,6 @@
     "-- schemagate: contract\n"                                                                    \
     "ALTER TABLE ledger ADD COLUMN contracted int;\n"                                              \
     "INSERT INTO ledger VALUES ('contract 2');\n"
-
-static void expect_killed(struct daemon *daemon)
-{
-    int status = daemon_wait_end(daemon);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
-}
 
 static void expect_done_once(struct world *world, struct http_client *client)
 {
@@ -53,7 +44,7 @@ static void a_restart_behind_the_fence_verifies_again(void **state)
     rollout_submit(&first->client, 2, RENAME_ONCE);
     rollout_wait(&first->client, 2, "expanded");
     http_tell(&first->client, "PUT", fleet_body(REPLICA("new", 2, 2)), "/v1/apps/web/replicas/new");
-    expect_killed(first);
+    daemon_expect_killed(first);
     sql_run(world->sql,
             "INSERT INTO schemagate.replica (app, instance, incarnation, state, min, max, "
             "lease_seconds) VALUES ('web', 'old', 'one', 'live', 1, 1, 30)");

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ARRIVALS_MAX 64
@@ -132,14 +131,6 @@ static const char *act_path(const struct walk *w)
     return path;
 }
 
-static void expect_killed(struct walk *w)
-{
-    int status = daemon_wait_end(w->daemon);
-
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
-}
-
 static void submit(struct walk *w)
 {
     fleet_join(&w->daemon->client, EVERYWHERE);
@@ -157,7 +148,7 @@ static void prepare(struct walk *w)
     if (w->scenario->before) {
         arm(w, w->scenario->before);
         submit(w);
-        expect_killed(w);
+        daemon_expect_killed(w->daemon);
         arm(w, "");
         sql_run(w->world->sql, "%s", w->scenario->then);
     } else if (w->scenario->act) {
@@ -244,7 +235,7 @@ static void trace_failpoints(struct walk *w, struct trace *trace)
 
 static void strike_daemon(struct walk *w)
 {
-    expect_killed(w);
+    daemon_expect_killed(w->daemon);
     arm(w, "");
     launch(w);
 }

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define BUILD "-- schemagate: expand\nCREATE INDEX CONCURRENTLY by_name ON customer (name);\n"
 #define BUILD_UNIQUE                                                                                   \
@@ -63,13 +62,6 @@ static void expect_built_once(struct world *world, int64_t version)
                                 "WHERE kind = 'migration.complete' AND version = %d", (int)version), 1);
 }
 
-static void expect_killed(struct daemon *daemon)
-{
-    int status = daemon_wait_end(daemon);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
-}
-
 /* ---- builds ---- */
 
 /* The second one finds the left-over while the reader is still there, and is as patient. */
@@ -96,7 +88,7 @@ static void dies(struct world *world, const char *failpoint)
 {
     struct daemon *first = begin(world, &(struct daemon_options){.failpoint = failpoint});
     http_tell(&first->client, "POST", json_pack("{s:i, s:s}", "version", 2, "sql", BUILD), "/v1/migrations");
-    expect_killed(first);
+    daemon_expect_killed(first);
 }
 
 static void a_build_that_was_only_noted_is_begun(void **state)
@@ -314,7 +306,7 @@ static void a_drop_that_has_ended_is_not_done_again(void **state)
     sql_run(world->sql, "CREATE INDEX by_name ON customer (name)");
     rollout_submit(&first->client, 2, "-- schemagate: contract\nDROP INDEX CONCURRENTLY by_name;\n");
     http_tell(&first->client, "PUT", fleet_body(REPLICA("new", 1, 9)), "/v1/apps/web/replicas/new");
-    expect_killed(first);
+    daemon_expect_killed(first);
     sql_run(world->sql, "CREATE INDEX by_name ON customer (name)");
     struct http_client *client = world_client(world);
     fleet_join(client, REPLICA("new", 1, 9));

@@ -4,8 +4,6 @@
 #include <support/samples.h>
 #include <support/world.h>
 
-#include <signal.h>
-#include <sys/wait.h>
 
 #define CREATE                                                                                         \
     "-- schemagate: expand\n"                                                                          \
@@ -17,13 +15,6 @@
     "-- schemagate: contract atomic=no\n"                                                              \
     "-- schemagate: allow still-required reason=\"nobody inserts\"\n"                                  \
     "ALTER TABLE customer DROP COLUMN name;\nDROP TABLE old;\n"
-
-static void expect_killed(struct daemon *daemon)
-{
-    int status = daemon_wait_end(daemon);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
-}
 
 static struct http_client *go_on(struct world *world)
 {
@@ -44,7 +35,7 @@ static struct daemon *begin(struct world *world, const char *failpoint)
 
 static void dies_while_it_hides(struct world *world, const char *failpoint)
 {
-    expect_killed(begin(world, failpoint));
+    daemon_expect_killed(begin(world, failpoint));
     struct http_client *client = go_on(world);
     rollout_wait(client, 2, "hidden");
     rollout_expect_window(client, 2, 2);
@@ -63,7 +54,7 @@ static void dies_in_the_purge(struct world *world, const char *failpoint)
     sql_run(world->sql, "UPDATE schemagate.migration SET soak_elapsed_ms = 3600000 WHERE version = 2");
     struct daemon *second = world_daemon(world, &(struct daemon_options){.failpoint = failpoint});
     http_tell(&second->client, "PUT", fleet_body(REPLICA("new", 1, 2)), "/v1/apps/web/replicas/new");
-    expect_killed(second);
+    daemon_expect_killed(second);
     sql_run(world->sql, "UPDATE schemagate.migration SET soak_elapsed_ms = 3600000 WHERE version = 2");
     struct http_client *client = go_on(world);
     rollout_wait(client, 2, "complete");
@@ -80,7 +71,7 @@ static void dies_in_the_restore(struct world *world, const char *failpoint)
 
     rollout_wait(&first->client, 2, "hidden");
     http_tell(&first->client, "POST", json_object(), "/v1/migrations/2/restore");
-    expect_killed(first);
+    daemon_expect_killed(first);
     struct http_client *client = go_on(world);
     rollout_wait(client, 2, "expanded");
     rollout_expect_phase(client, 2, "expanded", "paused");

@@ -196,6 +196,13 @@ int daemon_wait_end(struct daemon *daemon)
     return status;
 }
 
+void daemon_expect_killed(struct daemon *daemon)
+{
+    int status = daemon_wait_end(daemon);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        test_fail("the failpoint was not reached: wait status %x", (unsigned)status);
+}
+
 void daemon_stop(struct daemon *daemon)
 {
     if (!daemon->pid)

@@ -46,6 +46,9 @@ void daemon_wait_log(const struct daemon *daemon, const char *text);
 /* The wait status after it has ended by itself (a failpoint, a wrong configuration). */
 int daemon_wait_end(struct daemon *daemon);
 
+/* Waits for its end by a failpoint that kills; nothing else kills it so. */
+void daemon_expect_killed(struct daemon *daemon);
+
 /* Asks it to end and expects exit code 0; does nothing when it has ended. */
 void daemon_stop(struct daemon *daemon);
 
