@@ -167,31 +167,35 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'pass', 1, 'rows', 0, 'pass_rows', 0, 'walked', 0, 'open', false, 'done', false)
 $$;
 
+-- These texts are made several times a batch: plpgsql keeps its plans, a function in SQL is planned at each call.
+
 -- The columns of a key as the statement `alias` names them, each with what `template` says: %1$s the column, %2$s its
 -- type, %3$s its collation, %4$L its text in `place`.
 CREATE OR REPLACE FUNCTION schemagate.backfill_columns(alias text, key jsonb, place jsonb, template text)
 RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT string_agg(format(template, alias || '.' || (part->>'name'), part->>'type',
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN string_agg(format(template, alias || '.' || (part->>'name'), part->>'type',
                              coalesce(' COLLATE ' || (part->>'collation'), ''),
                              place->>(number - 1)::int), ', ' ORDER BY number)
-    FROM jsonb_array_elements(key) WITH ORDINALITY AS parts (part, number)
-$$;
+    FROM jsonb_array_elements(key) WITH ORDINALITY AS parts (part, number);
+END $$;
 
 -- The predicate for keys behind `low` (null: from the first on) up to `high`, in the order of the index. Bounds of the first
 -- column alone tell the planner how few rows these are.
 CREATE OR REPLACE FUNCTION schemagate.backfill_range(alias text, key jsonb, low jsonb, high jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT concat_ws(' AND ',
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN concat_ws(' AND ',
         CASE WHEN low <> 'null' THEN concat_ws(' AND ',
             schemagate.backfill_columns(alias, jsonb_build_array(key->0), low, '%1$s%3$s >= %4$L::%2$s%3$s'),
             format('(%s) > (%s)', schemagate.backfill_columns(alias, key, low, '%1$s%3$s'),
                    schemagate.backfill_columns(alias, key, low, '%4$L::%2$s%3$s'))) END,
         schemagate.backfill_columns(alias, jsonb_build_array(key->0), high, '%1$s%3$s <= %4$L::%2$s%3$s'),
         format('(%s) <= (%s)', schemagate.backfill_columns(alias, key, high, '%1$s%3$s'),
-               schemagate.backfill_columns(alias, key, high, '%4$L::%2$s%3$s')))
-$$;
+               schemagate.backfill_columns(alias, key, high, '%4$L::%2$s%3$s')));
+END $$;
 
 -- The predicate for the rows of the pages from `low` up to, and without, `high`. Where the server has no ranges each place
 -- is named. A heap page has at most as many as rows of no column fit in (MaxHeapTuplesPerPage): a header of 24 bytes, then
@@ -271,10 +275,11 @@ END $$;
 
 CREATE OR REPLACE FUNCTION schemagate.backfill_statement(progress jsonb, pieces jsonb, predicate text)
 RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT concat(pieces->>'head', 'ONLY ', progress->>'part', ' AS ', pieces->>'alias', pieces->>'body',
-                  '(', predicate, ')', pieces->>'tail')
-$$;
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN concat(pieces->>'head', 'ONLY ', progress->>'part', ' AS ', pieces->>'alias', pieces->>'body',
+                  '(', predicate, ')', pieces->>'tail');
+END $$;
 
 -- The next `count` keys of the open table. Where it ends is settled when it is opened: rows that are added behind that are
 -- not run after.
