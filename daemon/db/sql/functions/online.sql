@@ -17,7 +17,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS key (number, place)
     LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = key.number AND key.number <> 0
     WHERE i.indexrelid = index_oid
-    GROUP BY i.indexrelid, am.amname
+    GROUP BY am.amname, i.indisunique, i.indpred IS NOT NULL -- pg_index has no primary key before PostgreSQL 14
 $$;
 
 CREATE OR REPLACE FUNCTION schemagate.note_begun(s schemagate.step, noted jsonb) RETURNS void
