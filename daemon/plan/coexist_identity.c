@@ -49,7 +49,8 @@ void coexist_take_identity(const struct coexist *pair)
                strcmp(pair->old->identity, "always") == 0 ? "ALWAYS" : "BY DEFAULT", sequence,
                pair->old->sequence_options);
     form_emit(pair->place, PLAN_CONTRACT, EMIT_WITH, note,
-              "SELECT setval(%s, last_value, is_called) FROM %s", literal, pair->old->sequence);
+              "SELECT setval(%s, last_value, is_called) FROM %s", literal, pair->old->sequence)
+        ->work.cost.effort = EFFORT_MOMENT;
     free(sequence);
     free(literal);
 }

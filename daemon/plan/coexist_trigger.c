@@ -245,7 +245,8 @@ void sync_try(struct place *place, enum emit_alone alone, const char *table, con
     form_emit(place, PLAN_EXPAND, alone,
               "No row is read: an expression that this database does not understand fails here, before any "
               "writer meets it.",
-              "SELECT %s FROM %s WHERE false", expressions, table);
+              "SELECT %s FROM %s WHERE false", expressions, table)
+        ->work.cost.effort = EFFORT_MOMENT;
 }
 
 struct sync_trigger sync_trigger_open(struct place *place, const struct catalog_table *table,
