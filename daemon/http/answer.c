@@ -241,6 +241,18 @@ void request_problem_outcome(struct request *r, const struct outcome *outcome)
     request_problem(r, outcome->problem, outcome->pointer, outcome->detail);
 }
 
+bool request_succeeded(struct request *r, const struct outcome *outcome)
+{
+    if (!request_returned(r)) {
+        return false;
+    }
+    if (outcome->problem != PROBLEM_NONE) {
+        request_problem_outcome(r, outcome);
+        return false;
+    }
+    return true;
+}
+
 /* ---- how it leaves ---- */
 
 /* Text that a client gave and that goes into its answer and our log. */

@@ -100,12 +100,10 @@ static void on_app_answer(void *context, const struct outcome *outcome)
 {
     struct request *r = context;
 
-    if (!request_returned(r)) {
+    if (!request_succeeded(r, outcome)) {
         return;
     }
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
-    } else if (outcome->app == NULL || r->route->method == METHOD_DELETE) {
+    if (outcome->app == NULL || r->route->method == METHOD_DELETE) {
         request_answer_empty(r, 204);
     } else {
         answer_app(r, outcome->created ? 201 : 200, outcome->app);

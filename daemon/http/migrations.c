@@ -138,13 +138,11 @@ static void on_acted(void *context, const struct outcome *outcome)
 {
     struct request *r = context;
 
-    if (!request_returned(r)) {
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     const struct migration *m = coordinator_find_migration(r->server->coordinator, r->at.version);
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
-    } else if (m == NULL) {
+    if (m == NULL) {
         answer_unknown(r);
     } else {
         answer_migration(r, 200, m);
@@ -235,11 +233,7 @@ static void on_paused(void *context, const struct outcome *outcome)
     struct buf body = BUF_INIT(0);
     struct writer w = WRITER_INIT(&body);
 
-    if (!request_returned(r)) {
-        return;
-    }
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     const struct pause_note note = coordinator_paused(r->server->coordinator);
@@ -276,11 +270,7 @@ static void on_baseline(void *context, const struct outcome *outcome)
     struct buf body = BUF_INIT(0);
     struct writer w = WRITER_INIT(&body);
 
-    if (!request_returned(r)) {
-        return;
-    }
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     const struct baseline_body *asked = request_body(r);

@@ -164,11 +164,7 @@ static void on_registered(void *context, const struct outcome *outcome)
     struct request *r = context;
     const struct registration_query *query = request_query(r);
 
-    if (!request_returned(r)) {
-        return;
-    }
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     r->created = outcome->created;
@@ -281,11 +277,7 @@ static void on_removed(void *context, const struct outcome *outcome)
     struct buf answer = BUF_INIT(0);
     struct writer w = WRITER_INIT(&answer);
 
-    if (!request_returned(r)) {
-        return;
-    }
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     const struct removal_body *body = request_body(r);

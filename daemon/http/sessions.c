@@ -93,11 +93,7 @@ static void on_terminated(void *context, const struct outcome *outcome)
     struct buf body = BUF_INIT(0);
     struct writer w = WRITER_INIT(&body);
 
-    if (!request_returned(r)) {
-        return;
-    }
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     writer_open_object(&w, NULL);

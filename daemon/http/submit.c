@@ -96,14 +96,10 @@ static void on_submitted(void *context, const struct outcome *outcome)
     struct buf text = BUF_INIT(0);
     struct writer w = WRITER_INIT(&text);
 
-    if (!request_returned(r)) {
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     const struct submission_body *body = request_body(r);
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
-        return;
-    }
     if (outcome->migration == NULL) {
         answer_baselined(r, body);
         return;
@@ -121,11 +117,7 @@ static void on_planned(void *context, const struct outcome *outcome)
     struct request *r = context;
     struct buf text = BUF_INIT(0);
 
-    if (!request_returned(r)) {
-        return;
-    }
-    if (outcome->problem != PROBLEM_NONE) {
-        request_problem_outcome(r, outcome);
+    if (!request_succeeded(r, outcome)) {
         return;
     }
     http_write_plan(&text, outcome->plan);
