@@ -1,24 +1,8 @@
 /* After a failover: what the new server has lost is written back, and no gate opens for the longest
  * lease. */
-#include "coordinator_requests.h"
+#include "coordinator_scene.h"
 
-static struct world *w;
 static const char *timeline;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
 
 /* The sessions go; the next ones reach another server, with this row of replicas. */
 static void fail_over(json_t *replicas)
@@ -183,8 +167,6 @@ static void test_approvals_are_void(void **state)
     fail_over(NULL);
     assert_true(has_hold(w, 1, HOLD_AWAITING_APPROVAL));
 }
-
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {

@@ -1,25 +1,8 @@
 /* Reversible contracts: what is hidden waits for its purge, and may be restored until then. */
-#include "coordinator_requests.h"
-
-static struct world *w;
+#include "coordinator_scene.h"
 
 #define KEEP "-- schemagate: migration keep_hours=1\n"
 #define HOUR 3600
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
 
 /* Renewals every ten seconds, for so long. */
 static void live_on(int64_t seconds)
@@ -342,8 +325,6 @@ static void test_reported_errors_are_counted_from_the_hiding(void **state)
     assert_int_equal(reported.requests, 10);
     assert_int_equal(reported.errors, 3);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -1,25 +1,8 @@
 /* Statements outside of transactions, as the coordinator hands them to the executor: the executor is told
  * what an attempt may leave behind, and what it notes about its attempts is written by nobody else. */
-#include "coordinator_requests.h"
+#include "coordinator_scene.h"
 
 #define BUILD "-- schemagate: expand\nCREATE INDEX CONCURRENTLY by_a ON t (a);\n"
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
 
 static json_t *step_row(void)
 {
@@ -69,8 +52,8 @@ static void test_a_note_that_was_taken_back_does_not_return(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_the_executor_is_told_what_may_be_left_behind, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_note_that_was_taken_back_does_not_return, set_up, tear_down),
+        TEST(test_the_executor_is_told_what_may_be_left_behind),
+        TEST(test_a_note_that_was_taken_back_does_not_return),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,22 +1,5 @@
 /* What operators and deploy tools ask for: cancel, approve, pause, submit, adopt a baseline, soak. */
-#include "coordinator_requests.h"
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
+#include "coordinator_scene.h"
 
 /* ---- operators ---- */
 
@@ -336,8 +319,6 @@ static void test_a_half_done_contract_does_not_soak_for_ever_after_a_restart(voi
     live_on(30);
     assert_phase(w, 2, PHASE_COMPLETE);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

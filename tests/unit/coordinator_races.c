@@ -1,22 +1,5 @@
 /* What the simulation (tests/sim) has found, told step by step. */
-#include "coordinator_requests.h"
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
+#include "coordinator_scene.h"
 
 static struct reply join_listing(const char *instance, int64_t max, int64_t version,
                                  const char *checksum)
@@ -191,8 +174,6 @@ static void test_an_approval_counts_for_what_was_approved(void **state)
     world_settle(w);
     assert_phase(w, 1, PHASE_COMPLETE);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {

@@ -1,22 +1,5 @@
 /* The life of replicas in the coordinator: registration, leases, supersession, ends, terms. */
-#include "coordinator_requests.h"
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
+#include "coordinator_scene.h"
 
 static enum replica_state state_of(const char *instance)
 {
@@ -607,8 +590,6 @@ static void test_a_term_that_is_read_in_while_another_begins(void **state)
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_int_equal(state_of("a"), REPLICA_LIVE);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

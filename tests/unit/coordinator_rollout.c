@@ -1,23 +1,6 @@
 /* Rollouts from submission to completion: what the coordinator does, in which order, and what it waits
  * for. */
-#include "coordinator_requests.h"
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
+#include "coordinator_scene.h"
 
 static void expand_of(int64_t version, int64_t replica_max)
 {
@@ -620,8 +603,6 @@ static void test_requires_waits_for_a_contract(void **state)
     leave(w, "old");
     assert_phase(w, 2, PHASE_COMPLETE);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
