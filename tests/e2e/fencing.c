@@ -272,5 +272,5 @@ int main(void)
         world_test(two_leaders_agree_about_the_end),
         world_test(a_leader_that_is_cut_off_from_the_database_extends_no_such_lease),
     };
-    return world_run(tests);
+    return world_run_in_lanes(3, tests);
 }

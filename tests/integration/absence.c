@@ -130,5 +130,5 @@ int main(void)
         world_test(who_may_not_log_in_and_is_not_there_is_gone),
         world_test(a_role_is_remembered_across_restarts),
     };
-    return world_run(tests);
+    return world_run_in_lanes(3, tests);
 }

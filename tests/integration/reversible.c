@@ -390,5 +390,5 @@ int main(void)
         world_test(the_role_of_migrations_hides_and_restores_what_it_owns),
         world_test(a_function_that_cannot_follow_stops_the_contract),
     };
-    return world_run(tests);
+    return world_run_in_lanes(2, tests);
 }

@@ -120,5 +120,5 @@ int main(void)
         world_test(killed_before_the_last_commit_of_a_restore),
         world_test(killed_after_the_last_commit_of_a_restore),
     };
-    return world_run(tests);
+    return world_run_in_lanes(2, tests);
 }

@@ -36,6 +36,13 @@ int world_end_test(void **state);
     (cmocka_set_test_filter(getenv("TEST_FILTER")),                                                \
      cmocka_run_group_tests(tests, world_open, world_close))
 
+/* The same for tests that mostly wait: in lanes that run beside one another, each with a cluster of its own and its
+ * share of the tests. */
+#define world_run_in_lanes(lanes, tests)                                                           \
+    (cmocka_set_test_filter(getenv("TEST_FILTER")),                                                \
+     world_run_lanes(lanes, tests, sizeof(tests) / sizeof((tests)[0])))
+int world_run_lanes(size_t lanes, const struct CMUnitTest *tests, size_t count);
+
 /* Starts a daemon on this test's database (options may be NULL) and waits until it leads. It
  * belongs to the world, which ends it after the test and expects exit code 0. */
 struct daemon *world_daemon(struct world *world, const struct daemon_options *options);
