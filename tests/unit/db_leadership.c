@@ -106,8 +106,9 @@ static void an_old_server_has_limits(void **state)
     limits_describe(130023, true, limits);
     assert_non_null(strstr(limits[0], "client_connection_check_interval"));
     limits_describe(130023, false, limits);
-    assert_non_null(limits[3]);
-    assert_null(limits[4]);
+    assert_non_null(strstr(limits[3], "pg_stat_statements"));
+    assert_non_null(limits[4]);
+    assert_null(limits[5]);
 }
 
 static void a_server_that_restarts_is_found_again(void **state)
