@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define PRIMARY_ROUNDS 2000
-#define STANDBY_ROUNDS 1000
+#define PRIMARY_ROUNDS 1000
+#define STANDBY_ROUNDS 500
 #define LONGEST_LEAD_NS 400000 /* by which one of both is ahead */
 #define LONGEST_REPLAY_NS 1500000 /* a fence takes so long to reach the standby */
 
