@@ -237,6 +237,25 @@ static void nor_on_a_standby_under_an_old_snapshot(void **state)
     contend(*state, true, "BEGIN ISOLATION LEVEL REPEATABLE READ");
 }
 
+/* Chance seldom strikes between the two: here the pin waits for its lock while the fence comes. */
+static void a_pin_looks_at_the_markers_behind_its_locks(void **state)
+{
+    struct world *world = *state;
+    struct stage stage;
+    char answer[6];
+
+    stage_open(world, &stage, false, NULL);
+    PGconn *holder = sql_open(world->conninfo);
+    sql_run(holder, "SELECT pg_advisory_lock(x'5348'::bigint << 48 | 41)");
+    ask(stage.app, contests[0].pin);
+    sql_wait(stage.witness, "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)");
+    write_window(stage.coordinator, contests[0].close);
+    PQfinish(holder);
+    take(stage.app, answer);
+    assert_string_equal(answer, "SG003");
+    stage_close(&stage);
+}
+
 /* What pins must not do: read the row. The same snapshot that made them miss the fence is at hand. */
 static void the_row_itself_would_miss_the_fence(void **state)
 {
@@ -279,6 +298,7 @@ int main(void)
         world_test(nor_in_a_serializable_transaction),
         world_test(nor_on_a_standby),
         world_test(nor_on_a_standby_under_an_old_snapshot),
+        world_test(a_pin_looks_at_the_markers_behind_its_locks),
         world_test(the_row_itself_would_miss_the_fence),
         world_test(the_markers_of_a_promoted_standby_fit_its_window), /* last: there is one standby */
     };
