@@ -1,5 +1,5 @@
-/* `plan`: what would run, in which phase and form, and what is to be said about it. Needs no daemon; where one
- * answers, or with a database, the catalog's facts come in. */
+/* `plan`: what would run, in which phase and form, and what is to be said about it. Needs no daemon; where
+ * one answers, or with a database, the catalog's facts come in. */
 #include "verbs.h"
 
 #include "migration_files.h"
@@ -46,8 +46,8 @@ struct planning {
 
 /* ---- one text ---- */
 
-/* The daemon speaks JSON: what is no text is read here. So is everything where nobody named the daemon, and none is
- * there that can plan. */
+/* The daemon speaks JSON: what is no text is read here. So is everything where nobody named the daemon, and
+ * none is there that can plan. */
 static json_t *plan_by_daemon(const struct planning *planning, const struct plan_text *text, int *code)
 {
     json_t *sql = strlen(text->sql) == text->length ? json_stringn(text->sql, text->length) : NULL;

@@ -13,8 +13,9 @@
 /* Of its output: enough to see what it set out to do, and what it ended with. */
 enum { OUTPUT_BEGINNING = 4096, OUTPUT_END = 12288 };
 
-/* Without a proof of the lock. Two pings are at most 4 s apart (leadership.c), and the server gives up a session
- * that it has not heard of for 5 s: by then the command has ended, also where this process stands still. */
+/* Without a proof of the lock. Two pings are at most 4 s apart (leadership.c), and the server gives up a
+ * session that it has not heard of for 5 s: by then the command has ended, also where this process stands
+ * still. */
 enum { GUARD_MS = 4500 };
 
 static void finish_command(struct executor_try *try, enum execution_status status, const char *message,

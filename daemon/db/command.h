@@ -11,8 +11,8 @@ void command_start(struct executor_try *try, void (*succeeded)(struct executor_t
 /* Before it was started, or after command_kill. */
 void command_finish_cancelled(struct executor_try *try);
 
-/* The session was just seen to hold the lock. Where that is not said in time, the command is ended: this process
- * may stand still, and its successor begin. Then nothing is known of the try. */
+/* The session was just seen to hold the lock. Where that is not said in time, the command is ended: this
+ * process may stand still, and its successor begin. Then nothing is known of the try. */
 void command_prove(struct executor_try *try);
 
 /* Ends it at once, with all of its process group. */

@@ -122,8 +122,8 @@ void request_problem_with(struct request *r, unsigned problem, const char *detai
 /* Answers what the coordinator found wrong. */
 void request_problem_outcome(struct request *r, const struct outcome *outcome);
 
-/* What became of the request in the coordinator. False: nobody waits for the answer any more, or something was
- * wrong, which has been answered. */
+/* What became of the request in the coordinator. False: nobody waits for the answer any more, or something
+ * was wrong, which has been answered. */
 bool request_succeeded(struct request *r, const struct outcome *outcome);
 
 /* ---- for transport.c ---- */

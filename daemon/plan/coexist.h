@@ -167,8 +167,8 @@ struct redefine_column {
     const char *from, *to;
 };
 
-/* The SELECT of a view for columns that have other names, but are shown under the old ones. NULL: it cannot be
- * told whose each column is. Owned by the caller. (redefine_view.c) */
+/* The SELECT of a view for columns that have other names, but are shown under the old ones. NULL: it cannot
+ * be told whose each column is. Owned by the caller. (redefine_view.c) */
 char *redefine_view(const char *definition, const struct redefine_column *columns, size_t count);
 
 /* The statement of the tree. NULL if it cannot be written down. Owned by the caller. */

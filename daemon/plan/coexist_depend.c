@@ -29,8 +29,8 @@ static bool says_the_same(const struct coexist *pair)
     return is_renamed(pair) || !pair->written;
 }
 
-/* The columns that have other names before the contract's transaction, of all tables: a view may join several.
- * Owned by the caller. */
+/* The columns that have other names before the contract's transaction, of all tables: a view may join
+ * several. Owned by the caller. */
 static struct redefine_column *renamed_columns(const struct coexist *pair, size_t *count)
 {
     const struct split *split = pair->place->split;

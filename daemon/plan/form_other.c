@@ -33,8 +33,8 @@ void form_reshape(struct place *place)
 {
     if (wants_facts(place->operation)) {
         form_refuse(place, RULE_ONE_SHAPE_ONLY,
-                    "'%s' can keep old and new shape side by side, but only where the table is known: plan it "
-                    "where the database can be asked",
+                    "'%s' can keep old and new shape side by side, but only where the table is known: plan "
+                    "it where the database can be asked",
                     operation_kinds[place->operation->kind].name);
         return;
     }

@@ -60,8 +60,8 @@ static const char outcome_query[] =
     " (SELECT string_agg(kind, ' ' ORDER BY id) FROM schemagate.event AS e WHERE version = %d AND kind IN "
     "   ('migration.submitted', 'migration.expanded', 'migration.complete', 'migration.undone',"
     "    'migration.failed')"
-    "   AND NOT (kind = 'migration.expanded' AND EXISTS (SELECT FROM schemagate.event WHERE version = e.version"
-    "            AND kind = e.kind AND id < e.id))))";
+    "   AND NOT (kind = 'migration.expanded' AND EXISTS (SELECT FROM schemagate.event "
+    "            WHERE version = e.version AND kind = e.kind AND id < e.id))))";
 
 /* ---- one run ---- */
 
@@ -86,7 +86,8 @@ static void arm(struct walk *w, const char *failpoint)
     FILE *file = fopen(temporary, "w");
 
     /* The version makes each run's request another one: arrivals count from there. */
-    if (!file || fprintf(file, "%s %d", failpoint, w->version) < 0 || fclose(file) != 0 || rename(temporary, w->armed) != 0)
+    if (!file || fprintf(file, "%s %d", failpoint, w->version) < 0 || fclose(file) != 0 ||
+        rename(temporary, w->armed) != 0)
         test_fail("cannot write %s", w->armed);
 }
 
@@ -243,8 +244,8 @@ static void strike_daemon(struct walk *w)
 static void strike_backend(struct walk *w)
 {
     process_wait_stopped(w->daemon->pid);
-    assert_int_equal(sql_number(w->world->sql, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                                "WHERE application_name = 'schemagate coordinator' "
+    assert_int_equal(sql_number(w->world->sql, "SELECT count(pg_terminate_backend(pid)) "
+                                "FROM pg_stat_activity WHERE application_name = 'schemagate coordinator' "
                                 "AND datname = current_database()"), 1);
     kill(w->daemon->pid, SIGCONT);
 }

@@ -248,7 +248,8 @@ static void a_pin_looks_at_the_markers_behind_its_locks(void **state)
     PGconn *holder = sql_open(world->conninfo);
     sql_run(holder, "SELECT pg_advisory_lock(x'5348'::bigint << 48 | 41)");
     ask(stage.app, contests[0].pin);
-    sql_wait(stage.witness, "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)");
+    sql_wait(stage.witness, "SELECT EXISTS (SELECT FROM pg_locks "
+                            "WHERE locktype = 'advisory' AND NOT granted)");
     write_window(stage.coordinator, contests[0].close);
     PQfinish(holder);
     take(stage.app, answer);

@@ -36,8 +36,8 @@ int world_end_test(void **state);
     (cmocka_set_test_filter(getenv("TEST_FILTER")),                                                \
      cmocka_run_group_tests(tests, world_open, world_close))
 
-/* The same for tests that mostly wait: in lanes that run beside one another, each with a cluster of its own and its
- * share of the tests. */
+/* The same for tests that mostly wait: in lanes that run beside one another, each with a cluster of its own
+ * and its share of the tests. */
 #define world_run_in_lanes(lanes, tests)                                                           \
     (cmocka_set_test_filter(getenv("TEST_FILTER")),                                                \
      world_run_lanes(lanes, tests, sizeof(tests) / sizeof((tests)[0])))

@@ -1,7 +1,7 @@
 /* A command as a child process on the event loop: no shell, its input written and its output kept, ended when
  * it takes too long. What it leaves in its process group ends with it; it ends with this process, and, where
- * it is guarded, all of its group does, also when this process stands still. (Who leaves the group is nobody's
- * child any more.) */
+ * it is guarded, all of its group does, also when this process stands still. (Who leaves the group is
+ * nobody's child any more.) */
 #ifndef SCHEMAGATE_BASE_CHILD_H
 #define SCHEMAGATE_BASE_CHILD_H
 

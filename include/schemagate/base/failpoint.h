@@ -3,9 +3,9 @@
  *
  * SCHEMAGATE_FAILPOINT="name=kill" raises SIGKILL when the place is reached, "name=stop" SIGSTOP (once).
  * Nobody else kills the process so: its wait status proves that the place was reached. A count says at
- * which arrival: "name=kill:3". SCHEMAGATE_FAILPOINT_FILE names a file whose first line says the same; when it
- * changes (more words may follow), arrivals count from there. SCHEMAGATE_FAILPOINT_TRACE names a file to which each arrival
- * is appended, a line each. */
+ * which arrival: "name=kill:3". SCHEMAGATE_FAILPOINT_FILE names a file whose first line says the same; when
+ * it changes (more words may follow), arrivals count from there. SCHEMAGATE_FAILPOINT_TRACE names a file to
+ * which each arrival is appended, a line each. */
 #ifndef SCHEMAGATE_BASE_FAILPOINT_H
 #define SCHEMAGATE_BASE_FAILPOINT_H
 
