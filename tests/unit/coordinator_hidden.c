@@ -301,6 +301,29 @@ static void test_a_purge_that_begins_outside_of_transactions_ends_the_way_back(v
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
+/* The window has one marker for what is under way. */
+static void test_a_purge_waits_for_a_contract_that_is_under_way(void **state)
+{
+    (void)state;
+    w->config.gate.lease_seconds = 3600;
+    hide(1, 2);
+    live_on(HOUR - 10);
+    send_submit(w, 2, EXPAND CONTRACT, &(struct reply){0});
+    struct call *contract = up_to_run(w, "contract");
+    contract->held = true;
+    renew(w, "a", "i1");
+    w->now.boot_ms += 20000;
+    coordinator_tick(w->c);
+    world_settle(w);
+    assert_phase(w, 1, PHASE_HIDDEN);
+    assert_true(has_hold(w, 1, HOLD_EARLIER_MIGRATION));
+    contract->held = false;
+    world_settle(w);
+    assert_phase(w, 2, PHASE_COMPLETE);
+    live_on(60);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
 static void test_a_purge_asks_the_fleet_again(void **state)
 {
     (void)state;
@@ -344,6 +367,7 @@ int main(void)
         TEST(test_a_failed_restore_stays_hidden_and_paused),
         TEST(test_a_half_done_restore_keeps_the_floor_and_goes_on),
         TEST(test_a_purge_that_begins_outside_of_transactions_ends_the_way_back),
+        TEST(test_a_purge_waits_for_a_contract_that_is_under_way),
         TEST(test_a_purge_asks_the_fleet_again),
         TEST(test_reported_errors_are_counted_from_the_hiding),
     };
