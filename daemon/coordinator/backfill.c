@@ -71,7 +71,8 @@ static struct batch_wait judge_load(const struct coordinator *c, struct batch_pa
     struct batch_wait wait =
         batch_wait(&limits, &load, pace->wal_bytes, (double)(now - pace->wal_at_ms));
     pace->wal_bytes = load.wal_bytes;
-    pace->wal_at_ms = now;
+    /* The time that pays for this batch's log does not pay for that of the next one. */
+    pace->wal_at_ms = wait.throttle == THROTTLE_WAL_RATE ? now + wait.for_ms : now;
     return wait;
 }
 

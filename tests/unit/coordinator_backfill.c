@@ -224,6 +224,19 @@ static void test_it_waits_while_too_many_sessions_are_at_work(void **state)
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
+static void test_each_wait_pays_for_the_log_of_one_batch(void **state)
+{
+    (void)state;
+    w->config.migration.backfill_max_wal_mb_per_second = 1;
+    w->batches.wal_bytes = 1 << 20;
+    submit(w, 1, EXPAND FILL);
+    world_pass(w, 15000);
+    assert_phase(w, 1, PHASE_BACKFILLING);
+    assert_in_range(w->batches.count, 14, 17);
+    world_pass(w, 10000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_it_waits_for_a_standby_that_only_the_witness_sees, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_it_waits_while_too_many_sessions_are_at_work, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_wait_pays_for_the_log_of_one_batch, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

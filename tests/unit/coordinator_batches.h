@@ -11,6 +11,7 @@ struct world_batches {
     int64_t row_count;
     unsigned count, looks; /* batches; looks at the load alone */
     struct batch_load load;
+    int64_t wal_bytes; /* that a batch adds to the log */
     double seconds; /* that a batch takes */
 };
 
@@ -27,6 +28,7 @@ static inline json_t *batches_carry_out(struct world_batches *b, const json_t *p
         b->count++;
     else
         b->looks++;
+    b->load.wal_bytes += rows > 0 ? b->wal_bytes : 0;
     return json_pack("{s:I, s:I, s:I, s:i, s:b, s:n, s:n}", "rows", (json_int_t)upto, "walked",
                      (json_int_t)upto, "estimate", (json_int_t)b->row_count, "pass", 1, "done",
                      rows > 0 && upto == b->row_count, "verified", "whole");
