@@ -83,11 +83,13 @@ static const struct scenario scenarios[] = {
     {"a column is renamed", "ALTER TABLE book RENAME COLUMN title TO name;",
      "INSERT INTO book (id, title) VALUES (-1, 'old') ON CONFLICT (id) DO UPDATE SET title = book.title || "
      "'.';\n"
-     "UPDATE book SET title = 'old ' || id, shelf = 1 WHERE id IN (17, 2011);\n"
+     "UPDATE book SET title = 'old ' || id, shelf = 1 WHERE id = 17;\n"
+     "UPDATE book SET title = 'old ' || id, shelf = 1 WHERE id = 2011;\n"
      "UPDATE book SET shelf = shelf + 1 WHERE id = 2500;\nDELETE FROM book WHERE id = -1",
      "INSERT INTO book (id, name) VALUES (-2, 'new') ON CONFLICT (id) DO UPDATE SET name = book.name || "
      "'!';\n"
-     "UPDATE book SET name = 'new ' || id, shelf = 2 WHERE id IN (17, 2011);\nDELETE FROM book WHERE id = "
+     "UPDATE book SET name = 'new ' || id, shelf = 2 WHERE id = 17;\n"
+     "UPDATE book SET name = 'new ' || id, shelf = 2 WHERE id = 2011;\nDELETE FROM book WHERE id = "
      "-2",
      "SELECT count(*) = 0 FROM book WHERE name IS DISTINCT FROM title",
      "SELECT attnotnull AND col_description(attrelid, attnum) = 'as printed'\n"
@@ -177,11 +179,13 @@ static const struct scenario scenarios[] = {
      "ALTER TABLE person ADD COLUMN last_name text;\nALTER TABLE person DROP COLUMN full_name;",
      "INSERT INTO person (id, full_name) VALUES (-1, 'Old Code') ON CONFLICT (id) DO UPDATE SET full_name = "
      "'Older Code';\n"
-     "UPDATE person SET full_name = 'Old Name', city = 'a' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET full_name = 'Old Name', city = 'a' WHERE id = 17;\n"
+     "UPDATE person SET full_name = 'Old Name', city = 'a' WHERE id = 2011;\n"
      "UPDATE person SET city = city || '.' WHERE id = 2500;\nDELETE FROM person WHERE id = -1",
      "INSERT INTO person (id, first_name, last_name) VALUES (-2, 'New', 'Code') ON CONFLICT (id) DO UPDATE "
      "SET last_name = excluded.last_name;\n"
-     "UPDATE person SET first_name = 'New', last_name = 'Name', city = 'b' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET first_name = 'New', last_name = 'Name', city = 'b' WHERE id = 17;\n"
+     "UPDATE person SET first_name = 'New', last_name = 'Name', city = 'b' WHERE id = 2011;\n"
      "UPDATE person SET last_name = NULL WHERE id = 18; UPDATE person SET last_name = 'Back' WHERE id = 18;\n"
      "DELETE FROM person WHERE id = -2",
      "SELECT count(*) = 0 FROM person WHERE full_name IS DISTINCT FROM concat_ws(' ', first_name, last_name)",
@@ -197,11 +201,13 @@ static const struct scenario scenarios[] = {
      "LIKE '%, %')::int)\"\n"
      "ALTER TABLE person DROP COLUMN street, DROP COLUMN city, ADD COLUMN address text NOT NULL;",
      "INSERT INTO person (id, street, city) VALUES (-1, 'old', 'code');\n"
-     "UPDATE person SET street = 'old ' || id, city = 'a' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET street = 'old ' || id, city = 'a' WHERE id = 17;\n"
+     "UPDATE person SET street = 'old ' || id, city = 'a' WHERE id = 2011;\n"
      "UPDATE person SET street = NULL WHERE id = 18; UPDATE person SET full_name = full_name || '.' WHERE id "
      "= 2500;\nDELETE FROM person WHERE id = -1",
      "INSERT INTO person (id, address) VALUES (-2, 'new, code');\n"
-     "UPDATE person SET address = 'new ' || id || ', b' WHERE id IN (17, 2011);\n"
+     "UPDATE person SET address = 'new ' || id || ', b' WHERE id = 17;\n"
+     "UPDATE person SET address = 'new ' || id || ', b' WHERE id = 2011;\n"
      "UPDATE person SET address = 'new street, c' WHERE id = 18; DELETE FROM person WHERE id = -2",
      "SELECT count(*) = 0 FROM person WHERE address IS DISTINCT FROM concat_ws(', ', street, city)",
      "SELECT count(*) = 3000 AND bool_and(address = concat_ws(', ', nullif('street ' || id % 9, 'street 0'), "
@@ -291,6 +297,8 @@ static bool is_wrong(const struct release *release, const PGresult *result)
     return PQresultStatus(result) != PGRES_TUPLES_OK || PQgetvalue(result, 0, 0)[0] != 't';
 }
 
+/* Each round is one transaction. Old and new code lock their rows in the same order, as two that work side by
+ * side have to without any migration. */
 static void *run_release(void *context)
 {
     struct release *release = context;
