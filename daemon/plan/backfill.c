@@ -4,8 +4,7 @@
 #include "allocate.h"
 #include "batch.h"
 #include "emit.h"
-
-#include <pg_query.h>
+#include "tree.h"
 
 #include <stdlib.h>
 
@@ -66,17 +65,11 @@ static void tell_batches(struct plan_work *work)
 
 void backfill_take(struct statement *statement, struct plan_statement *added)
 {
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(added->sql);
-    PgQuery__ParseResult *tree = NULL;
+    PgQuery__ParseResult *tree = tree_parse(added->sql);
 
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
     if (tree != NULL && tree->n_stmts == 1
         && read_batches(statement, added->sql, tree->stmts[0]->stmt, emit_has_settings(statement->reader),
                         &added->work.batch))
         tell_batches(&added->work);
-    if (tree != NULL)
-        pg_query__parse_result__free_unpacked(tree, NULL);
-    pg_query_free_protobuf_parse_result(result);
+    pg_query__parse_result__free_unpacked(tree, NULL);
 }

@@ -171,9 +171,6 @@ struct redefine_column {
  * be told whose each column is. Owned by the caller. (redefine_view.c) */
 char *redefine_view(const char *definition, const struct redefine_column *columns, size_t count);
 
-/* The statement of the tree. NULL if it cannot be written down. Owned by the caller. */
-char *redefine_write(const PgQuery__ParseResult *tree);
-
 /* True if a foreign key's definition refers to the column of that name. */
 bool redefine_refers_to(const char *statement, const char *column);
 

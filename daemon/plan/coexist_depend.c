@@ -13,8 +13,6 @@
 #include "allocate.h"
 #include "tree.h"
 
-#include <pg_query.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,14 +90,9 @@ static bool look(void *context, const ProtobufCMessage *message)
 /* In a sub-select the name could be another table's. */
 static bool asks_other_rows(const char *statement)
 {
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(statement);
-    PgQuery__ParseResult *tree = NULL;
+    PgQuery__ParseResult *tree = tree_parse(statement);
     bool asks = false;
 
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
-    pg_query_free_protobuf_parse_result(result);
     if (tree == NULL)
         return true;
     tree_walk(&tree->base, &(struct tree_visitor){.message = look, .context = &asks});

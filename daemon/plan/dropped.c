@@ -3,8 +3,7 @@
 
 #include "allocate.h"
 #include "statement.h"
-
-#include <pg_query.h>
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,16 +81,11 @@ static bool note(const PgQuery__Node *node, struct plan_work *work)
 
 static void note_statement(struct plan_statement *statement)
 {
-    PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(statement->sql);
-    PgQuery__ParseResult *tree = NULL;
+    PgQuery__ParseResult *tree = tree_parse(statement->sql);
 
-    if (parsed.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, parsed.parse_tree.len,
-                                              (const uint8_t *)parsed.parse_tree.data);
     if (tree != NULL && tree->n_stmts == 1)
         statement->work.only_drops = note(tree->stmts[0]->stmt, &statement->work);
     pg_query__parse_result__free_unpacked(tree, NULL);
-    pg_query_free_protobuf_parse_result(parsed);
 }
 
 void plan_note_drops(struct plan *plan)

@@ -4,8 +4,8 @@
 #include "allocate.h"
 #include "dropped.h"
 #include "emit.h"
+#include "tree.h"
 
-#include <pg_query.h>
 #include <pg_query/pg_query.pb-c.h>
 
 #include <inttypes.h>
@@ -262,20 +262,14 @@ static void say_postponed(const struct hiding *hiding)
 static void postpone_rest(struct hiding *hiding, const struct plan_statement *statement,
                           const PgQuery__ParseResult *tree)
 {
-    PgQueryProtobuf packed = {.len = pg_query__parse_result__get_packed_size(tree)};
-    PgQueryDeparseResult result;
     struct plan_statement rest = *statement;
 
-    packed.data = allocate(NULL, packed.len + 1, 1);
-    pg_query__parse_result__pack(tree, (uint8_t *)packed.data);
-    result = pg_query_deparse_protobuf(packed);
-    free(packed.data);
-    if (result.error != NULL)
+    rest.sql = tree_write(tree);
+    if (rest.sql == NULL)
         abort(); /* it was parsed a moment ago */
-    rest.sql = result.query;
     rest.work.generated = true;
     postpone(hiding, &rest);
-    pg_query_free_deparse_result(result);
+    free(rest.sql);
 }
 
 /* ---- the sections ---- */
@@ -307,16 +301,10 @@ static void take(struct hiding *hiding, const struct plan_statement *statement,
 
 static void read_statement(struct hiding *hiding, const struct plan_statement *statement)
 {
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(statement->sql);
-    PgQuery__ParseResult *tree = NULL;
+    PgQuery__ParseResult *tree = tree_parse(statement->sql);
 
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
     take(hiding, statement, tree);
-    if (tree != NULL)
-        pg_query__parse_result__free_unpacked(tree, NULL);
-    pg_query_free_protobuf_parse_result(result);
+    pg_query__parse_result__free_unpacked(tree, NULL);
 }
 
 /* Adds the pieces to the plan, numbered and grouped. */

@@ -4,8 +4,6 @@
 #include "allocate.h"
 #include "tree.h"
 
-#include <pg_query.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,41 +100,15 @@ static bool change_message(void *context, const ProtobufCMessage *message)
     return true;
 }
 
-char *redefine_write(const PgQuery__ParseResult *tree)
-{
-    PgQueryProtobuf packed = {.len = pg_query__parse_result__get_packed_size(tree)};
-    PgQueryDeparseResult result;
-    char *text = NULL;
-
-    packed.data = allocate(NULL, packed.len + 1, 1);
-    pg_query__parse_result__pack(tree, (uint8_t *)packed.data);
-    result = pg_query_deparse_protobuf(packed);
-    free(packed.data);
-    if (result.error == NULL) {
-        size_t length = strlen(result.query);
-
-        while (length > 0 && result.query[length - 1] == ' ')
-            length--;
-        text = allocate_copy(result.query, length);
-    }
-    pg_query_free_deparse_result(result);
-    return text;
-}
-
 static char *apply(const char *statement, struct change *change)
 {
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(statement);
-    PgQuery__ParseResult *tree = NULL;
-    char *text = NULL;
+    PgQuery__ParseResult *tree = tree_parse(statement);
+    char *text;
 
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
-    pg_query_free_protobuf_parse_result(result);
     if (tree == NULL)
         return NULL;
     tree_walk(&tree->base, &(struct tree_visitor){.message = change_message, .context = change});
-    text = redefine_write(tree);
+    text = tree_write(tree);
     pg_query__parse_result__free_unpacked(tree, NULL);
     return text;
 }

@@ -5,8 +5,6 @@
 #include "allocate.h"
 #include "tree.h"
 
-#include <pg_query.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,18 +170,13 @@ static bool change(PgQuery__ParseResult *tree, struct view *view)
 char *redefine_view(const char *definition, const struct redefine_column *columns, size_t count)
 {
     struct view view = {.columns = columns, .column_count = count};
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(definition);
-    PgQuery__ParseResult *tree = NULL;
+    PgQuery__ParseResult *tree = tree_parse(definition);
     char *text = NULL;
 
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
-    pg_query_free_protobuf_parse_result(result);
     if (tree == NULL)
         return NULL;
     if (change(tree, &view))
-        text = redefine_write(tree);
+        text = tree_write(tree);
     pg_query__parse_result__free_unpacked(tree, NULL);
     free(view.relations);
     return text;

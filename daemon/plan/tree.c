@@ -1,5 +1,45 @@
-/* The walk through a parse tree. */
+/* From a text to its parse tree and back, and the walk through one. */
 #include "tree.h"
+
+#include "allocate.h"
+
+#include <pg_query.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+PgQuery__ParseResult *tree_parse(const char *sql)
+{
+    PgQueryProtobufParseResult result = pg_query_parse_protobuf(sql);
+    PgQuery__ParseResult *tree = NULL;
+
+    if (result.error == NULL)
+        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
+                                              (const uint8_t *)result.parse_tree.data);
+    pg_query_free_protobuf_parse_result(result);
+    return tree;
+}
+
+char *tree_write(const PgQuery__ParseResult *tree)
+{
+    PgQueryProtobuf packed = {.len = pg_query__parse_result__get_packed_size(tree)};
+    PgQueryDeparseResult result;
+    char *text = NULL;
+
+    packed.data = allocate(NULL, packed.len + 1, 1);
+    pg_query__parse_result__pack(tree, (uint8_t *)packed.data);
+    result = pg_query_deparse_protobuf(packed);
+    free(packed.data);
+    if (result.error == NULL) {
+        size_t length = strlen(result.query);
+
+        while (length > 0 && result.query[length - 1] == ' ')
+            length--;
+        text = allocate_copy(result.query, length);
+    }
+    pg_query_free_deparse_result(result);
+    return text;
+}
 
 static void walk_member(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
                         const struct tree_visitor *visitor)

@@ -1,10 +1,18 @@
-/* Walking a parse tree by the descriptors of its messages, so that no kind of node can be forgotten. */
+/* Parse trees: from a text and back, and walked by the descriptors of their messages, so that no kind of
+ * node can be forgotten. */
 #ifndef PLAN_TREE_H
 #define PLAN_TREE_H
 
 #include <pg_query/pg_query.pb-c.h>
 
 #include <stdbool.h>
+
+/* NULL if the grammar does not accept the text. Owned by the caller, for
+ * pg_query__parse_result__free_unpacked (which takes NULL). It refers to nothing of the text. */
+PgQuery__ParseResult *tree_parse(const char *sql);
+
+/* NULL if the tree cannot be written down. Owned by the caller. */
+char *tree_write(const PgQuery__ParseResult *tree);
 
 struct tree_visitor {
     /* For each message but the wrapping nodes; false: what is inside is not looked at. */

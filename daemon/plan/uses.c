@@ -6,8 +6,6 @@
 #include "statement.h"
 #include "tree.h"
 
-#include <pg_query.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,14 +266,9 @@ static enum plan_use look(const PgQuery__ParseResult *tree, const struct plan_dr
 
 struct plan_used plan_uses(const char *sql, const struct plan_drop *drops, size_t count)
 {
-    PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(sql);
-    PgQuery__ParseResult *tree = NULL;
+    PgQuery__ParseResult *tree = tree_parse(sql);
     struct plan_used used = {0};
 
-    if (parsed.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, parsed.parse_tree.len,
-                                              (const uint8_t *)parsed.parse_tree.data);
-    pg_query_free_protobuf_parse_result(parsed);
     if (tree == NULL)
         return plan_mentions(sql, drops, count);
     for (size_t i = 0; i < count; i++) {

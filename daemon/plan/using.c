@@ -4,8 +4,6 @@
 #include "allocate.h"
 #include "tree.h"
 
-#include <pg_query.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,13 +98,9 @@ static bool is_expression(const PgQuery__ParseResult *tree)
 char *using_in_row(const char *expression, const struct using_names *names)
 {
     char *select = allocate_text("%s%s\n)", head, expression), *text = NULL;
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(select);
-    PgQuery__ParseResult *tree = NULL;
+    PgQuery__ParseResult *tree = tree_parse(select);
     struct search search = {.names = names};
 
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
     if (tree != NULL && is_expression(tree)) {
         statement_check_expression(names->statement, &tree->base);
         tree_walk(&tree->base, &(struct tree_visitor){.message = look, .context = &search});
@@ -115,9 +109,7 @@ char *using_in_row(const char *expression, const struct using_names *names)
         if (!search.fails)
             text = put_new_before(select, &search);
     }
-    if (tree != NULL)
-        pg_query__parse_result__free_unpacked(tree, NULL);
-    pg_query_free_protobuf_parse_result(result);
+    pg_query__parse_result__free_unpacked(tree, NULL);
     free(search.places);
     free(select);
     return text;
@@ -170,17 +162,11 @@ static char *expression_text(const char *target, const char *end)
 bool using_assignments(const char *text, struct assignment **assignments, size_t *count)
 {
     char *statement = allocate_text("%s%s", update_head, text);
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(statement);
-    PgQuery__ParseResult *tree = NULL;
-    const PgQuery__UpdateStmt *update;
+    PgQuery__ParseResult *tree = tree_parse(statement);
+    const PgQuery__UpdateStmt *update = read_list(tree);
 
     *assignments = NULL;
     *count = 0;
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
-    pg_query_free_protobuf_parse_result(result);
-    update = read_list(tree);
     for (size_t i = 0; update != NULL && i < update->n_target_list; i++) {
         const PgQuery__ResTarget *target = update->target_list[i]->res_target;
         const char *end = i + 1 < update->n_target_list
@@ -193,10 +179,10 @@ bool using_assignments(const char *text, struct assignment **assignments, size_t
             .expression = expression_text(statement + target->location, end),
         };
     }
-    if (tree != NULL)
-        pg_query__parse_result__free_unpacked(tree, NULL);
+    const bool is_list = update != NULL;
+    pg_query__parse_result__free_unpacked(tree, NULL);
     free(statement);
-    return update != NULL;
+    return is_list;
 }
 
 void using_free_assignments(struct assignment *assignments, size_t count)
