@@ -295,16 +295,24 @@ static void tidy_alone(struct executor_try *try)
 
 static void take_away_next(struct executor_try *try);
 
-/* What cannot be taken away now is found by the next attempt. */
-static void on_taken_away(void *context, struct session_outcome *outcome)
+/* What cannot be taken away now is found by the next attempt: false, and the try is on its way to its end. */
+static bool goes_on_taking_away(struct executor_try *try, const struct session_outcome *outcome)
 {
-    struct executor_try *try = context;
-
     if (outcome->lost) {
         execution_finish(try, EXECUTION_UNKNOWN);
     } else if (outcome->error != NULL) {
         tidy_alone(try);
     } else {
+        return true;
+    }
+    return false;
+}
+
+static void on_taken_away(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (goes_on_taking_away(try, outcome)) {
         try->place++;
         take_away_next(try);
     }
@@ -324,11 +332,7 @@ static void on_left_over_found(void *context, struct session_outcome *outcome)
 {
     struct executor_try *try = context;
 
-    if (outcome->lost) {
-        execution_finish(try, EXECUTION_UNKNOWN);
-    } else if (outcome->error != NULL) {
-        tidy_alone(try);
-    } else {
+    if (goes_on_taking_away(try, outcome)) {
         online_take_left_over(try, outcome);
         take_away_next(try);
     }
