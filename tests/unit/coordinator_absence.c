@@ -344,8 +344,6 @@ static void test_a_role_that_could_not_be_stored_is_not_forgotten(void **state)
     assert_int_equal(json_array_size(world_table(w, "roles")), 1);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,5 +367,5 @@ int main(void)
         TEST(test_a_role_that_was_witnessed_is_remembered_across_restarts),
         TEST(test_a_role_that_could_not_be_stored_is_not_forgotten),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin_watched);
 }

@@ -1,27 +1,15 @@
 /* Backfills in batches, as the coordinator runs them: every row once, whatever comes between two batches. */
-#include "coordinator_requests.h"
+#include "coordinator_scene.h"
 
 #define FILL "-- schemagate: backfill\nUPDATE t SET n = n + 1;\n"
 
-static struct world *w;
-
-static int set_up(void **state)
+static void begin(struct world *world)
 {
-    (void)state;
-    w = world_new();
-    w->config.migration.backfill_batch_ms = 100;
-    w->config.migration.max_replication_lag_seconds = 10;
-    w->batches.row_count = 20000;
-    w->batches.seconds = 0.1; /* so all batches are of BATCH_ROWS_FIRST */
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
+    world->config.migration.backfill_batch_ms = 100;
+    world->config.migration.max_replication_lag_seconds = 10;
+    world->batches.row_count = 20000;
+    world->batches.seconds = 0.1; /* so all batches are of BATCH_ROWS_FIRST */
+    world_lead(world);
 }
 
 static void expect_each_row_once(void)
@@ -240,20 +228,18 @@ static void test_each_wait_pays_for_the_log_of_one_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_row_is_changed_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_batches_grow_towards_their_duration, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_conflict_makes_the_batch_smaller, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_ready_contract_runs_between_two_batches, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_pause_stops_it_after_the_batch, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_it_goes_on_behind_the_last_row_after_a_crash, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_failed_batch_is_retried_where_it_stands, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_cancel_between_two_batches_is_final_until_a_retry, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_it_waits_while_a_standby_lags, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_it_waits_for_a_standby_that_only_the_witness_sees, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_it_waits_while_too_many_sessions_are_at_work, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_each_wait_pays_for_the_log_of_one_batch, set_up, tear_down),
+        TEST(test_every_row_is_changed_once),
+        TEST(test_batches_grow_towards_their_duration),
+        TEST(test_a_conflict_makes_the_batch_smaller),
+        TEST(test_a_ready_contract_runs_between_two_batches),
+        TEST(test_a_pause_stops_it_after_the_batch),
+        TEST(test_it_goes_on_behind_the_last_row_after_a_crash),
+        TEST(test_a_failed_batch_is_retried_where_it_stands),
+        TEST(test_a_cancel_between_two_batches_is_final_until_a_retry),
+        TEST(test_it_waits_while_a_standby_lags),
+        TEST(test_it_waits_for_a_standby_that_only_the_witness_sees),
+        TEST(test_it_waits_while_too_many_sessions_are_at_work),
+        TEST(test_each_wait_pays_for_the_log_of_one_batch),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin);
 }

@@ -1,27 +1,9 @@
 /* Replicas that end with their lease (on_lost=exit): when they count as gone, and who may extend them. */
-#include "coordinator_requests.h"
+#include "witness_scene.h"
 
 #define LEASE_S 20
 #define ENDS_MS 30000   /* lease, and half of it as grace */
 #define PROOF_MS 5000   /* so long a proof of the lead lasts */
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    w->config.gate.witness_interval_seconds = 5;
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
 
 /* ---- what happens ---- */
 
@@ -62,10 +44,7 @@ static void pass(int64_t ms)
 
 static void show(const char *name)
 {
-    json_array_append_new(json_object_get(w->sight, "sessions"),
-                          json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "pid", 10, "backend_start",
-                                    "2026-11-20T09:30:00.000000+00:00", "role", "app",
-                                    "application_name", name, "address", "", "state", "idle"));
+    connect_session(10, "app", name, "");
 }
 
 static void hide_all(void)
@@ -314,8 +293,6 @@ static void test_after_a_failover_settling_comes_first(void **state)
     assert_string_equal(reason_of("old"), "self-fenced");
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,5 +311,5 @@ int main(void)
         TEST(test_a_successor_counts_from_its_takeover),
         TEST(test_after_a_failover_settling_comes_first),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin_watched);
 }

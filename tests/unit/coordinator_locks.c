@@ -1,28 +1,16 @@
 /* Watch, then lock: a try is made when nobody old is in its way; who is, is named and may be ended. */
-#include "coordinator_requests.h"
-
-static struct world *w;
+#include "coordinator_scene.h"
 
 #define ALTERS "-- schemagate: expand\nALTER TABLE t ADD COLUMN x int;\n"
 #define DROPS "-- schemagate: contract\nALTER TABLE t DROP COLUMN y;\n"
 
-static int set_up(void **state)
+static void begin(struct world *world)
 {
-    (void)state;
-    w = world_new();
-    w->config.migration.lock_timeout_ms = 100;
-    w->config.migration.retry_first_ms = 50;
-    w->config.migration.retry_max_ms = 1000;
-    world_lead(w);
-    join(w, "new", 0, 9);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
+    world->config.migration.lock_timeout_ms = 100;
+    world->config.migration.retry_first_ms = 50;
+    world->config.migration.retry_max_ms = 1000;
+    world_lead(world);
+    join(world, "new", 0, 9);
 }
 
 /* What the witness sees from now on: one session that has held the table for so long. */
@@ -317,8 +305,6 @@ static void test_by_default_nobody_is_ended(void **state)
     assert_int_equal(w->ended, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,5 +326,5 @@ int main(void)
         TEST(test_by_configuration_only_idle_transactions_are_ended),
         TEST(test_by_default_nobody_is_ended),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin);
 }

@@ -131,8 +131,6 @@ static void test_what_was_found_does_not_outlive_the_gate(void **state)
     assert_string_equal(world_text(opened(), "evidence"), "witnessed");
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,5 +143,5 @@ int main(void)
         TEST(test_a_proof_opens_no_gate),
         TEST(test_what_was_found_does_not_outlive_the_gate),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin_watched);
 }

@@ -1,10 +1,8 @@
 /* Steps that are configured commands, as the coordinator hands them to the executor: put together from the
  * configuration, each time anew; who submits names none that is not there, and writes no option. */
-#include "coordinator_requests.h"
+#include "coordinator_scene.h"
 
 #define RUN(what) "-- schemagate: expand\n-- schemagate: run " what "\n"
-
-static struct world *w;
 
 static char *tool_words[] = {(char *)"/opt/tool", (char *)"{version}", (char *)"--to={argument}"};
 static char *named_words[] = {(char *)"/opt/named", (char *)"{name}"};
@@ -13,21 +11,11 @@ static struct config_runner runners[] = {
     {.name = (char *)"named", .command = {named_words, 2}, .directory = (char *)""},
 };
 
-static int set_up(void **state)
+static void begin(struct world *world)
 {
-    (void)state;
-    w = world_new();
-    w->config.runners = runners;
-    w->config.runner_count = 2;
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
+    world->config.runners = runners;
+    world->config.runner_count = 2;
+    world_lead(world);
 }
 
 static void test_the_command_is_that_of_the_configuration(void **state)
@@ -95,10 +83,10 @@ static void test_one_that_has_vanished_is_a_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_the_command_is_that_of_the_configuration, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_that_is_not_configured_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_name_is_no_option, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_one_that_has_vanished_is_a_failure, set_up, tear_down),
+        TEST(test_the_command_is_that_of_the_configuration),
+        TEST(test_one_that_is_not_configured_is_refused),
+        TEST(test_a_name_is_no_option),
+        TEST(test_one_that_has_vanished_is_a_failure),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin);
 }

@@ -6,11 +6,14 @@
 
 static struct world *w;
 
+/* How each test's world begins: it is new, and leads when this returns. */
+static void (*scene_begin)(struct world *world) = world_lead;
+
 static inline int set_up(void **state)
 {
     (void)state;
     w = world_new();
-    world_lead(w);
+    scene_begin(w);
     return 0;
 }
 
@@ -22,5 +25,8 @@ static inline int tear_down(void **state)
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+/* For tests whose world is configured otherwise. */
+#define scene_run(tests, begin) (scene_begin = (begin), cmocka_run_group_tests(tests, NULL, NULL))
 
 #endif

@@ -295,25 +295,23 @@ static void test_a_gate_that_opens_at_once_is_not_kept_waiting(void **state)
     assert_int_equal(w->readings, 0);
 }
 
-#define SCENE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE(test_what_is_called_after_the_fleet_has_moved_holds),
-        SCENE(test_a_statement_that_is_new_holds_as_well),
-        SCENE(test_it_ceases_when_nobody_calls_it_any_more),
-        SCENE(test_it_can_be_waived_by_its_id),
-        SCENE(test_a_gate_opens_on_a_young_reading),
-        SCENE(test_a_gate_waits_for_a_reading_under_way),
-        SCENE(test_a_statement_that_cannot_be_read_counts_by_its_words),
-        SCENE(test_an_old_replica_begins_it_anew),
-        SCENE(test_without_the_extension_nothing_holds_and_it_is_said),
-        SCENE(test_gaps_are_said),
-        SCENE(test_a_reset_hides_no_call_after_it),
-        SCENE(test_a_reading_that_fails_lets_nothing_go),
-        SCENE(test_a_contract_that_drops_nothing_is_not_asked_about),
-        SCENE(test_a_gate_that_opens_at_once_is_not_kept_waiting),
+        TEST(test_what_is_called_after_the_fleet_has_moved_holds),
+        TEST(test_a_statement_that_is_new_holds_as_well),
+        TEST(test_it_ceases_when_nobody_calls_it_any_more),
+        TEST(test_it_can_be_waived_by_its_id),
+        TEST(test_a_gate_opens_on_a_young_reading),
+        TEST(test_a_gate_waits_for_a_reading_under_way),
+        TEST(test_a_statement_that_cannot_be_read_counts_by_its_words),
+        TEST(test_an_old_replica_begins_it_anew),
+        TEST(test_without_the_extension_nothing_holds_and_it_is_said),
+        TEST(test_gaps_are_said),
+        TEST(test_a_reset_hides_no_call_after_it),
+        TEST(test_a_reading_that_fails_lets_nothing_go),
+        TEST(test_a_contract_that_drops_nothing_is_not_asked_about),
+        TEST(test_a_gate_that_opens_at_once_is_not_kept_waiting),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin_watched);
 }

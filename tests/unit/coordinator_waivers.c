@@ -1,32 +1,6 @@
 /* What operators let pass and end: waivers and their time, terminated sessions, evictions with their
  * sessions; and the record of why a gate opened. */
-#include "coordinator_requests.h"
-
-static struct world *w;
-
-static int set_up(void **state)
-{
-    (void)state;
-    w = world_new();
-    w->config.gate.witness_interval_seconds = 5;
-    world_lead(w);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
-}
-
-static void connect_session(int pid, const char *role, const char *name)
-{
-    json_array_append_new(json_object_get(w->sight, "sessions"),
-                          json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "pid", pid, "backend_start",
-                                    "2026-11-20T09:30:00.000000+00:00", "role", role,
-                                    "application_name", name, "address", "", "state", "idle"));
-}
+#include "witness_scene.h"
 
 static struct reply waive(int64_t version, enum gate_code code, const char *subject, int64_t seconds)
 {
@@ -46,20 +20,12 @@ static struct reply waive(int64_t version, enum gate_code code, const char *subj
     return reply;
 }
 
-static void live_for(int64_t ms, const char *instance)
-{
-    for (; ms > 0; ms -= 5000) {
-        renew(w, instance, "i1");
-        world_pass(w, 5000);
-    }
-}
-
 /* A contract 1 that a stray session holds, and an app that is too small. */
-static void begin_contract(void)
+static void begin_with_stray(void)
 {
     w->config.gate.min_replicas = 2;
-    connect_session(10, "app", "new");
-    connect_session(20, "app", "cron");
+    connect_session(10, "app", "new", "");
+    connect_session(20, "app", "cron", "");
     join(w, "new", 0, 1);
     live_for(5000, "new");
     submit(w, 1, EXPAND CONTRACT);
@@ -73,7 +39,7 @@ static void begin_contract(void)
 static void test_what_is_waived_does_not_hold(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     assert_int_equal(waive(1, HOLD_FLEET_MISSING, "web", 600).problem, PROBLEM_NONE);
     assert_false(has_hold(w, 1, HOLD_FLEET_MISSING));
     waive(1, HOLD_SESSION_STRAY, "app/other", 600);
@@ -87,7 +53,7 @@ static void test_what_is_waived_does_not_hold(void **state)
 static void test_its_end_closes_the_gate_again(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     waive(1, HOLD_FLEET_MISSING, NULL, 60);
     live_for(55000, "new");
     assert_false(has_hold(w, 1, HOLD_FLEET_MISSING));
@@ -99,7 +65,7 @@ static void test_its_end_closes_the_gate_again(void **state)
 static void test_a_gap_does_not_lengthen_it(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     waive(1, HOLD_FLEET_MISSING, NULL, 600);
     live_for(300000, "new");
     w->now.wall_ms += 200000; /* no daemon for a while */
@@ -114,7 +80,7 @@ static void test_a_gap_does_not_lengthen_it(void **state)
 static void test_a_clock_that_is_put_back_does_not_lengthen_it(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     waive(1, HOLD_FLEET_MISSING, NULL, 600);
     live_for(300000, "new");
     w->now.wall_ms -= 3600000;
@@ -126,7 +92,7 @@ static void test_a_clock_that_is_put_back_does_not_lengthen_it(void **state)
 static void test_what_cannot_be_waived_is_refused(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     struct reply reply = waive(1, HOLD_REPLICA_LOST, NULL, 60);
     assert_int_equal(reply.problem, PROBLEM_INVALID);
     assert_string_equal(reply.pointer, "/code");
@@ -149,7 +115,7 @@ static void fail_looks(bool fail)
 static void test_the_primary_is_never_waived(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     struct reply reply = waive(1, HOLD_STANDBY_UNKNOWN, "primary", 600);
     assert_int_equal(reply.problem, PROBLEM_INVALID);
     assert_string_equal(reply.pointer, "/subjects");
@@ -170,7 +136,7 @@ static void test_the_primary_is_never_waived(void **state)
 static void test_a_look_that_fails_behind_the_fence_is_never_waived(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     waive(1, HOLD_STANDBY_UNKNOWN, NULL, 600);
     waive(1, HOLD_SESSION_STRAY, NULL, 600);
     struct reply reply = {0};
@@ -192,7 +158,7 @@ static void test_a_look_that_fails_behind_the_fence_is_never_waived(void **state
 static void test_waiving_is_offered_while_it_helps(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     assert_true(coordinator_may_waive(w->c, the_migration(w, 1)));
     waive(1, HOLD_SESSION_STRAY, NULL, 600);
     assert_true(coordinator_may_waive(w->c, the_migration(w, 1)));
@@ -232,7 +198,7 @@ static struct reply terminate_session(int pid)
 static void test_a_session_is_terminated(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     waive(1, HOLD_FLEET_MISSING, NULL, 600);
     assert_int_equal(terminate_session(20).problem, PROBLEM_NONE);
     world_pass(w, 1000);
@@ -244,7 +210,7 @@ static void test_a_session_is_terminated(void **state)
 static void test_what_postgresql_refuses_is_told(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     w->terminate_error = "42501 permission denied";
     struct reply reply = terminate_session(20);
     assert_int_equal(reply.problem, PROBLEM_NOT_TERMINATED);
@@ -263,9 +229,9 @@ static struct reply evict_sessions(const char *instance)
 static void test_an_eviction_ends_the_sessions_first(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     join(w, "old", 0, 0);
-    connect_session(30, "app", "old");
+    connect_session(30, "app", "old", "");
     assert_int_equal(evict_sessions("old").problem, PROBLEM_NONE);
     assert_string_equal(stored_state(w, "old", "i1"), "gone");
     const json_t *session;
@@ -279,9 +245,9 @@ static void test_an_eviction_ends_the_sessions_first(void **state)
 static void test_an_eviction_whose_sessions_stay_does_not_happen(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     join(w, "old", 0, 0);
-    connect_session(30, "app", "old");
+    connect_session(30, "app", "old", "");
     w->terminate_error = "42501 permission denied";
     assert_int_equal(evict_sessions("old").problem, PROBLEM_NOT_TERMINATED);
     assert_string_equal(stored_state(w, "old", "i1"), "live");
@@ -328,7 +294,7 @@ static void test_new_replicas_that_fail_hold(void **state)
 static void test_the_record_says_why_it_opened(void **state)
 {
     (void)state;
-    begin_contract();
+    begin_with_stray();
     waive(1, HOLD_FLEET_MISSING, NULL, 600);
     terminate_session(20);
     world_pass(w, 1000);
@@ -347,8 +313,6 @@ static void test_the_record_says_why_it_opened(void **state)
     assert_int_equal(world_number(json_object_get(data, "sessions"), "application"), 1);
     assert_true(world_number(data, "generation") > 0);
 }
-
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
@@ -370,5 +334,5 @@ int main(void)
         TEST(test_new_replicas_that_fail_hold),
         TEST(test_the_record_says_why_it_opened),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin_watched);
 }

@@ -254,8 +254,6 @@ static void test_without_a_look_no_contract_starts(void **state)
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,5 +273,5 @@ int main(void)
         TEST(test_a_contract_takes_a_fresh_look),
         TEST(test_without_a_look_no_contract_starts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return scene_run(tests, begin_watched);
 }

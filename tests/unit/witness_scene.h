@@ -2,24 +2,12 @@
 #ifndef TESTS_UNIT_WITNESS_SCENE_H
 #define TESTS_UNIT_WITNESS_SCENE_H
 
-#include "coordinator_requests.h"
+#include "coordinator_scene.h"
 
-static struct world *w;
-
-static inline int set_up(void **state)
+static inline void begin_watched(struct world *world)
 {
-    (void)state;
-    w = world_new();
-    w->config.gate.witness_interval_seconds = 5;
-    world_lead(w);
-    return 0;
-}
-
-static inline int tear_down(void **state)
-{
-    (void)state;
-    world_free(w);
-    return 0;
+    world->config.gate.witness_interval_seconds = 5;
+    world_lead(world);
 }
 
 /* ---- what there is to see ---- */
