@@ -253,6 +253,21 @@ bool request_succeeded(struct request *r, const struct outcome *outcome)
     return true;
 }
 
+void request_answer_outcome(struct request *r, const struct outcome *outcome,
+                            void (*write_members)(struct writer *w, const struct request *r))
+{
+    struct buf body = BUF_INIT(0);
+    struct writer w = WRITER_INIT(&body);
+
+    if (!request_succeeded(r, outcome)) {
+        return;
+    }
+    writer_open_object(&w, NULL);
+    write_members(&w, r);
+    writer_close_object(&w);
+    request_answer(r, outcome->created ? 201 : 200, NULL, &body);
+}
+
 /* ---- how it leaves ---- */
 
 /* Text that a client gave and that goes into its answer and our log. */

@@ -92,7 +92,7 @@ static void write_waivers(struct writer *w, const struct coordinator *c, const s
     for (size_t i = 0; i < DOCUMENT_HOLDS_MAX && (waiver = coordinator_waiver(c, m->version, i)); i++) {
         writer_open_object(w, NULL);
         writer_text(w, "code", gate_code_name(waiver->code));
-        writer_text(w, "subject", *waiver->subject != '\0' ? waiver->subject : NULL);
+        writer_text_or_null(w, "subject", waiver->subject);
         writer_text(w, "by", waiver->actor);
         writer_text(w, "reason", waiver->reason);
         writer_time(w, "given_at", waiver->given_wall);
@@ -155,16 +155,8 @@ static void write_backfill(struct writer *w, const struct migration *m)
     writer_number(w, "rows_done", view.rows_done);
     writer_number(w, "rows_estimate", view.rows_estimate);
     writer_number(w, "rows_changed", view.rows_changed);
-    if (view.rows_per_second >= 0) {
-        writer_number(w, "rows_per_second", (int64_t)view.rows_per_second);
-    } else {
-        writer_null(w, "rows_per_second");
-    }
-    if (view.eta_seconds >= 0) {
-        writer_number(w, "eta_seconds", view.eta_seconds);
-    } else {
-        writer_null(w, "eta_seconds");
-    }
+    writer_count(w, "rows_per_second", (int64_t)view.rows_per_second);
+    writer_count(w, "eta_seconds", view.eta_seconds);
     writer_text(w, "throttled_by", view.throttled_by);
     writer_bool(w, "verifying", view.verifying);
     writer_close_object(w);
@@ -182,11 +174,11 @@ static void write_blocker(struct writer *w, const struct blocker *b)
     writer_text(w, "kind", b->kind);
     writer_text(w, "user", b->role);
     writer_text(w, "application_name", b->application_name);
-    writer_text(w, "state", *b->state != '\0' ? b->state : NULL);
+    writer_text_or_null(w, "state", b->state);
     writer_time(w, "since", b->since_wall);
     writer_real(w, "query_seconds", b->query_seconds);
     writer_real(w, "transaction_seconds", b->transaction_seconds);
-    writer_text(w, "relation", *b->relation != '\0' ? b->relation : NULL);
+    writer_text_or_null(w, "relation", b->relation);
     writer_bool(w, "waited_for", b->blocks);
     writer_text(w, "advice", blocker_advice(b));
     writer_close_object(w);
@@ -228,7 +220,7 @@ static void write_error(struct writer *w, const struct migration_error *error)
     writer_open_object(w, "error");
     writer_text(w, "phase", plan_section_name(error->section));
     writer_version(w, "step", error->step);
-    writer_text(w, "sqlstate", *error->sqlstate != '\0' ? error->sqlstate : NULL);
+    writer_text_or_null(w, "sqlstate", error->sqlstate);
     writer_text(w, "message", error->message);
     writer_text(w, "detail", error->detail);
     writer_text(w, "hint", error->hint);

@@ -53,23 +53,14 @@ void document_work(struct writer *w, const struct plan_work *work)
     writer_text(w, "note", work->note);
 }
 
-static void write_size(struct writer *w, const char *name, int64_t size)
-{
-    if (size < 0) {
-        writer_null(w, name);
-    } else {
-        writer_number(w, name, size);
-    }
-}
-
 /* Of the table's own there is nothing to say where only the catalog changes. */
 static void write_cost(struct writer *w, const struct plan_cost *cost)
 {
     writer_open_object(w, "takes");
     writer_text(w, "effort", plan_effort_name(cost->effort));
     writer_text(w, "table", cost->table);
-    write_size(w, "rows", cost->table == NULL ? -1 : cost->rows);
-    write_size(w, "bytes", cost->table == NULL ? -1 : cost->bytes);
+    writer_count(w, "rows", cost->table == NULL ? -1 : cost->rows);
+    writer_count(w, "bytes", cost->table == NULL ? -1 : cost->bytes);
     writer_close_object(w);
 }
 

@@ -22,7 +22,6 @@ static void write_limits(struct writer *w, const struct term *term)
 static void write_database(struct writer *w, const struct coordinator *c)
 {
     const struct term *term = coordinator_term(c);
-    const char *trouble = coordinator_trouble(c);
     bool known = term != NULL && term->epoch > 0;
 
     writer_open_object(w, "database");
@@ -31,7 +30,7 @@ static void write_database(struct writer *w, const struct coordinator *c)
     writer_text(w, "server_version", known ? term->server_version : NULL);
     writer_text(w, "timeline", known ? term->timeline : NULL);
     write_limits(w, known ? term : NULL);
-    writer_text(w, "trouble", *trouble != '\0' ? trouble : NULL);
+    writer_text_or_null(w, "trouble", coordinator_trouble(c));
     writer_close_object(w);
 }
 
@@ -92,7 +91,6 @@ void document_status(struct writer *w, const struct http_server *server, enum ca
     const struct coordinator *c = server->coordinator;
     const struct term *term = coordinator_term(c);
     const struct pause_note pause = coordinator_paused(c);
-    const char *leader = coordinator_leader_url(c);
     char summary[512];
 
     coordinator_summary(c, summary, sizeof(summary));
@@ -100,7 +98,7 @@ void document_status(struct writer *w, const struct http_server *server, enum ca
     writer_text(w, "service", "schemagate");
     writer_text(w, "version", SCHEMAGATE_VERSION);
     writer_text(w, "role", coordinator_role_name(coordinator_role(c)));
-    writer_text(w, "leader_url", *leader != '\0' ? leader : NULL);
+    writer_text_or_null(w, "leader_url", coordinator_leader_url(c));
     writer_number(w, "epoch", term != NULL ? term->epoch : 0);
     writer_time(w, "since", term != NULL ? term->since_wall : 0);
     write_database(w, c);

@@ -16,15 +16,10 @@ void document_window(struct writer *w, const char *name, const struct window *wi
     writer_close_object(w);
 }
 
-void document_lease(struct writer *w, const char *name, struct http_server *server,
-                    const struct replica *replica)
+static void write_identity(struct writer *w, const struct replica *replica)
 {
-    const struct coordinator *c = server->coordinator;
     const struct cohort *cohort = replica->cohort;
-    int64_t renew_after = replica->lease_seconds / 3;
-    int64_t ends_wall = clock_sample().wall_ms + coordinator_lease_left_ms(c, replica);
 
-    writer_open_object(w, name);
     writer_text(w, "app", cohort->app->gate.name);
     writer_text(w, "instance", replica->instance);
     writer_text(w, "incarnation", replica->incarnation);
@@ -32,6 +27,17 @@ void document_lease(struct writer *w, const char *name, struct http_server *serv
     writer_number(w, "min", cohort->gate.range.min);
     writer_number(w, "max", cohort->gate.range.max);
     writer_text(w, "release", cohort->release);
+}
+
+void document_lease(struct writer *w, const char *name, struct http_server *server,
+                    const struct replica *replica)
+{
+    const struct coordinator *c = server->coordinator;
+    int64_t renew_after = replica->lease_seconds / 3;
+    int64_t ends_wall = clock_sample().wall_ms + coordinator_lease_left_ms(c, replica);
+
+    writer_open_object(w, name);
+    write_identity(w, replica);
     document_window(w, "window", &coordinator_window(c)->window);
     writer_number(w, "lease_seconds", replica->lease_seconds);
     writer_text(w, "lease_expires_at", http_server_stamp(server, ends_wall));
@@ -42,18 +48,11 @@ void document_lease(struct writer *w, const char *name, struct http_server *serv
 
 void document_replica(struct writer *w, const struct coordinator *c, const struct replica *replica)
 {
-    const struct cohort *cohort = replica->cohort;
     struct instant now = clock_sample();
     bool leased = replica->state == REPLICA_LIVE || replica->state == REPLICA_WAITING;
 
     writer_open_object(w, NULL);
-    writer_text(w, "app", cohort->app->gate.name);
-    writer_text(w, "instance", replica->instance);
-    writer_text(w, "incarnation", replica->incarnation);
-    writer_text(w, "state", replica_state_name(replica->state));
-    writer_number(w, "min", cohort->gate.range.min);
-    writer_number(w, "max", cohort->gate.range.max);
-    writer_text(w, "release", cohort->release);
+    write_identity(w, replica);
     writer_text(w, "application_name", replica->application_name);
     writer_text(w, "on_lost", replica->on_lost_exit ? "exit" : "keep");
     writer_bool(w, "superseded", replica->superseded);

@@ -48,10 +48,9 @@ static void write_checks(struct writer *w, const void *context)
     const struct ready_query *query = request_query(r);
     const struct coordinator *c = r->server->coordinator;
     enum coordinator_role role = coordinator_role(c);
-    const char *leader = coordinator_leader_url(c);
 
     writer_text(w, "role", coordinator_role_name(role));
-    writer_text(w, "leader_url", *leader != '\0' ? leader : NULL);
+    writer_text_or_null(w, "leader_url", coordinator_leader_url(c));
     if (!query->verbose) {
         return;
     }

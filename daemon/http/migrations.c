@@ -227,20 +227,16 @@ void migrations_waive(struct request *r)
     coordinator_waive(r->server->coordinator, &waiver, on_acted, r);
 }
 
+static void write_paused(struct writer *w, const struct request *r)
+{
+    const struct pause_note note = coordinator_paused(r->server->coordinator);
+
+    document_pause(w, &note);
+}
+
 static void on_paused(void *context, const struct outcome *outcome)
 {
-    struct request *r = context;
-    struct buf body = BUF_INIT(0);
-    struct writer w = WRITER_INIT(&body);
-
-    if (!request_succeeded(r, outcome)) {
-        return;
-    }
-    const struct pause_note note = coordinator_paused(r->server->coordinator);
-    writer_open_object(&w, NULL);
-    document_pause(&w, &note);
-    writer_close_object(&w);
-    request_answer(r, 200, NULL, &body);
+    request_answer_outcome(context, outcome, write_paused);
 }
 
 void migrations_pause_all(struct request *r)
@@ -264,21 +260,17 @@ static const struct field baseline_fields[] = {
 };
 const struct shape baseline_shape = SHAPE(baseline_fields, struct baseline_body, NULL);
 
+static void write_baseline(struct writer *w, const struct request *r)
+{
+    const struct baseline_body *body = request_body(r);
+
+    writer_number(w, "version", body->version);
+    document_window(w, "window", &coordinator_window(r->server->coordinator)->window);
+}
+
 static void on_baseline(void *context, const struct outcome *outcome)
 {
-    struct request *r = context;
-    struct buf body = BUF_INIT(0);
-    struct writer w = WRITER_INIT(&body);
-
-    if (!request_succeeded(r, outcome)) {
-        return;
-    }
-    const struct baseline_body *asked = request_body(r);
-    writer_open_object(&w, NULL);
-    writer_number(&w, "version", asked->version);
-    document_window(&w, "window", &coordinator_window(r->server->coordinator)->window);
-    writer_close_object(&w);
-    request_answer(r, outcome->created ? 201 : 200, NULL, &body);
+    request_answer_outcome(context, outcome, write_baseline);
 }
 
 void migrations_baseline(struct request *r)

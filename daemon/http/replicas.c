@@ -271,24 +271,20 @@ static const struct field attest_fields[] = {
 const struct shape attest_shape = SHAPE(attest_fields, struct removal_body, NULL);
 #undef AT
 
+static void write_removed(struct writer *w, const struct request *r)
+{
+    const struct removal_body *body = request_body(r);
+
+    writer_text(w, "app", r->at.app);
+    writer_text(w, "instance", r->at.instance);
+    writer_text(w, "incarnation", body->incarnation);
+    writer_text(w, "state", replica_state_name(REPLICA_GONE));
+    writer_text(w, "gone_reason", replica_event_name((enum replica_event)r->route->argument));
+}
+
 static void on_removed(void *context, const struct outcome *outcome)
 {
-    struct request *r = context;
-    struct buf answer = BUF_INIT(0);
-    struct writer w = WRITER_INIT(&answer);
-
-    if (!request_succeeded(r, outcome)) {
-        return;
-    }
-    const struct removal_body *body = request_body(r);
-    writer_open_object(&w, NULL);
-    writer_text(&w, "app", r->at.app);
-    writer_text(&w, "instance", r->at.instance);
-    writer_text(&w, "incarnation", body->incarnation);
-    writer_text(&w, "state", replica_state_name(REPLICA_GONE));
-    writer_text(&w, "gone_reason", replica_event_name((enum replica_event)r->route->argument));
-    writer_close_object(&w);
-    request_answer(r, 200, NULL, &answer);
+    request_answer_outcome(context, outcome, write_removed);
 }
 
 void replicas_remove(struct request *r)

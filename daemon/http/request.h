@@ -126,6 +126,10 @@ void request_problem_outcome(struct request *r, const struct outcome *outcome);
  * was wrong, which has been answered. */
 bool request_succeeded(struct request *r, const struct outcome *outcome);
 
+/* Answers what was wrong, or an object, with status 201 where something was created. */
+void request_answer_outcome(struct request *r, const struct outcome *outcome,
+                            void (*write_members)(struct writer *w, const struct request *r));
+
 /* ---- for transport.c ---- */
 
 struct request *request_new(struct transport *transport, struct MHD_Connection *connection,

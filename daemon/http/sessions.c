@@ -8,11 +8,11 @@
 void document_session(struct writer *w, const struct witnessed_session *session, size_t count)
 {
     writer_number(w, "pid", session->pid);
-    writer_text(w, "backend_start", *session->backend_start != '\0' ? session->backend_start : NULL);
+    writer_text_or_null(w, "backend_start", session->backend_start);
     writer_text(w, "role", session->role);
     writer_text(w, "application_name", session->application_name);
-    writer_text(w, "address", *session->address != '\0' ? session->address : NULL);
-    writer_text(w, "state", *session->state != '\0' ? session->state : NULL);
+    writer_text_or_null(w, "address", session->address);
+    writer_text_or_null(w, "state", session->state);
     writer_text(w, "standby", session->standby);
     writer_number(w, "count", (int64_t)count);
 }
@@ -66,7 +66,7 @@ void document_witness(struct writer *w, const struct coordinator *c)
         writer_open_object(w, NULL);
         writer_text(w, "name", sight->standbys[i].name);
         writer_bool(w, "reachable", sight->standbys[i].reachable);
-        writer_text(w, "error", *sight->standby_errors[i] != '\0' ? sight->standby_errors[i] : NULL);
+        writer_text_or_null(w, "error", sight->standby_errors[i]);
         writer_close_object(w);
     }
     writer_close_list(w);
@@ -87,20 +87,15 @@ static const struct field terminate_fields[] = {
 };
 const struct shape terminate_shape = SHAPE(terminate_fields, struct terminate_body, NULL);
 
+static void write_terminated(struct writer *w, const struct request *r)
+{
+    writer_number(w, "pid", r->at.pid);
+    writer_bool(w, "terminated", true);
+}
+
 static void on_terminated(void *context, const struct outcome *outcome)
 {
-    struct request *r = context;
-    struct buf body = BUF_INIT(0);
-    struct writer w = WRITER_INIT(&body);
-
-    if (!request_succeeded(r, outcome)) {
-        return;
-    }
-    writer_open_object(&w, NULL);
-    writer_number(&w, "pid", r->at.pid);
-    writer_bool(&w, "terminated", true);
-    writer_close_object(&w);
-    request_answer(r, 200, NULL, &body);
+    request_answer_outcome(context, outcome, write_terminated);
 }
 
 void sessions_terminate(struct request *r)

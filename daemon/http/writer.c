@@ -166,6 +166,11 @@ void writer_text(struct writer *w, const char *name, const char *text)
     }
 }
 
+void writer_text_or_null(struct writer *w, const char *name, const char *text)
+{
+    writer_text(w, name, text != NULL && *text != '\0' ? text : NULL);
+}
+
 void writer_number(struct writer *w, const char *name, int64_t number)
 {
     char digits[NUMBER_SIZE], *at = digits + NUMBER_SIZE;
@@ -188,6 +193,15 @@ void writer_version(struct writer *w, const char *name, int64_t version)
         writer_null(w, name);
     } else {
         writer_number(w, name, version);
+    }
+}
+
+void writer_count(struct writer *w, const char *name, int64_t count)
+{
+    if (count < 0) {
+        writer_null(w, name);
+    } else {
+        writer_number(w, name, count);
     }
 }
 

@@ -26,8 +26,10 @@ void writer_open_list(struct writer *w, const char *name);
 void writer_close_list(struct writer *w);
 
 void writer_text(struct writer *w, const char *name, const char *text); /* NULL: null */
+void writer_text_or_null(struct writer *w, const char *name, const char *text); /* "" as well: null */
 void writer_number(struct writer *w, const char *name, int64_t number);
 void writer_version(struct writer *w, const char *name, int64_t version); /* 0: null */
+void writer_count(struct writer *w, const char *name, int64_t count); /* negative, so not known: null */
 void writer_real(struct writer *w, const char *name, double number);
 void writer_bool(struct writer *w, const char *name, bool value);
 void writer_null(struct writer *w, const char *name);

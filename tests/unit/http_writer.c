@@ -17,11 +17,15 @@ static void every_kind_of_value(void **state)
     writer_open_object(&w, NULL);
     writer_text(&w, "text", "a");
     writer_text(&w, "nothing", NULL);
+    writer_text_or_null(&w, "some", "b");
+    writer_text_or_null(&w, "empty", "");
     writer_number(&w, "least", INT64_MIN);
     writer_number(&w, "most", INT64_MAX);
     writer_number(&w, "zero", 0);
     writer_version(&w, "none", 0);
     writer_version(&w, "version", 42);
+    writer_count(&w, "counted", 0);
+    writer_count(&w, "unknown", -1);
     writer_real(&w, "real", 0.012);
     writer_real(&w, "infinite", INFINITY);
     writer_bool(&w, "yes", true);
@@ -40,10 +44,10 @@ static void every_kind_of_value(void **state)
     writer_close_object(&w);
     assert_string_equal(
         buf_text(&out),
-        "{\"text\":\"a\",\"nothing\":null,\"least\":-9223372036854775808,\"most\":9223372036854775807,"
-        "\"zero\":0,\"none\":null,\"version\":42,\"real\":0.012,\"infinite\":null,\"yes\":true,"
-        "\"null\":null,\"at\":\"2026-11-20T09:30:00.123Z\",\"never\":null,\"json\":{\"a\":[1,null]},"
-        "\"absent\":null,\"list\":[1,{},[]]}");
+        "{\"text\":\"a\",\"nothing\":null,\"some\":\"b\",\"empty\":null,\"least\":-9223372036854775808,"
+        "\"most\":9223372036854775807,\"zero\":0,\"none\":null,\"version\":42,\"counted\":0,\"unknown\":null,"
+        "\"real\":0.012,\"infinite\":null,\"yes\":true,\"null\":null,\"at\":\"2026-11-20T09:30:00.123Z\","
+        "\"never\":null,\"json\":{\"a\":[1,null]},\"absent\":null,\"list\":[1,{},[]]}");
     json_decref(value);
     buf_free(&out);
 }
