@@ -84,18 +84,27 @@ static char **make_environment(const char *const *own)
     return environment;
 }
 
-/* In the child, between fork and exec: only what is safe there. */
-static void become(const struct child_command *command, char *const *environment, int input, int output)
+void child_begin(pid_t parent)
 {
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setpgid(0, 0);
-    for (int signal_number = 1; signal_number < NSIG; signal_number++) {
-        signal(signal_number, SIG_DFL);
+    if (getppid() != parent) {
+        _exit(EXEC_FAILED); /* it died before the line above could see it */
+    }
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        signal(number, SIG_DFL);
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child, between fork and exec: only what is safe there. */
+static void become(const struct child_command *command, pid_t parent, char *const *environment, int input,
+                   int output)
+{
+    setpgid(0, 0);
+    child_begin(parent);
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
@@ -355,10 +364,11 @@ static int spawn(struct child *child, struct event_base *base, const struct chil
         return error;
     }
     char **environment = make_environment(command->environment);
+    pid_t parent = getpid();
     child->pid = fork();
     int error = errno;
     if (child->pid == 0) {
-        become(command, environment, input[0], output[1]);
+        become(command, parent, environment, input[0], output[1]);
     }
     free_environment(environment);
     close(input[0]);

@@ -3,6 +3,7 @@
 
 #include "run_tree.h"
 
+#include <schemagate/base/child.h>
 #include <schemagate/base/clock.h>
 #include <schemagate/cli/cli.h>
 
@@ -36,14 +37,7 @@ static _Noreturn void become_command(const struct guard_task *task, pid_t parent
     setpgid(0, 0);
     if (task->terminal >= 0)
         tcsetpgrp(task->terminal, getpid());
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(CLI_FAILED); /* the guard died before the line above could see it */
-    for (int number = 1; number <= SIGRTMAX; number++)
-        signal(number, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    child_begin(parent);
     execvpe(task->command[0], task->command, task->environment);
     int error = errno;
     (void)!write(failure_fd, &error, sizeof(error));

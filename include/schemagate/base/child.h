@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct child;
 struct event_base;
@@ -49,5 +50,9 @@ void child_kill(struct child *child);
 
 /* Ends it without a word: `done` is not called. */
 void child_abandon(struct child *child);
+
+/* What a process does first that `parent` has just forked: it ends with its parent, and handles and blocks no
+ * signal. Safe between fork and exec. */
+void child_begin(pid_t parent);
 
 #endif
