@@ -2,11 +2,11 @@
 #include "emit.h"
 
 #include "allocate.h"
+#include "tree.h"
 
 #include <pg_query.h>
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,30 +78,26 @@ static struct emitted *add(struct statement *source, enum plan_section section, 
  * other. */
 static void read_back(struct statement *source, struct emitted *added)
 {
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(added->statement.sql);
-    PgQuery__ParseResult *tree = NULL;
+    char *refusal;
+    PgQuery__ParseResult *tree = tree_parse_or_say(added->statement.sql, &refusal);
 
-    if (result.error == NULL)
-        tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                              (const uint8_t *)result.parse_tree.data);
     if (tree == NULL || tree->n_stmts != 1) {
         statement_report(source, RULE_NO_SAFE_FORM, NULL, "its safe form cannot be written down: %s",
-                         result.error == NULL ? "it is not one statement" : result.error->message);
+                         refusal == NULL ? "it is not one statement" : refusal);
     } else {
         statement_work(source->reader->options.catalog, tree->stmts[0]->stmt, &added->statement.work);
         if (!statement_is_transactional(tree->stmts[0]->stmt))
             added->alone = EMIT_OUTSIDE;
         added->statement.transactional = added->alone != EMIT_OUTSIDE;
     }
-    if (tree != NULL)
-        pg_query__parse_result__free_unpacked(tree, NULL);
-    pg_query_free_protobuf_parse_result(result);
+    pg_query__parse_result__free_unpacked(tree, NULL);
+    free(refusal);
 }
 
-static struct plan_statement *add_generated(struct statement *source, enum plan_section section,
-                                            enum emit_alone alone, char *sql)
+struct plan_statement *emit_v(struct statement *source, enum plan_section section, enum emit_alone alone,
+                              const char *format, va_list arguments)
 {
-    struct emitted *added = add(source, section, alone, sql, true);
+    struct emitted *added = add(source, section, alone, allocate_text_v(format, arguments), true);
 
     read_back(source, added);
     return &added->statement;
@@ -110,13 +106,13 @@ static struct plan_statement *add_generated(struct statement *source, enum plan_
 struct plan_statement *emit(struct statement *source, enum plan_section section, enum emit_alone alone,
                             const char *format, ...)
 {
+    struct plan_statement *added;
     va_list arguments;
-    char *sql;
 
     va_start(arguments, format);
-    sql = allocate_text_v(format, arguments);
+    added = emit_v(source, section, alone, format, arguments);
     va_end(arguments);
-    return add_generated(source, section, alone, sql);
+    return added;
 }
 
 struct plan_statement *emit_as_written(struct statement *source, enum plan_section section,
@@ -146,12 +142,10 @@ struct plan_statement *emit_undo(struct statement *source, enum emit_alone alone
 {
     struct plan_statement *added;
     va_list arguments;
-    char *sql;
 
     va_start(arguments, format);
-    sql = allocate_text_v(format, arguments);
+    added = emit_v(source, PLAN_UNDO, alone, format, arguments);
     va_end(arguments);
-    added = add_generated(source, PLAN_UNDO, alone, sql);
     source->reader->emission->items[source->reader->emission->count - 1].order *= -1;
     return added;
 }

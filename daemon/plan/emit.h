@@ -22,6 +22,8 @@ enum emit_alone {
  * until the next call; the rest of its work may be filled in by the caller. */
 struct plan_statement *emit(struct statement *source, enum plan_section section, enum emit_alone alone,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
+struct plan_statement *emit_v(struct statement *source, enum plan_section section, enum emit_alone alone,
+                              const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
 
 /* The same for the statement's own text, as it was written. */
 struct plan_statement *emit_as_written(struct statement *source, enum plan_section section,

@@ -63,13 +63,10 @@ struct plan_statement *form_rows(struct place *place, enum plan_section section,
 {
     struct plan_statement *added;
     va_list arguments;
-    char *sql;
 
     va_start(arguments, format);
-    sql = allocate_text_v(format, arguments);
+    added = emit_v(place->statement, section, EMIT_SEPARATE, format, arguments);
     va_end(arguments);
-    added = emit(place->statement, section, EMIT_SEPARATE, "%s", sql);
-    free(sql);
     finish(place, added, note);
     if (section == PLAN_BACKFILL)
         backfill_take(place->statement, added);
@@ -81,13 +78,10 @@ struct plan_statement *form_emit(struct place *place, enum plan_section section,
 {
     struct plan_statement *added;
     va_list arguments;
-    char *sql;
 
     va_start(arguments, format);
-    sql = allocate_text_v(format, arguments);
+    added = emit_v(place->statement, section, alone, format, arguments);
     va_end(arguments);
-    added = emit(place->statement, section, alone, "%s", sql);
-    free(sql);
     return finish(place, added, note);
 }
 
@@ -202,13 +196,10 @@ bool form_is_allowed(const struct place *place, enum plan_rule_id rule)
 void form_refuse(struct place *place, enum plan_rule_id rule, const char *format, ...)
 {
     va_list arguments;
-    char *message;
 
     va_start(arguments, format);
-    message = allocate_text_v(format, arguments);
+    statement_report_v(place->statement, rule, place->operation->table, format, arguments);
     va_end(arguments);
-    statement_report(place->statement, rule, place->operation->table, "%s", message);
-    free(message);
     if (form_is_allowed(place, rule))
         form_separate(place);
 }

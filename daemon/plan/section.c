@@ -63,17 +63,23 @@ bool statement_allows(const struct statement *statement, enum plan_rule_id rule)
     return false;
 }
 
+void statement_report_v(struct statement *statement, enum plan_rule_id rule, const char *object,
+                        const char *format, va_list arguments)
+{
+    char *message = allocate_text_v(format, arguments);
+
+    statement_report_at(statement, rule, statement->start, object, message);
+    free(message);
+}
+
 void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
                       const char *format, ...)
 {
     va_list arguments;
-    char *message;
 
     va_start(arguments, format);
-    message = allocate_text_v(format, arguments);
+    statement_report_v(statement, rule, object, format, arguments);
     va_end(arguments);
-    statement_report_at(statement, rule, statement->start, object, message);
-    free(message);
 }
 
 /* The first allowance at or behind `offset`. */

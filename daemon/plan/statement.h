@@ -6,6 +6,8 @@
 
 #include <pg_query/pg_query.pb-c.h>
 
+#include <stdarg.h>
+
 /* One statement while it is read: its tree, its place, and the exceptions that stand before it. */
 struct statement {
     struct reader *reader;
@@ -48,6 +50,8 @@ void statement_note_names(struct statement *statement, const ProtobufCMessage *m
 /* Records a finding about the statement; an `allow` before it may let it pass. */
 void statement_report(struct statement *statement, enum plan_rule_id rule, const char *object,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+void statement_report_v(struct statement *statement, enum plan_rule_id rule, const char *object,
+                        const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
 
 /* True if an `allow` of that rule stands before the statement. */
 bool statement_allows(const struct statement *statement, enum plan_rule_id rule);

@@ -8,15 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-PgQuery__ParseResult *tree_parse(const char *sql)
+PgQuery__ParseResult *tree_parse_or_say(const char *sql, char **refusal)
 {
     PgQueryProtobufParseResult result = pg_query_parse_protobuf(sql);
     PgQuery__ParseResult *tree = NULL;
 
-    if (result.error == NULL)
+    *refusal = NULL;
+    if (result.error != NULL)
+        *refusal = allocate_text("%s", result.error->message);
+    else
         tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
                                               (const uint8_t *)result.parse_tree.data);
     pg_query_free_protobuf_parse_result(result);
+    return tree;
+}
+
+PgQuery__ParseResult *tree_parse(const char *sql)
+{
+    char *refusal;
+    PgQuery__ParseResult *tree = tree_parse_or_say(sql, &refusal);
+
+    free(refusal);
     return tree;
 }
 

@@ -11,6 +11,9 @@
  * pg_query__parse_result__free_unpacked (which takes NULL). It refers to nothing of the text. */
 PgQuery__ParseResult *tree_parse(const char *sql);
 
+/* The same; *refusal is then what the grammar says, owned by the caller; NULL where it accepts the text. */
+PgQuery__ParseResult *tree_parse_or_say(const char *sql, char **refusal);
+
 /* NULL if the tree cannot be written down. Owned by the caller. */
 char *tree_write(const PgQuery__ParseResult *tree);
 
