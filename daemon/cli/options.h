@@ -34,6 +34,11 @@ struct cli_option {
 
 #define OPTION_END {.name = NULL}
 
+/* Rows that many verbs have, for a struct with a member of that name. */
+#define OPTION_JSON(type) \
+    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(type, json), NULL}
+#define OPTION_YES(type) {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(type, yes), NULL}
+
 /* How to reach the daemon: the first member of every verb's struct. */
 struct connection {
     const char *url, *token_file, *ca_file, *certificate_file, *key_file;

@@ -1,11 +1,14 @@
 /* The table of client verbs, and what they share. */
 #include "verbs.h"
 
+#include "output.h"
 #include "text.h"
 
 #include <schemagate/base/buf.h>
+#include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +140,42 @@ char *verb_path(const char *first, ...)
     }
     va_end(parts);
     return buf_take(&path);
+}
+
+char *verb_migration(int64_t version)
+{
+    return memory_printf("migration %" PRId64, version);
+}
+
+static int print_answer(const struct verb_request *request, const struct reply *reply)
+{
+    if (request->json && reply->body)
+        output_json(reply->body);
+    else if (request->line)
+        puts(request->line);
+    else
+        return request->print(reply, request->context);
+    return CLI_DONE;
+}
+
+int verb_ask(const struct verb_request *request)
+{
+    struct client *client = client_open(request->connection);
+    int code = CLI_USAGE;
+    if (client) {
+        struct reply reply;
+        code = client_call(client, request->method, request->path, json_incref(request->body),
+                           request->subject, &reply);
+        if (code == CLI_DONE)
+            code = print_answer(request, &reply);
+        reply_free(&reply);
+    }
+    client_close(client);
+    json_decref(request->body);
+    free(request->subject);
+    free(request->line);
+    free(request->path);
+    return code;
 }
 
 int verb_confirm(const char *verb, bool yes, const char *format, ...)

@@ -49,6 +49,25 @@ bool verb_split_replica(const char *verb, char *text, const char **app, const ch
  * part that begins with "/" is taken as it is. The caller frees. */
 char *verb_path(const char *first, ...) __attribute__((sentinel));
 
+/* "migration 42", as problems name it. The caller frees. */
+char *verb_migration(int64_t version);
+
+/* One request, and what is printed of its answer. */
+struct verb_request {
+    const struct connection *connection;
+    const char *method;
+    char *path;    /* taken over */
+    json_t *body;  /* taken over; NULL: none */
+    char *subject; /* what a problem is about; taken over; NULL: nothing */
+    bool json;     /* the server's JSON is printed, where there is any; else: */
+    char *line;    /* this; taken over; NULL: */
+    int (*print)(const struct reply *reply, const void *context); /* this does it; returns the exit code */
+    const void *context;
+};
+
+/* Asks, prints, and reports what is wrong on stderr. Returns the exit code. */
+int verb_ask(const struct verb_request *request);
+
 /* Asks on a terminal; elsewhere `yes` must have been given. CLI_DONE to go on, else the code. */
 int verb_confirm(const char *verb, bool yes, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -18,10 +18,7 @@ struct baseline {
     bool json;
 };
 
-const struct cli_option verb_baseline_options[] = {{"json", 0, OPTION_FLAG, NULL,
-                                                    "print the server's JSON",
-                                                    offsetof(struct baseline, json), NULL},
-                                                   OPTION_END};
+const struct cli_option verb_baseline_options[] = {OPTION_JSON(struct baseline), OPTION_END};
 
 struct token {
     struct connection connection;
@@ -39,6 +36,13 @@ const struct cli_option verb_token_options[] = {
     {"json", 0, OPTION_FLAG, NULL, "print both as JSON", offsetof(struct token, json), NULL},
     OPTION_END};
 
+static int print_baseline(const struct reply *reply, const void *version)
+{
+    printf("baseline %" PRId64 "%s\n", *(const int64_t *)version,
+           reply->status == 201 ? "" : ": it is that already");
+    return CLI_DONE;
+}
+
 int verb_baseline(int argc, char **argv)
 {
     struct baseline options = {0};
@@ -50,20 +54,13 @@ int verb_baseline(int argc, char **argv)
         return code;
     if (!verb_read_version(argv[0], rest.items[0], &version))
         return CLI_USAGE;
-    struct client *client = client_open(&options.connection);
-    if (!client)
-        return CLI_USAGE;
-    struct reply reply;
-    code = client_call(client, "POST", "/v1/baseline",
-                       json_pack("{s:I}", "version", (json_int_t)version), NULL, &reply);
-    if (code == CLI_DONE && options.json && reply.body)
-        output_json(reply.body);
-    else if (code == CLI_DONE)
-        printf("baseline %" PRId64 "%s\n", version,
-               reply.status == 201 ? "" : ": it is that already");
-    reply_free(&reply);
-    client_close(client);
-    return code;
+    return verb_ask(&(struct verb_request){.connection = &options.connection,
+                                           .method = "POST",
+                                           .path = memory_copy("/v1/baseline"),
+                                           .body = json_pack("{s:I}", "version", (json_int_t)version),
+                                           .json = options.json,
+                                           .print = print_baseline,
+                                           .context = &version});
 }
 
 /* Words of the tokens file stand between blanks. */

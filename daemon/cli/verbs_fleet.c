@@ -26,8 +26,7 @@ const struct cli_option verb_replicas_options[] = {
      offsetof(struct replicas, state), NULL},
     {"holding", 0, OPTION_NUMBER, "VERSION", "those that hold this version's contract",
      offsetof(struct replicas, holding), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct replicas, json),
-     NULL},
+    OPTION_JSON(struct replicas),
     OPTION_END};
 
 /* `evict` and `attest`. */
@@ -43,14 +42,14 @@ struct ending {
      offsetof(struct ending, reason), NULL},                                                   \
     {"incarnation", 'i', OPTION_TEXT, "I", "this incarnation only",                            \
      offsetof(struct ending, incarnation), NULL},                                              \
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct ending, json), NULL}
+    OPTION_JSON(struct ending)
 
 const struct cli_option verb_attest_options[] = {ENDING_OPTIONS, OPTION_END};
 const struct cli_option verb_evict_options[] = {
     ENDING_OPTIONS,
     {"terminate-sessions", 't', OPTION_FLAG, NULL, "end its database sessions first",
      offsetof(struct ending, terminate_sessions), NULL},
-    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct ending, yes), NULL},
+    OPTION_YES(struct ending),
     OPTION_END};
 
 struct retire {
@@ -62,8 +61,8 @@ struct retire {
 const struct cli_option verb_retire_options[] = {
     {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail (required)",
      offsetof(struct retire, reason), NULL},
-    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct retire, yes), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct retire, json), NULL},
+    OPTION_YES(struct retire),
+    OPTION_JSON(struct retire),
     OPTION_END};
 
 static char *replicas_path(const struct replicas *options)
@@ -136,26 +135,19 @@ int verb_replicas(int argc, char **argv)
 static int declare_ended(const char *verb, const struct ending *options, const char *app,
                          const char *instance)
 {
-    struct client *client = client_open(&options->connection);
-    if (!client)
-        return CLI_USAGE;
-    char *path = verb_path("/v1/apps/", app, "/replicas/", instance, "/", verb, NULL);
-    char *subject = memory_printf("%s/%s", app, instance);
     json_t *body = json_pack("{s:s*, s:s}", "incarnation", options->incarnation, "reason",
                              options->reason);
     if (options->terminate_sessions)
         json_object_set_new(body, "terminate_sessions", json_true());
-    struct reply reply;
-    int code = client_call(client, "POST", path, body, subject, &reply);
-    if (code == CLI_DONE && options->json && reply.body)
-        output_json(reply.body);
-    else if (code == CLI_DONE)
-        printf("%s: gone (%s)\n", subject, strcmp(verb, "evict") == 0 ? "evicted" : "attested");
-    reply_free(&reply);
-    free(subject);
-    free(path);
-    client_close(client);
-    return code;
+    return verb_ask(&(struct verb_request){
+        .connection = &options->connection,
+        .method = "POST",
+        .path = verb_path("/v1/apps/", app, "/replicas/", instance, "/", verb, NULL),
+        .body = body,
+        .subject = memory_printf("%s/%s", app, instance),
+        .json = options->json,
+        .line = memory_printf("%s/%s: gone (%s)", app, instance,
+                              strcmp(verb, "evict") == 0 ? "evicted" : "attested")});
 }
 
 /* Reads the arguments that both verbs share; OPTIONS_GO_ON, else the exit code. */
@@ -210,22 +202,15 @@ int verb_retire(int argc, char **argv)
     code = verb_confirm(argv[0], options.yes, "retire %s for good?", rest.items[0]);
     if (code != CLI_DONE)
         return code;
-    struct client *client = client_open(&options.connection);
-    if (!client)
-        return CLI_USAGE;
     struct buf path = BUF_INIT(0);
     buf_puts(&path, "/v1/apps/");
     text_url(&path, rest.items[0]);
     buf_puts(&path, "?reason=");
     text_url(&path, options.reason);
-    struct reply reply;
-    code = client_call(client, "DELETE", buf_text(&path), NULL, rest.items[0], &reply);
-    if (code == CLI_DONE && options.json && reply.body)
-        output_json(reply.body);
-    else if (code == CLI_DONE)
-        printf("%s: retired\n", rest.items[0]);
-    reply_free(&reply);
-    buf_free(&path);
-    client_close(client);
-    return code;
+    return verb_ask(&(struct verb_request){.connection = &options.connection,
+                                           .method = "DELETE",
+                                           .path = buf_take(&path),
+                                           .subject = memory_copy(rest.items[0]),
+                                           .json = options.json,
+                                           .line = memory_printf("%s: retired", rest.items[0])});
 }

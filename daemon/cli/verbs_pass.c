@@ -1,38 +1,11 @@
 /* What an operator does about a hold that nothing else clears: let it pass for a time, or end a session. */
 #include "verbs.h"
 
-#include "output.h"
-#include "render.h"
-#include "text.h"
-
 #include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Posts, and prints the answer or the line; takes over path and body. */
-static int post(const struct connection *connection, char *path, json_t *body, const char *subject,
-                bool json, const char *line)
-{
-    struct client *client = client_open(connection);
-    struct reply reply;
-    int code = CLI_USAGE;
-
-    if (client) {
-        code = client_call(client, "POST", path, json_incref(body), subject, &reply);
-        if (code == CLI_DONE && json && reply.body)
-            output_json(reply.body);
-        else if (code == CLI_DONE)
-            puts(line);
-        reply_free(&reply);
-    }
-    client_close(client);
-    json_decref(body);
-    free(path);
-    return code;
-}
 
 /* ---- waive ---- */
 
@@ -47,8 +20,8 @@ const struct cli_option verb_waive_options[] = {
     {"for", 'f', OPTION_SECONDS, "S", "how many seconds it counts, at most a week (required)",
      offsetof(struct waive, for_ms), NULL},
     {"reason", 'r', OPTION_TEXT, "R", "why that is safe (required)", offsetof(struct waive, reason), NULL},
-    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct waive, yes), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct waive, json), NULL},
+    OPTION_YES(struct waive),
+    OPTION_JSON(struct waive),
     OPTION_END};
 
 static json_t *waive_body(const struct waive *options, const struct arguments *rest)
@@ -79,14 +52,15 @@ int verb_waive(int argc, char **argv)
                         version);
     if (code != CLI_DONE)
         return code;
-    char *subject = memory_printf("migration %" PRId64, version);
-    char *line = memory_printf("%" PRId64 ": %s is waived for %" PRId64 " s", version, rest.items[1],
-                               options.for_ms / 1000);
-    code = post(&options.connection, memory_printf("/v1/migrations/%" PRId64 "/waive", version),
-                waive_body(&options, &rest), subject, options.json, line);
-    free(subject);
-    free(line);
-    return code;
+    return verb_ask(&(struct verb_request){
+        .connection = &options.connection,
+        .method = "POST",
+        .path = memory_printf("/v1/migrations/%" PRId64 "/waive", version),
+        .body = waive_body(&options, &rest),
+        .subject = verb_migration(version),
+        .json = options.json,
+        .line = memory_printf("%" PRId64 ": %s is waived for %" PRId64 " s", version, rest.items[1],
+                              options.for_ms / 1000)});
 }
 
 /* ---- terminate ---- */
@@ -102,8 +76,8 @@ const struct cli_option verb_terminate_options[] = {
      offsetof(struct terminate, reason), NULL},
     {"started", 's', OPTION_TEXT, "TIME", "only if the session began then, as the gate says it",
      offsetof(struct terminate, started), NULL},
-    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct terminate, yes), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct terminate, json), NULL},
+    OPTION_YES(struct terminate),
+    OPTION_JSON(struct terminate),
     OPTION_END};
 
 int verb_terminate(int argc, char **argv)
@@ -121,12 +95,12 @@ int verb_terminate(int argc, char **argv)
     code = verb_confirm(argv[0], options.yes, "terminate the database session %s?", rest.items[0]);
     if (code != CLI_DONE)
         return code;
-    char *line = memory_printf("session %s: terminated", rest.items[0]);
-    char *subject = memory_printf("session %s", rest.items[0]);
-    code = post(&options.connection, verb_path("/v1/sessions/", rest.items[0], "/terminate", NULL),
-                json_pack("{s:s, s:s*}", "reason", options.reason, "backend_start", options.started),
-                subject, options.json, line);
-    free(subject);
-    free(line);
-    return code;
+    return verb_ask(&(struct verb_request){
+        .connection = &options.connection,
+        .method = "POST",
+        .path = verb_path("/v1/sessions/", rest.items[0], "/terminate", NULL),
+        .body = json_pack("{s:s, s:s*}", "reason", options.reason, "backend_start", options.started),
+        .subject = memory_printf("session %s", rest.items[0]),
+        .json = options.json,
+        .line = memory_printf("session %s: terminated", rest.items[0])});
 }

@@ -5,10 +5,10 @@
 #include "render.h"
 #include "text.h"
 
+#include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct admission {
@@ -16,10 +16,7 @@ struct admission {
     bool json;
 };
 
-const struct cli_option verb_admission_options[] = {{"json", 0, OPTION_FLAG, NULL,
-                                                     "print the server's JSON",
-                                                     offsetof(struct admission, json), NULL},
-                                                    OPTION_END};
+const struct cli_option verb_admission_options[] = {OPTION_JSON(struct admission), OPTION_END};
 
 struct declaration {
     struct connection connection;
@@ -35,8 +32,7 @@ const struct cli_option verb_declare_options[] = {
      NULL},
     {"min-replicas", 0, OPTION_NUMBER, "N", "fewer live replicas than this hold every gate",
      offsetof(struct declaration, min_replicas), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct declaration, json),
-     NULL},
+    OPTION_JSON(struct declaration),
     OPTION_END};
 
 struct compatible {
@@ -48,8 +44,7 @@ struct compatible {
 const struct cli_option verb_compatible_options[] = {
     {"reason", 'r', OPTION_TEXT, "R", "how it is known (required)",
      offsetof(struct compatible, reason), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct compatible, json),
-     NULL},
+    OPTION_JSON(struct compatible),
     OPTION_END};
 
 /* The verdicts, their exit codes, and what to do. */
@@ -65,21 +60,25 @@ static const struct {
      "above"},
 };
 
-static int print_verdict(const char *app, const struct version_range *range, const json_t *body,
-                         bool json)
+struct asked {
+    const char *app;
+    struct version_range range;
+    bool json;
+};
+
+static int print_verdict(const struct asked *asked, const struct reply *reply)
 {
-    const char *verdict = render_text(body, "verdict");
-    const json_t *window = json_object_get(body, "window");
-    if (json)
-        output_json(body);
+    const char *verdict = reply_text(reply, "verdict");
+    const json_t *window = json_object_get(reply->body, "window");
     for (size_t n = 0; n < sizeof(verdicts) / sizeof(verdicts[0]); n++) {
         if (strcmp(verdicts[n].verdict, verdict) != 0)
             continue;
-        if (!json)
+        if (!asked->json)
             printf("%s: %s with %" PRId64 "..%" PRId64 " against the schema's %" PRId64 "..%" PRId64
                    " %s\n",
-                   verdict, app, range->min, range->max, render_number(window, "floor"),
-                   render_number(window, "ceiling"), verdicts[n].meaning);
+                   verdict, asked->app, asked->range.min, asked->range.max,
+                   render_number(window, "floor"), render_number(window, "ceiling"),
+                   verdicts[n].meaning);
         return verdicts[n].code;
     }
     fprintf(stderr, "schemagate: the server's verdict is none that this program knows\n  next: "
@@ -100,6 +99,18 @@ static void print_pending(const json_t *pending)
     }
 }
 
+/* JSON or not: the verdict is also the exit code. */
+static int print_admission(const struct reply *reply, const void *context)
+{
+    const struct asked *asked = context;
+    if (asked->json)
+        output_json(reply->body);
+    int code = print_verdict(asked, reply);
+    if (!asked->json)
+        print_pending(json_object_get(reply->body, "pending"));
+    return code;
+}
+
 /* The range in the second argument. */
 static bool read_range(const char *verb, const char *text, struct version_range *range)
 {
@@ -113,53 +124,23 @@ int verb_admission(int argc, char **argv)
 {
     struct admission options = {0};
     struct arguments rest;
-    struct version_range range;
     int code = options_parse(argc, argv, verb_admission_options,
                              &(struct argument_rules){2, 2, false}, &options, &rest);
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!read_range(argv[0], rest.items[1], &range))
-        return CLI_USAGE;
-    struct client *client = client_open(&options.connection);
-    if (!client)
+    struct asked asked = {.app = rest.items[0], .json = options.json};
+    if (!read_range(argv[0], rest.items[1], &asked.range))
         return CLI_USAGE;
     struct buf path = BUF_INIT(0);
     buf_puts(&path, "/v1/apps/");
-    text_url(&path, rest.items[0]);
-    buf_printf(&path, "/admission?min=%" PRId64 "&max=%" PRId64, range.min, range.max);
-    struct reply reply;
-    code = client_call(client, "GET", buf_text(&path), NULL, rest.items[0], &reply);
-    if (code == CLI_DONE) {
-        code = print_verdict(rest.items[0], &range, reply.body, options.json);
-        if (!options.json)
-            print_pending(json_object_get(reply.body, "pending"));
-    }
-    reply_free(&reply);
-    buf_free(&path);
-    client_close(client);
-    return code;
-}
-
-/* One request about an app whose success is told in one line. */
-static int change_app(const struct connection *connection, const char *method, char *path,
-                      json_t *body, const char *app, bool json, const char *done)
-{
-    struct client *client = client_open(connection);
-    int code = CLI_USAGE;
-    if (client) {
-        struct reply reply;
-        code = client_call(client, method, path, body, app, &reply);
-        if (code == CLI_DONE && json && reply.body)
-            output_json(reply.body);
-        else if (code == CLI_DONE)
-            printf("%s: %s\n", app, done);
-        reply_free(&reply);
-    } else {
-        json_decref(body);
-    }
-    client_close(client);
-    free(path);
-    return code;
+    text_url(&path, asked.app);
+    buf_printf(&path, "/admission?min=%" PRId64 "&max=%" PRId64, asked.range.min, asked.range.max);
+    return verb_ask(&(struct verb_request){.connection = &options.connection,
+                                           .method = "GET",
+                                           .path = buf_take(&path),
+                                           .subject = memory_copy(asked.app),
+                                           .print = print_admission,
+                                           .context = &asked});
 }
 
 int verb_declare(int argc, char **argv)
@@ -177,8 +158,13 @@ int verb_declare(int argc, char **argv)
                              (json_int_t)range.max, "release", options.release);
     if (options.min_replicas != NOT_GIVEN)
         json_object_set_new(body, "min_replicas", json_integer(options.min_replicas));
-    return change_app(&options.connection, "PUT", verb_path("/v1/apps/", rest.items[0], NULL), body,
-                      rest.items[0], options.json, "declared");
+    return verb_ask(&(struct verb_request){.connection = &options.connection,
+                                           .method = "PUT",
+                                           .path = verb_path("/v1/apps/", rest.items[0], NULL),
+                                           .body = body,
+                                           .subject = memory_copy(rest.items[0]),
+                                           .json = options.json,
+                                           .line = memory_printf("%s: declared", rest.items[0])});
 }
 
 int verb_compatible(int argc, char **argv)
@@ -194,9 +180,13 @@ int verb_compatible(int argc, char **argv)
         return CLI_USAGE;
     if (!options.reason)
         return options_complain(argv[0], "say how it is known: --reason R");
-    json_t *body = json_pack("{s:s, s:I, s:s}", "release", rest.items[1], "max", (json_int_t)max,
-                             "reason", options.reason);
-    return change_app(&options.connection, "POST",
-                      verb_path("/v1/apps/", rest.items[0], "/compatible", NULL), body,
-                      rest.items[0], options.json, "recorded as compatible");
+    return verb_ask(&(struct verb_request){
+        .connection = &options.connection,
+        .method = "POST",
+        .path = verb_path("/v1/apps/", rest.items[0], "/compatible", NULL),
+        .body = json_pack("{s:s, s:I, s:s}", "release", rest.items[1], "max", (json_int_t)max, "reason",
+                          options.reason),
+        .subject = memory_copy(rest.items[0]),
+        .json = options.json,
+        .line = memory_printf("%s: recorded as compatible", rest.items[0])});
 }

@@ -1,15 +1,12 @@
 /* The operator's actions on a migration, or on the whole daemon. */
 #include "verbs.h"
 
-#include "output.h"
-#include "render.h"
 #include "text.h"
 
 #include <schemagate/base/memory.h>
 #include <schemagate/cli/cli.h>
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct steer {
@@ -21,8 +18,8 @@ struct steer {
 const struct cli_option verb_steer_options[] = {
     {"reason", 'r', OPTION_TEXT, "R", "why, for the audit trail", offsetof(struct steer, reason),
      NULL},
-    {"yes", 'y', OPTION_FLAG, NULL, "do not ask", offsetof(struct steer, yes), NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct steer, json), NULL},
+    OPTION_YES(struct steer),
+    OPTION_JSON(struct steer),
     OPTION_END};
 
 /* Without a version these act on the whole daemon. */
@@ -31,47 +28,46 @@ static bool acts_on_daemon(const char *verb)
     return strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0;
 }
 
-static void print_outcome(const char *verb, int64_t version, const json_t *body)
+struct steered {
+    const char *verb;
+    int64_t version; /* 0: the whole daemon */
+};
+
+static int print_steered(const struct reply *reply, const void *context)
 {
-    if (!version) {
-        printf("%s: the whole daemon\n", verb);
-        return;
+    const struct steered *steered = context;
+    if (!steered->version) {
+        printf("%s: the whole daemon\n", steered->verb);
+        return CLI_DONE;
     }
     struct buf line = BUF_INIT(0);
-    buf_printf(&line, "%" PRId64 " ", version);
-    text_clean(&line, render_text(body, "name"));
+    buf_printf(&line, "%" PRId64 " ", steered->version);
+    text_clean(&line, reply_text(reply, "name"));
     buf_puts(&line, ": ");
-    text_clean(&line, render_text(body, "phase"));
+    text_clean(&line, reply_text(reply, "phase"));
     buf_puts(&line, ", ");
-    text_clean(&line, render_text(body, "status"));
-    if (*render_text(body, "summary")) {
+    text_clean(&line, reply_text(reply, "status"));
+    if (*reply_text(reply, "summary")) {
         buf_puts(&line, "; ");
-        text_clean(&line, render_text(body, "summary"));
+        text_clean(&line, reply_text(reply, "summary"));
     }
     puts(buf_text(&line));
     buf_free(&line);
+    return CLI_DONE;
 }
 
 static int act(const char *verb, const struct steer *options, int64_t version)
 {
-    struct client *client = client_open(&options->connection);
-    if (!client)
-        return CLI_USAGE;
-    char *path = version ? memory_printf("/v1/migrations/%" PRId64 "/%s", version, verb)
-                         : memory_printf("/v1/%s", verb);
-    char *subject = version ? memory_printf("migration %" PRId64, version) : NULL;
-    json_t *body = json_pack("{s:s*}", "reason", options->reason);
-    struct reply reply;
-    int code = client_call(client, "POST", path, body, subject, &reply);
-    if (code == CLI_DONE && options->json)
-        output_json(reply.body);
-    else if (code == CLI_DONE)
-        print_outcome(verb, version, reply.body);
-    reply_free(&reply);
-    free(subject);
-    free(path);
-    client_close(client);
-    return code;
+    return verb_ask(&(struct verb_request){
+        .connection = &options->connection,
+        .method = "POST",
+        .path = version ? memory_printf("/v1/migrations/%" PRId64 "/%s", version, verb)
+                        : memory_printf("/v1/%s", verb),
+        .body = json_pack("{s:s*}", "reason", options->reason),
+        .subject = version ? verb_migration(version) : NULL,
+        .json = options->json,
+        .print = print_steered,
+        .context = &(struct steered){verb, version}});
 }
 
 int verb_steer(int argc, char **argv)

@@ -27,7 +27,7 @@ struct status {
 const struct cli_option verb_status_options[] = {
     {"watch", 'w', OPTION_FLAG, NULL, "keep it fresh until Ctrl-C", offsetof(struct status, watch),
      NULL},
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct status, json), NULL},
+    OPTION_JSON(struct status),
     OPTION_END};
 
 struct wait {
@@ -51,9 +51,7 @@ struct gate {
     bool json;
 };
 
-const struct cli_option verb_gate_options[] = {
-    {"json", 0, OPTION_FLAG, NULL, "print the server's JSON", offsetof(struct gate, json), NULL},
-    OPTION_END};
+const struct cli_option verb_gate_options[] = {OPTION_JSON(struct gate), OPTION_END};
 
 /* The newest screen: of one migration, or of everything. */
 static void print_screen(const json_t *document, int64_t version, bool clear)
@@ -131,34 +129,39 @@ static int watch_turn(struct client *client, const struct status *options, int64
     return code;
 }
 
-static int watch(struct client *client, const struct status *options, int64_t version)
+static int watch(const struct status *options, int64_t version)
 {
+    struct client *client = client_open(&options->connection);
     json_t *known = NULL;
     char *last = NULL;
     int code;
+    if (!client)
+        return CLI_USAGE;
     client_catch_interrupts(client);
     do {
         code = watch_turn(client, options, version, &known, &last);
     } while (code == CLI_DONE);
     json_decref(known);
     free(last);
+    client_close(client);
     return code;
 }
 
-static int show_once(struct client *client, bool json, int64_t version)
+static int print_once(const struct reply *reply, const void *version)
 {
-    char *path = status_path(version, NULL, 0);
-    char *subject = version ? memory_printf("migration %" PRId64, version) : NULL;
-    struct reply reply;
-    int code = client_call(client, "GET", path, NULL, subject, &reply);
-    if (code == CLI_DONE && json)
-        output_json(reply.body);
-    else if (code == CLI_DONE)
-        print_screen(reply.body, version, false);
-    reply_free(&reply);
-    free(subject);
-    free(path);
-    return code;
+    print_screen(reply->body, *(const int64_t *)version, false);
+    return CLI_DONE;
+}
+
+static int show_once(const struct status *options, int64_t version)
+{
+    return verb_ask(&(struct verb_request){.connection = &options->connection,
+                                           .method = "GET",
+                                           .path = status_path(version, NULL, 0),
+                                           .subject = version ? verb_migration(version) : NULL,
+                                           .json = options->json,
+                                           .print = print_once,
+                                           .context = &version});
 }
 
 int verb_status(int argc, char **argv)
@@ -172,13 +175,7 @@ int verb_status(int argc, char **argv)
         return code;
     if (rest.count && !verb_read_version(argv[0], rest.items[0], &version))
         return CLI_USAGE;
-    struct client *client = client_open(&options.connection);
-    if (!client)
-        return CLI_USAGE;
-    code = options.watch ? watch(client, &options, version)
-                         : show_once(client, options.json, version);
-    client_close(client);
-    return code;
+    return options.watch ? watch(&options, version) : show_once(&options, version);
 }
 
 int verb_wait(int argc, char **argv)
@@ -211,6 +208,16 @@ int verb_wait(int argc, char **argv)
     return code;
 }
 
+static int print_gate(const struct reply *reply, const void *version)
+{
+    struct buf screen = BUF_INIT(0);
+    render_gate(&screen, reply->body, *(const int64_t *)version, clock_sample().wall_ms,
+                output_wants_colour(stdout));
+    fputs(buf_text(&screen), stdout);
+    buf_free(&screen);
+    return CLI_DONE;
+}
+
 int verb_gate(int argc, char **argv)
 {
     struct gate options = {0};
@@ -222,25 +229,11 @@ int verb_gate(int argc, char **argv)
         return code;
     if (!verb_read_version(argv[0], rest.items[0], &version))
         return CLI_USAGE;
-    struct client *client = client_open(&options.connection);
-    if (!client)
-        return CLI_USAGE;
-    char *path = memory_printf("/v1/migrations/%" PRId64 "/gate", version);
-    char *subject = memory_printf("migration %" PRId64, version);
-    struct reply reply;
-    code = client_call(client, "GET", path, NULL, subject, &reply);
-    if (code == CLI_DONE && options.json) {
-        output_json(reply.body);
-    } else if (code == CLI_DONE) {
-        struct buf screen = BUF_INIT(0);
-        render_gate(&screen, reply.body, version, clock_sample().wall_ms,
-                    output_wants_colour(stdout));
-        fputs(buf_text(&screen), stdout);
-        buf_free(&screen);
-    }
-    reply_free(&reply);
-    free(subject);
-    free(path);
-    client_close(client);
-    return code;
+    return verb_ask(&(struct verb_request){.connection = &options.connection,
+                                           .method = "GET",
+                                           .path = memory_printf("/v1/migrations/%" PRId64 "/gate", version),
+                                           .subject = verb_migration(version),
+                                           .json = options.json,
+                                           .print = print_gate,
+                                           .context = &version});
 }
