@@ -2,7 +2,7 @@
 #include "page.h"
 
 #include "documents.h"
-#include "template.h"
+#include "markup.h"
 
 #include <schemagate/base/embed.h>
 
@@ -61,14 +61,14 @@ static void write_holds(struct buf *out, const struct coordinator *c, const stru
 
     for (size_t i = 0; i < count; i++) {
         snprintf(clears_when, sizeof(clears_when), "clears when %s", gate_code_clears_when(holds[i].code));
-        TEMPLATE_WRITE(out, web_hold, {"code", gate_code_name(holds[i].code), false},
+        MARKUP_WRITE(out, web_hold, {"code", gate_code_name(holds[i].code), false},
                        {"message", holds[i].message, false}, {"clears_when", clears_when, false},
                        {"age", holds[i].since_wall != 0 ? age_text(holds[i].since_wall, now_wall, age) : "",
                         false});
     }
     if (total > count) {
         snprintf(more, sizeof(more), "and %zu more", total - count);
-        TEMPLATE_WRITE(out, web_hold, {"code", "", false}, {"message", more, false},
+        MARKUP_WRITE(out, web_hold, {"code", "", false}, {"message", more, false},
                        {"clears_when", "", false}, {"age", "", false});
     }
 }
@@ -84,7 +84,7 @@ static void write_migration(struct buf *out, const struct coordinator *c, const 
     if (document_has_gate(m)) {
         write_holds(&holds, c, m, now_wall);
     }
-    TEMPLATE_WRITE(out, web_migration, {"version", version, false}, {"name", m->name, false},
+    MARKUP_WRITE(out, web_migration, {"version", version, false}, {"name", m->name, false},
                    {"phase", phase_name(m->phase), false},
                    {"status", migration_status_name(coordinator_migration_status(c, m)), false},
                    {"age", age_text(m->phase_since_wall, now_wall, age), false},
@@ -95,7 +95,7 @@ static void write_migration(struct buf *out, const struct coordinator *c, const 
 
 static void write_notice(struct buf *out, const char *text)
 {
-    TEMPLATE_WRITE(out, web_notice, {"text", text, false});
+    MARKUP_WRITE(out, web_notice, {"text", text, false});
 }
 
 static void write_migrations(struct buf *out, const struct coordinator *c, int64_t now_wall)
@@ -134,7 +134,7 @@ static void write_range(void *context, struct version_range range, size_t count)
     snprintf(text, sizeof(text), "%" PRId64 "..%" PRId64, range.min, range.max);
     snprintf(number, sizeof(number), "%zu", count);
     snprintf(share, sizeof(share), "%zu", writing->present);
-    TEMPLATE_WRITE(writing->out, web_range, {"range", text, false}, {"count", number, false},
+    MARKUP_WRITE(writing->out, web_range, {"range", text, false}, {"count", number, false},
                    {"present", share, false},
                    {"kind", range.max < window->ceiling ? "behind" : "current", false});
 }
@@ -150,7 +150,7 @@ static void write_app(struct buf *out, const struct coordinator *c, const struct
     snprintf(lost, sizeof(lost), "%zu", a->lost);
     snprintf(waiting, sizeof(waiting), "%zu", a->waiting);
     snprintf(least, sizeof(least), "%" PRId64, a->gate.min_replicas);
-    TEMPLATE_WRITE(out, web_app, {"app", a->gate.name, false}, {"live", live, false},
+    MARKUP_WRITE(out, web_app, {"app", a->gate.name, false}, {"live", live, false},
                    {"lost", lost, false}, {"waiting", waiting, false}, {"least", least, false},
                    {"lost_kind", a->lost > 0 ? "lost" : "none", false},
                    {"ranges", buf_text(&ranges), true});
@@ -222,7 +222,7 @@ void page_write(struct buf *out, const struct http_server *server)
     snprintf(floor_text, sizeof(floor_text), "%" PRId64, window->floor);
     snprintf(ceiling, sizeof(ceiling), "%" PRId64, window->ceiling);
     snprintf(epoch, sizeof(epoch), "%" PRId64, term != NULL ? term->epoch : 0);
-    TEMPLATE_WRITE(out, web_page, {"style", web_style, true}, {"summary", summary, false},
+    MARKUP_WRITE(out, web_page, {"style", web_style, true}, {"summary", summary, false},
                    {"trouble", buf_text(&trouble), true}, {"floor", floor_text, false},
                    {"ceiling", ceiling, false},
                    {"contracting", version_or_dash(window->contracting, contracting), false},

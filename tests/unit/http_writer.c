@@ -1,5 +1,5 @@
 /* What is written: JSON, and the page's pieces with their values escaped. */
-#include "../../daemon/http/template.h"
+#include "../../daemon/http/markup.h"
 #include "../../daemon/http/writer.h"
 
 #include <support/test.h>
@@ -115,7 +115,7 @@ static void markup_in_values_is_text(void **state)
     struct buf out = BUF_INIT(0);
 
     (void)state;
-    TEMPLATE_WRITE(&out, "<p class=\"{{kind}}\">{{text}}{{nothing}}</p>{{html}}",
+    MARKUP_WRITE(&out, "<p class=\"{{kind}}\">{{text}}{{nothing}}</p>{{html}}",
                    {"text", "<script>alert('&')</script>", false}, {"kind", "\" onclick=\"", false},
                    {"nothing", NULL, false}, {"html", "<b>bold</b>", true});
     assert_string_equal(buf_text(&out),

@@ -1,10 +1,10 @@
-/* Templates (template.h). */
-#include "template.h"
+/* Filling in pieces of HTML (markup.h). */
+#include "markup.h"
 
 #include <assert.h>
 #include <string.h>
 
-void template_escape(struct buf *out, const char *text)
+void markup_escape(struct buf *out, const char *text)
 {
     static const struct {
         char at;
@@ -26,7 +26,7 @@ void template_escape(struct buf *out, const char *text)
 }
 
 static void write_value(struct buf *out, const char *name, size_t length,
-                        const struct template_value *values, size_t count)
+                        const struct markup_value *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (strlen(values[i].name) != length || memcmp(values[i].name, name, length) != 0) {
@@ -35,14 +35,14 @@ static void write_value(struct buf *out, const char *name, size_t length,
         if (values[i].text != NULL && values[i].is_html) {
             buf_puts(out, values[i].text);
         } else if (values[i].text != NULL) {
-            template_escape(out, values[i].text);
+            markup_escape(out, values[i].text);
         }
         return;
     }
-    assert(false && "a template names a value that nobody gives");
+    assert(false && "a piece names a value that nobody gives");
 }
 
-void template_write(struct buf *out, const char *piece, const struct template_value *values, size_t count)
+void markup_write(struct buf *out, const char *piece, const struct markup_value *values, size_t count)
 {
     for (const char *open = strstr(piece, "{{"); open != NULL; open = strstr(piece, "{{")) {
         const char *close = strstr(open, "}}");
