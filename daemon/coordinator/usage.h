@@ -23,9 +23,9 @@ int64_t usage_due_boot(const struct coordinator *c);
 bool usage_is_current(struct coordinator *c, const struct migration *m);
 /* The term is over, and with it what was counted. */
 void usage_reset(struct coordinator *c);
-void usage_forget(struct migration *m);
+void usage_forget(struct migration *m); /* usage_calls.c */
 
-/* Those in use now; subject: struct used_statement. */
+/* Those in use now; subject: struct used_statement (usage_calls.c). */
 const struct gate_statement *usage_statements(const struct migration *m, size_t *count);
 
 #endif
