@@ -122,22 +122,26 @@ static void say_yes(struct client *client, int64_t version)
 
 /* ---- the migrations ---- */
 
-static int submit(struct dev_daemon *daemon, const char *folder)
+static int submit(struct dev_daemon *daemon, const struct migration_file *file)
 {
-    char *arguments[] = {"submit", "--url", daemon->url, (char *)folder, NULL};
+    char *arguments[] = {"submit", "--url", daemon->url, file->path, NULL};
     return verb_submit(4, arguments);
 }
 
+/* One after the other: the plan of one may rest on what the one before has made. */
 static int migrate(struct client *client, const struct dev *options, const struct migration_files *files,
                    struct dev_daemon *daemon)
 {
     struct follow follow = {client, "hidden", options->timeout_ms, false, 0};
-    int code = submit(daemon, options->migrations);
+    int code = CLI_DONE;
 
     for (size_t i = 0; i < files->count && code == CLI_DONE; i++) {
-        say_yes(client, files->items[i].version);
-        follow_start(&follow);
-        code = follow_migration(&follow, files->items[i].version, NULL);
+        code = submit(daemon, &files->items[i]);
+        if (code == CLI_DONE) {
+            say_yes(client, files->items[i].version);
+            follow_start(&follow);
+            code = follow_migration(&follow, files->items[i].version, NULL);
+        }
     }
     if (code == CLI_DONE && files->count > 0)
         printf("the schema is at version %lld\n", (long long)files->items[files->count - 1].version);

@@ -59,6 +59,22 @@ static void all_phases_run_and_then_the_command(void **state)
     command_close(&command);
 }
 
+/* A rename is planned with the facts of its table, which the file before it creates. */
+static void a_migration_may_rest_on_the_one_before(void **state)
+{
+    struct world *world = *state;
+    struct command command;
+    command_open(&command, world, NULL);
+    free(write_migration(world, "1_create.sql", "CREATE TABLE customer (id int, name text);\n"));
+    char *folder = write_migration(world, "2_full_name.sql",
+                                   "ALTER TABLE customer RENAME COLUMN name TO full_name;\n");
+    command_expect(&command, DONE, "dev --database '%s' --migrations %s", world->conninfo, folder);
+    says(command.output, "the schema is at version 2\n");
+    assert_int_equal(sql_number(world->sql, "SELECT count(full_name) FROM customer"), 0);
+    free(folder);
+    command_close(&command);
+}
+
 static void what_fails_ends_it_before_the_command(void **state)
 {
     struct world *world = *state;
@@ -114,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(all_phases_run_and_then_the_command),
+        world_test(a_migration_may_rest_on_the_one_before),
         world_test(what_fails_ends_it_before_the_command),
         world_test(it_does_not_push_a_daemon_aside),
         world_test(a_registered_replica_holds_contracts_here_too),
