@@ -69,6 +69,14 @@ static void tell_trouble(struct run *run, const struct reply *reply, const char 
     run_say(run, "%s", consequence);
 }
 
+/* What follows from a verdict. */
+typedef void act(struct run *run, const struct reply *reply);
+
+static void act_upon(struct run *run, const struct reply *reply, act *const acts[VERDICTS])
+{
+    acts[reply->token_missing ? VERDICT_REFUSED : run_judge(reply->status, reply_slug(reply))](run, reply);
+}
+
 /* ---- the lease ---- */
 
 /* How often to renew: as the daemon says; with --on-lost exit so often that three renewals and the
@@ -110,14 +118,14 @@ static bool lease_is_fresh(const struct run *run)
 }
 
 /* Admitted, or renewed. */
-static void lease_taken(struct run *run, const json_t *body)
+static void lease_taken(struct run *run, const struct reply *reply)
 {
-    const json_t *window = json_object_get(body, "window");
+    const json_t *window = json_object_get(reply->body, "window");
     bool first = run->drain == DRAIN_NOTHING;
     run->window = (struct version_range){render_number(window, "floor"),
                                          render_number(window, "ceiling")};
     answered(run);
-    if (!plan_renewals(run, body) && first) {
+    if (!plan_renewals(run, reply->body) && first) {
         run_say(run,
                 "--on-lost exit needs a lease that holds --kill-after and three renewals; this one "
                 "is of %" PRId64 " s\n  next: give --lease %" PRId64
@@ -197,11 +205,11 @@ static void tell_waiting(struct run *run, const json_t *body)
     run->last_wait = wait;
 }
 
-static void wait_on(struct run *run, const json_t *body)
+static void wait_on(struct run *run, const struct reply *reply)
 {
     answered(run);
     if (run->drain == DRAIN_NOTHING)
-        tell_waiting(run, body);
+        tell_waiting(run, reply->body);
     int64_t spent = clock_sample().boot_ms - run->sent_ms;
     run_due_in(run, RUN_DUE_ASK, spent < PAUSE_WAITING_MS ? PAUSE_WAITING_MS - spent : 0);
 }
@@ -248,32 +256,21 @@ static bool may_be_recorded(const struct reply *reply)
 
 static void on_registered(void *context, const struct reply *reply)
 {
+    static act *const acts[VERDICTS] = {
+        [VERDICT_LIVE] = lease_taken,
+        [VERDICT_WAITING] = wait_on,
+        [VERDICT_TOO_OLD] = too_old,
+        [VERDICT_SUPERSEDED] = superseded,
+        [VERDICT_UNKNOWN] = refused,
+        [VERDICT_UNAVAILABLE] = unavailable,
+        [VERDICT_REFUSED] = refused,
+    };
     struct run *run = context;
     run->asking_in = false;
     run->known_to_daemon |= may_be_recorded(reply);
     if (run_is_lost(run))
         return;
-    switch (reply->token_missing ? VERDICT_REFUSED : run_judge(reply->status, reply_slug(reply))) {
-    case VERDICT_LIVE:
-        lease_taken(run, reply->body);
-        break;
-    case VERDICT_WAITING:
-        wait_on(run, reply->body);
-        break;
-    case VERDICT_TOO_OLD:
-        too_old(run, reply);
-        break;
-    case VERDICT_SUPERSEDED:
-        superseded(run, reply);
-        break;
-    case VERDICT_UNAVAILABLE:
-        unavailable(run, reply);
-        break;
-    case VERDICT_UNKNOWN:
-    case VERDICT_REFUSED:
-        refused(run, reply);
-        break;
-    }
+    act_upon(run, reply, acts);
 }
 
 static void send_registration(struct run *run)
@@ -359,40 +356,37 @@ static void on_predecessors(void *context, const struct reply *reply)
 static void renewal_failed(struct run *run, const struct reply *reply)
 {
     bool stops = strcmp(run->facts.options->on_lost, "exit") == 0;
+    if (run->drain == DRAIN_NOTHING)
+        run->phase = RUN_REGISTERING; /* the lease was not fresh enough: begin anew */
     tell_trouble(run, reply,
                  stops ? "the renewal failed; if none succeeds, the command ends before its lease"
                        : "the renewal failed; the command runs on, and gates stay closed for it");
     try_again(run, reply->retry_after_ms, run->renew_ms);
 }
 
+static void register_again(struct run *run, const struct reply *reply)
+{
+    (void)reply;
+    run->phase = RUN_REGISTERING;
+    run_say(run, "the daemon does not know this incarnation any more; registering again");
+    send_registration(run);
+}
+
 static void on_renewed(void *context, const struct reply *reply)
 {
+    static act *const acts[VERDICTS] = {
+        [VERDICT_LIVE] = lease_taken,
+        [VERDICT_WAITING] = register_again,
+        [VERDICT_TOO_OLD] = too_old,
+        [VERDICT_SUPERSEDED] = superseded,
+        [VERDICT_UNKNOWN] = register_again,
+        [VERDICT_UNAVAILABLE] = renewal_failed,
+        [VERDICT_REFUSED] = renewal_failed,
+    };
     struct run *run = context;
     if (run_is_lost(run)) /* also where this answer would extend it: it is as late as we are */
         return;
-    switch (reply->token_missing ? VERDICT_REFUSED : run_judge(reply->status, reply_slug(reply))) {
-    case VERDICT_LIVE:
-        lease_taken(run, reply->body);
-        break;
-    case VERDICT_WAITING:
-    case VERDICT_UNKNOWN:
-        run->phase = RUN_REGISTERING;
-        run_say(run, "the daemon does not know this incarnation any more; registering again");
-        send_registration(run);
-        break;
-    case VERDICT_TOO_OLD:
-        too_old(run, reply);
-        break;
-    case VERDICT_SUPERSEDED:
-        superseded(run, reply);
-        break;
-    case VERDICT_UNAVAILABLE:
-    case VERDICT_REFUSED:
-        if (run->drain == DRAIN_NOTHING)
-            run->phase = RUN_REGISTERING; /* the lease was not fresh enough: begin anew */
-        renewal_failed(run, reply);
-        break;
-    }
+    act_upon(run, reply, acts);
 }
 
 static void send_renewal(struct run *run)

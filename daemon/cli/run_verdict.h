@@ -11,7 +11,8 @@ enum run_verdict {
     VERDICT_SUPERSEDED,  /* a newer incarnation has taken the name */
     VERDICT_UNKNOWN,     /* register again */
     VERDICT_UNAVAILABLE, /* ask again later */
-    VERDICT_REFUSED      /* wrong, or not allowed */
+    VERDICT_REFUSED,     /* wrong, or not allowed */
+    VERDICTS
 };
 
 /* `slug` is the problem's, "" where there is none. */
