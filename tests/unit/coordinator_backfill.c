@@ -62,9 +62,7 @@ static void test_a_conflict_makes_the_batch_smaller(void **state)
     (void)state;
     up_to_batch(3);
     assert_int_equal(migration(1)->pace.rows, 1000);
-    run_failures = 1;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_TRY_AGAIN);
     world_settle(w);
     assert_int_equal(migration(1)->pace.rows, 500);
     world_pass(w, 60000);
@@ -127,9 +125,7 @@ static void test_a_failed_batch_is_retried_where_it_stands(void **state)
 {
     (void)state;
     up_to_batch(4);
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_FAILED);
     world_settle(w);
     assert_true(migration(1)->failed);
     assert_int_equal(w->batches.count, 4);

@@ -2,35 +2,12 @@
  * lease. */
 #include "coordinator_scene.h"
 
-static const char *timeline;
-
-/* The sessions go; the next ones reach another server, with this row of replicas. */
+/* The new server has this row of replicas; NULL: what the old one had. */
 static void fail_over(json_t *replicas)
 {
-    struct term term = {.epoch = ++w->epoch, .since_wall = w->now.wall_ms};
-
-    timeline = "00000002";
-    snprintf(term.system_identifier, sizeof term.system_identifier, "7441");
-    snprintf(term.timeline, sizeof term.timeline, "%s", timeline);
-    w->database_away = true;
-    while (w->calls)
-        world_answer(w, w->calls);
-    w->database_away = false;
     if (replicas)
         json_object_set_new(w->tables, "replicas", replicas);
-    coordinator_end_term(w->c, "for a test");
-    w->restarts = 0;
-    coordinator_begin_term(w->c, &term);
-    world_settle(w);
-    assert_int_equal(coordinator_role(w->c), ROLE_LEADER);
-}
-
-static void live_for(int64_t ms, const char *instance)
-{
-    for (; ms > 0; ms -= 5000) {
-        renew(w, instance, "i1");
-        world_pass(w, 5000);
-    }
+    world_fail_over(w);
 }
 
 static const char *stored_timeline(void)

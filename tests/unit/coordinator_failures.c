@@ -214,9 +214,7 @@ static void test_a_late_answer_changes_nothing(void **state)
     struct call *commit = up_to(w, CALL_COMMIT);
     commit->held = true;
     world_carry_out(w, commit);
-    coordinator_end_term(w->c, "the network");
-    world_begin_term(w);
-    world_settle(w);
+    world_next_term(w);
     assert_true(has_hold(w, 1, HOLD_SETTLING)); /* it was read in */
     world_answer(w, commit);
     assert_int_equal(late.problem, PROBLEM_DATABASE_UNAVAILABLE);
@@ -241,9 +239,7 @@ static void test_a_late_verification_starts_no_contract(void **state)
     struct call *verification = up_to(w, CALL_VERIFY);
     verification->held = true;
     world_carry_out(w, verification); /* no hold was found */
-    coordinator_end_term(w->c, "the network");
-    world_begin_term(w);
-    world_settle(w);
+    world_next_term(w);
     assert_window(w, 0, 1, 0, 0);
     struct reply old = join(w, "old", 0, 0);
     assert_int_equal(old.state, REPLICA_LIVE);
@@ -265,9 +261,7 @@ static void test_a_late_verification_counts_for_its_own_term(void **state)
     send_register(w, "a", "i1", 0, 1, &reply);
     struct call *verification = up_to(w, CALL_VERIFY);
     verification->held = true;
-    coordinator_end_term(w->c, "the network");
-    world_begin_term(w);
-    world_settle(w);
+    world_next_term(w);
     renew(w, "a", "i1");
     up_to(w, CALL_COMMIT);
     world_carry_out(w, verification);
@@ -288,9 +282,7 @@ static void test_a_late_execution_changes_nothing(void **state)
     struct call *run = up_to(w, CALL_RUN);
     run->held = true;
     world_carry_out(w, run);
-    coordinator_end_term(w->c, "the network");
-    world_begin_term(w);
-    world_settle(w);
+    world_next_term(w);
     assert_phase(w, 1, PHASE_COMPLETE); /* it was read in */
     world_answer(w, run);
     world_settle(w);
@@ -308,9 +300,7 @@ static void test_a_session_that_was_lost_in_an_earlier_term(void **state)
     run->held = true;
     world_carry_out(w, run);
     run->run_status = EXECUTION_UNKNOWN;
-    coordinator_end_term(w->c, "the network");
-    world_begin_term(w);
-    world_settle(w);
+    world_next_term(w);
     world_answer(w, run);
     assert_int_equal(w->restarts, 0);
     world_free(w);

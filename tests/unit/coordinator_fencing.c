@@ -277,16 +277,7 @@ static void test_after_a_failover_settling_comes_first(void **state)
     begin(true);
     register_with("patient", "i1", 1, false, 600);
     pass(LEASE_S * 1000 + 1000);
-    w->database_away = true;
-    while (w->calls)
-        world_answer(w, w->calls);
-    w->database_away = false;
-    coordinator_end_term(w->c, "for a test");
-    coordinator_begin_term(w->c, &(struct term){.epoch = ++w->epoch,
-                                                .system_identifier = "7441",
-                                                .timeline = "00000002",
-                                                .since_wall = w->now.wall_ms});
-    world_settle(w);
+    world_fail_over(w);
     pass(899000); /* 600 s and half of it */
     assert_string_equal(stored_state(w, "old", "i1"), "lost");
     pass(5000);

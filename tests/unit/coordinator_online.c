@@ -38,9 +38,7 @@ static void test_a_note_that_was_taken_back_does_not_return(void **state)
     send_submit(w, 1, BUILD, &reply);
     up_to_run(w, "expand");
     json_object_set_new(step_row(), "progress", json_pack("{s:b, s:i}", "begun", 1, "table", 4711));
-    run_failures = 1;
-    run_failure = EXECUTION_UNKNOWN;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_UNKNOWN);
     world_settle(w);
     w->on_run = take_note_back;
     world_restart_term(w);

@@ -8,9 +8,7 @@ static void test_cancel_between_two_tries(void **state)
 {
     (void)state;
     struct reply cancel = {0};
-    run_failures = 1;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_TRY_AGAIN);
     submit(w, 1, EXPAND);
     assert_phase(w, 1, PHASE_EXPANDING);
     send_act(w, 1, EVENT_CANCEL, &cancel);
@@ -296,10 +294,7 @@ static void test_what_comes_while_an_undo_waits_begins_the_soak_anew(void **stat
 static void test_a_half_done_contract_does_not_soak_for_ever_after_a_restart(void **state)
 {
     (void)state;
-    passed = 0;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_second;
+    let_fail(w, fail_second, 1, EXECUTION_FAILED);
     join(w, "a", 0, 1);
     submit(w, 1, "-- schemagate: migration soak_seconds=20\n" EXPAND CONTRACT_IN_TWO);
     live_on(30);

@@ -223,6 +223,17 @@ static inline enum execution_status fail_second(struct world *world, const struc
     return strcmp(call->phase, "expand") == 0 ? EXECUTION_DONE : fail_second_of_all(world, call);
 }
 
+/* From now on so many runs end as `status` says, of those that `which` picks: fail_runs, fail_contracts, … */
+static inline void let_fail(struct world *w,
+                            enum execution_status (*which)(struct world *w, const struct call *call),
+                            unsigned count, enum execution_status status)
+{
+    passed = 0;
+    run_failures = count;
+    run_failure = status;
+    w->on_run = which;
+}
+
 /* ---- turn by turn ---- */
 
 /* Until the coordinator makes such a call, which is not carried out yet. */

@@ -152,9 +152,7 @@ static void test_a_pause_behind_the_fence_reopens_admission(void **state)
 static void test_a_lock_that_is_not_to_be_had_leaves_admission_open_between_tries(void **state)
 {
     (void)state;
-    run_failures = 3;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_contracts;
+    let_fail(w, fail_contracts, 3, EXECUTION_TRY_AGAIN);
     w->chance = UINT32_MAX / 2;
     expand_of(1, 1);
     assert_phase(w, 1, PHASE_EXPANDED);
@@ -175,9 +173,7 @@ static void test_a_lock_that_is_not_to_be_had_leaves_admission_open_between_trie
 static void test_tries_end_after_the_time_that_is_set(void **state)
 {
     (void)state;
-    run_failures = 1000;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_contracts;
+    let_fail(w, fail_contracts, 1000, EXECUTION_TRY_AGAIN);
     w->config.migration.retry_for_seconds = 20;
     expand_of(1, 1);
     renew(w, "a", "i1");
@@ -190,9 +186,7 @@ static void test_tries_end_after_the_time_that_is_set(void **state)
 static void test_an_expand_that_fails_is_as_if_it_had_not_begun(void **state)
 {
     (void)state;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_FAILED);
     submit(w, 1, EXPAND CONTRACT);
     assert_phase(w, 1, PHASE_QUEUED);
     assert_int_equal(coordinator_migration_status(w->c, the_migration(w, 1)), STATUS_FAILED);
@@ -207,9 +201,7 @@ static void test_an_expand_that_fails_is_as_if_it_had_not_begun(void **state)
 static void test_a_corrected_plan_takes_the_place_of_what_failed(void **state)
 {
     (void)state;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_FAILED);
     submit(w, 1, "-- schemagate: migration approval=manual\n" EXPAND CONTRACT);
     act(w, 1, EVENT_APPROVE);
     act(w, 1, EVENT_PAUSE);
@@ -232,9 +224,7 @@ static void test_a_corrected_plan_takes_the_place_of_what_failed(void **state)
 static void test_a_contract_that_fails_reopens_admission(void **state)
 {
     (void)state;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_contracts;
+    let_fail(w, fail_contracts, 1, EXECUTION_FAILED);
     expand_of(1, 1);
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_true(the_migration(w, 1)->failed);
@@ -249,10 +239,7 @@ static void test_a_contract_that_fails_reopens_admission(void **state)
 static void test_a_contract_that_fails_in_the_middle_stays_closed(void **state)
 {
     (void)state;
-    passed = 0;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_second;
+    let_fail(w, fail_second, 1, EXECUTION_FAILED);
     join(w, "a", 0, 1);
     submit(w, 1, EXPAND CONTRACT_IN_TWO UNDO);
     assert_phase(w, 1, PHASE_CONTRACTING);
@@ -271,10 +258,7 @@ static void test_a_contract_that_fails_in_the_middle_stays_closed(void **state)
 static void test_a_half_done_contract_waits_for_its_holds_without_a_clock(void **state)
 {
     (void)state;
-    passed = 0;
-    run_failures = 1;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_second;
+    let_fail(w, fail_second, 1, EXECUTION_TRY_AGAIN);
     join(w, "a", 0, 1);
     submit(w, 1, EXPAND CONTRACT_IN_TWO);
     act(w, 1, EVENT_PAUSE);
@@ -288,10 +272,7 @@ static void test_a_half_done_contract_waits_for_its_holds_without_a_clock(void *
 static void test_a_half_done_contract_goes_on_as_soon_as_all_have_settled(void **state)
 {
     (void)state;
-    passed = 0;
-    run_failures = 1;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_second;
+    let_fail(w, fail_second, 1, EXECUTION_TRY_AGAIN);
     join(w, "a", 0, 1);
     submit(w, 1, EXPAND CONTRACT_IN_TWO);
     world_restart_term(w);
@@ -305,9 +286,7 @@ static void test_a_half_done_contract_goes_on_as_soon_as_all_have_settled(void *
 static void test_time_spent_behind_a_hold_does_not_count_as_trying(void **state)
 {
     (void)state;
-    run_failures = 3;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_contracts;
+    let_fail(w, fail_contracts, 3, EXECUTION_TRY_AGAIN);
     w->config.gate.lease_seconds = 3600;
     w->config.migration.retry_for_seconds = 60;
     expand_of(1, 1);
@@ -324,9 +303,7 @@ static void test_time_spent_behind_a_hold_does_not_count_as_trying(void **state)
 static void test_time_spent_paused_does_not_count_as_trying(void **state)
 {
     (void)state;
-    run_failures = 2;
-    run_failure = EXECUTION_TRY_AGAIN;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 2, EXECUTION_TRY_AGAIN);
     w->config.migration.retry_for_seconds = 60;
     submit(w, 1, EXPAND);
     act(w, 1, EVENT_PAUSE);
@@ -409,9 +386,7 @@ static void test_a_failed_undo_of_a_complete_migration_can_be_asked_for_again(vo
     (void)state;
     join(w, "a", 0, 1);
     submit(w, 1, EXPAND UNDO);
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_FAILED);
     act(w, 1, EVENT_UNDO);
     assert_phase(w, 1, PHASE_COMPLETE);
     assert_window(w, 0, 1, 0, 0);
@@ -422,10 +397,7 @@ static void test_a_failed_undo_of_a_complete_migration_can_be_asked_for_again(vo
 static void test_a_failed_expand_that_is_half_done_can_be_undone(void **state)
 {
     (void)state;
-    passed = 0;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_second_of_all;
+    let_fail(w, fail_second_of_all, 1, EXECUTION_FAILED);
     submit(w, 1, "-- schemagate: expand atomic=no\nCREATE TABLE t (a int);\nCREATE TABLE u (a int);\n" UNDO);
     assert_phase(w, 1, PHASE_EXPANDING);
     assert_true(the_migration(w, 1)->failed);
@@ -478,10 +450,7 @@ static void test_an_undo_that_waits_leaves_the_marker_of_another(void **state)
     submit(w, 1, EXPAND CONTRACT UNDO);
     submit(w, 2, EXPAND CONTRACT UNDO_IN_TWO);
     act(w, 1, EVENT_UNDO);
-    passed = 0;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_second;
+    let_fail(w, fail_second, 1, EXECUTION_FAILED);
     act(w, 2, EVENT_UNDO);
     assert_window(w, 0, 2, 0, 2);
     world_restart_term(w);

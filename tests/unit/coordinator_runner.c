@@ -66,9 +66,7 @@ static void test_one_that_has_vanished_is_a_failure(void **state)
     (void)state;
     send_submit(w, 1, RUN("tool argument=a1"), &reply);
     up_to_run(w, "expand");
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
-    w->on_run = fail_runs;
+    let_fail(w, fail_runs, 1, EXECUTION_FAILED);
     world_settle(w);
     w->config.runner_count = 0;
     unsigned before = w->runs;

@@ -24,6 +24,15 @@ static inline int tear_down(void **state)
     return 0;
 }
 
+/* The instance renews every five seconds, for so long. */
+static inline void live_for(int64_t ms, const char *instance)
+{
+    for (; ms > 0; ms -= 5000) {
+        renew(w, instance, "i1");
+        world_pass(w, 5000);
+    }
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 /* For tests whose world is configured otherwise. */

@@ -174,9 +174,7 @@ static void test_waiving_is_offered_while_it_helps(void **state)
 static void test_a_corrected_plan_voids_it(void **state)
 {
     (void)state;
-    w->on_run = fail_runs;
-    run_failures = 1;
-    run_failure = EXECUTION_FAILED;
+    let_fail(w, fail_runs, 1, EXECUTION_FAILED);
     submit(w, 1, EXPAND CONTRACT);
     waive(1, HOLD_FLEET_MISSING, NULL, 600);
     submit(w, 1, EXPAND "-- schemagate: contract\nALTER TABLE t DROP COLUMN c;\n");

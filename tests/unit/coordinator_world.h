@@ -631,33 +631,63 @@ static inline void world_pass(struct world *w, int64_t ms)
 }
 
 /* Takes the lock, as far as the coordinator sees it; the state is still to be loaded. */
-static inline void world_begin_term(struct world *w)
+static inline void world_begin_term_on(struct world *w, const char *timeline)
 {
-    struct term term = {.epoch = ++w->epoch,
-                        .system_identifier = "7441",
-                        .timeline = "00000001",
-                        .since_wall = w->now.wall_ms};
+    struct term term = {
+        .epoch = ++w->epoch, .system_identifier = "7441", .since_wall = w->now.wall_ms};
+    snprintf(term.timeline, sizeof term.timeline, "%s", timeline);
     w->restarts = 0;
     coordinator_begin_term(w->c, &term);
+}
+
+static inline void world_begin_term(struct world *w)
+{
+    world_begin_term_on(w, "00000001");
+}
+
+static inline void world_settle_as_leader(struct world *w)
+{
+    world_settle(w);
+    assert_int_equal(coordinator_role(w->c), ROLE_LEADER);
 }
 
 static inline void world_lead(struct world *w)
 {
     world_begin_term(w);
-    world_settle(w);
-    assert_int_equal(coordinator_role(w->c), ROLE_LEADER);
+    world_settle_as_leader(w);
 }
 
-/* What database_restart_term comes to: the sessions go, whoever waits for them is told, a new term begins. */
-static inline void world_restart_term(struct world *w)
+/* Nobody is told who waits for a call of the term that has ended. */
+static inline void world_next_term(struct world *w)
+{
+    coordinator_end_term(w->c, "for a test");
+    world_lead(w);
+}
+
+/* The sessions go: whoever waits for them is told. */
+static inline void world_lose_calls(struct world *w)
 {
     bool away = w->database_away;
     w->database_away = true;
     while (w->calls)
         world_answer(w, w->calls);
     w->database_away = away;
+}
+
+/* What database_restart_term comes to. */
+static inline void world_restart_term(struct world *w)
+{
+    world_lose_calls(w);
+    world_next_term(w);
+}
+
+/* The same, and the next ones reach another server. */
+static inline void world_fail_over(struct world *w)
+{
+    world_lose_calls(w);
     coordinator_end_term(w->c, "for a test");
-    world_lead(w);
+    world_begin_term_on(w, "00000002");
+    world_settle_as_leader(w);
 }
 
 #endif

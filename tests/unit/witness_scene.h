@@ -35,14 +35,6 @@ static inline void pin(int pid, int64_t min, int64_t max)
                                     (json_int_t)max));
 }
 
-static inline void live_for(int64_t ms, const char *instance)
-{
-    for (; ms > 0; ms -= 5000) {
-        renew(w, instance, "i1");
-        world_pass(w, 5000);
-    }
-}
-
 static inline void look_again(void)
 {
     live_for(65000, "a");
