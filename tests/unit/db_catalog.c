@@ -1,27 +1,6 @@
 /* The catalog's facts, from a real PostgreSQL to the structs that the planner works with. */
 #include "../../daemon/service/planner_catalog.h"
-#include "db_harness.h"
-
-static char conninfo[CLUSTER_CONNINFO_SIZE];
-static struct part part;
-static PGconn *sql;
-
-static int lead(void **state)
-{
-    (void)state;
-    cluster_database(&cluster, conninfo);
-    sql = sql_open(conninfo);
-    part_lead(&part, conninfo);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    PQfinish(sql);
-    part_stop(&part);
-    return 0;
-}
+#include "db_scene.h"
 
 struct facts {
     unsigned answers;
@@ -327,8 +306,6 @@ static void any_role_may_read_the_facts(void **state)
     assert_string_equal(catalog_find(catalog, NULL, "closed")->columns[0].default_text, "1");
     catalog_free(catalog);
 }
-
-#define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
 
 int main(void)
 {

@@ -1,27 +1,6 @@
 /* The executor over a real PostgreSQL: SQL, steps, window and events commit together or not at all,
  * and nothing that a migration sets survives it. */
-#include "db_harness.h"
-
-static char conninfo[CLUSTER_CONNINFO_SIZE];
-static struct part part;
-static PGconn *sql;
-
-static int lead(void **state)
-{
-    (void)state;
-    cluster_database(&cluster, conninfo);
-    part_lead(&part, conninfo);
-    sql = sql_open(conninfo);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    PQfinish(sql);
-    part_stop(&part);
-    return 0;
-}
+#include "db_scene.h"
 
 static void assert_text(const char *query, const char *expected)
 {
@@ -326,8 +305,6 @@ static void sql_that_drops_prepared_statements_only_costs_a_new_session(void **s
     part_wait(&part, part.coordinator.begun == 2);
     assert_int_equal(RUN(true, {"SELECT 1", 1, 1, 1}).status, EXECUTION_DONE);
 }
-
-#define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
 
 int main(void)
 {

@@ -1,22 +1,18 @@
 /* Pins and their markers over a real PostgreSQL: who may pin what, how markers follow the window through
  * commits, rollbacks and terms, and that an upgraded schema is the same as a fresh one. */
-#include "db_harness.h"
+#include "db_scene.h"
 
 #include <unistd.h>
 
-static char conninfo[CLUSTER_CONNINFO_SIZE];
-static struct part part;
-static PGconn *sql, *app;
+static PGconn *app;
 
 extern const char sql_schema[]; /* daemon/db/sql/schema.sql */
 
-static int lead(void **state)
+static int lead_with_app(void **state)
 {
     char as_app[CLUSTER_CONNINFO_SIZE + 32];
 
-    (void)state;
-    cluster_database(&cluster, conninfo);
-    sql = sql_open(conninfo);
+    create_database(state);
     sql_run(sql, "SET client_min_messages = error; DROP ROLE IF EXISTS app; CREATE ROLE app LOGIN");
     snprintf(as_app, sizeof as_app, "%s user=app", conninfo);
     part_lead(&part, conninfo);
@@ -24,13 +20,10 @@ static int lead(void **state)
     return 0;
 }
 
-static int leave(void **state)
+static int leave_with_app(void **state)
 {
-    (void)state;
-    PQfinish(sql);
     PQfinish(app);
-    part_stop(&part);
-    return 0;
+    return leave(state);
 }
 
 static void window_is(const char *members)
@@ -373,25 +366,25 @@ static void an_upgraded_schema_is_the_same_as_a_fresh_one(void **state)
     part_stop(&upgraded);
 }
 
-#define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
+#define WITH_APP(test) cmocka_unit_test_setup_teardown(test, lead_with_app, leave_with_app)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_TERM(an_ordinary_role_pins_and_reads_nothing),
-        WITH_TERM(a_second_pin_replaces_the_first_and_a_refused_one_leaves_it),
-        WITH_TERM(what_is_no_range_is_refused),
-        WITH_TERM(the_refusal_says_what_to_do),
-        WITH_TERM(a_pin_needs_a_version_that_is_served),
-        WITH_TERM(an_old_snapshot_cannot_pin_an_undone_version),
-        WITH_TERM(an_old_snapshot_sees_a_fence),
-        WITH_TERM(markers_follow_the_window),
-        WITH_TERM(a_rollback_leaves_the_markers_closed),
-        WITH_TERM(a_new_term_sets_the_markers_right),
-        WITH_TERM(settling_waits_for_a_commit_in_flight),
-        WITH_TERM(an_execution_that_changes_the_window_settles_the_markers),
-        WITH_TERM(waivers_are_written_again_and_voided_by_a_corrected_plan),
-        WITH_TERM(an_upgraded_schema_is_the_same_as_a_fresh_one),
+        WITH_APP(an_ordinary_role_pins_and_reads_nothing),
+        WITH_APP(a_second_pin_replaces_the_first_and_a_refused_one_leaves_it),
+        WITH_APP(what_is_no_range_is_refused),
+        WITH_APP(the_refusal_says_what_to_do),
+        WITH_APP(a_pin_needs_a_version_that_is_served),
+        WITH_APP(an_old_snapshot_cannot_pin_an_undone_version),
+        WITH_APP(an_old_snapshot_sees_a_fence),
+        WITH_APP(markers_follow_the_window),
+        WITH_APP(a_rollback_leaves_the_markers_closed),
+        WITH_APP(a_new_term_sets_the_markers_right),
+        WITH_APP(settling_waits_for_a_commit_in_flight),
+        WITH_APP(an_execution_that_changes_the_window_settles_the_markers),
+        WITH_APP(waivers_are_written_again_and_voided_by_a_corrected_plan),
+        WITH_APP(an_upgraded_schema_is_the_same_as_a_fresh_one),
     };
     cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests(tests, open_cluster, close_cluster);

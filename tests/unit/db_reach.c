@@ -1,11 +1,7 @@
 /* Who can reach what a contract takes away, asked of a real PostgreSQL: each way in is found. */
-#include "db_harness.h"
+#include "db_scene.h"
 
 #include <jansson.h>
-
-static char conninfo[CLUSTER_CONNINFO_SIZE];
-static struct part part;
-static PGconn *sql;
 
 /* The table's owner cannot log in; `app` is an application's role and may read `id` alone. */
 static const char scene[] =
@@ -14,11 +10,9 @@ static const char scene[] =
     "GRANT SELECT (id), INSERT (id) ON users TO app;"
     "INSERT INTO schemagate.application_role VALUES ('app')";
 
-static int lead(void **state)
+static int set_scene(void **state)
 {
-    (void)state;
-    cluster_database(&cluster, conninfo);
-    sql = sql_open(conninfo);
+    create_database(state);
     sql_run(sql, "DROP ROLE IF EXISTS other_app");
     for (size_t i = 0; i < 3; i++) {
         static const char *const roles[] = {"CREATE ROLE owner_role", "CREATE ROLE app LOGIN",
@@ -32,13 +26,10 @@ static int lead(void **state)
     return 0;
 }
 
-static int leave(void **state)
+static int leave_scene(void **state)
 {
-    (void)state;
     sql_run(sql, "DROP OWNED BY app, owner_role, readers CASCADE");
-    PQfinish(sql);
-    part_stop(&part);
-    return 0;
+    return leave(state);
 }
 
 struct answer {
@@ -181,18 +172,18 @@ static void what_is_not_there_is_named(void **state)
     json_decref(reach);
 }
 
-#define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
+#define IN_SCENE(test) cmocka_unit_test_setup_teardown(test, set_scene, leave_scene)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_TERM(nobody_reaches_what_only_its_owner_may_read),
-        WITH_TERM(each_privilege_is_found),
-        WITH_TERM(a_role_that_may_not_log_in_counts_while_it_has_a_session),
-        WITH_TERM(views_and_functions_reach_for_others),
-        WITH_TERM(partitions_have_privileges_of_their_own),
-        WITH_TERM(a_name_without_a_schema_stands_for_all_of_that_name),
-        WITH_TERM(what_is_not_there_is_named),
+        IN_SCENE(nobody_reaches_what_only_its_owner_may_read),
+        IN_SCENE(each_privilege_is_found),
+        IN_SCENE(a_role_that_may_not_log_in_counts_while_it_has_a_session),
+        IN_SCENE(views_and_functions_reach_for_others),
+        IN_SCENE(partitions_have_privileges_of_their_own),
+        IN_SCENE(a_name_without_a_schema_stands_for_all_of_that_name),
+        IN_SCENE(what_is_not_there_is_named),
     };
     cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests(tests, open_cluster, close_cluster);

@@ -1,19 +1,15 @@
 /* pg_stat_statements, read on a real PostgreSQL: whose calls are shown, which texts, and why nothing is. */
-#include "db_harness.h"
+#include "db_scene.h"
 
 #include <jansson.h>
 
-static char conninfo[CLUSTER_CONNINFO_SIZE];
-static struct part part;
-static PGconn *sql, *app;
+static PGconn *app;
 
-static int lead(void **state)
+static int lead_with_app(void **state)
 {
     char sqlstate[6], app_conninfo[CLUSTER_CONNINFO_SIZE + 20];
 
-    (void)state;
-    cluster_database(&cluster, conninfo);
-    sql = sql_open(conninfo);
+    create_database(state);
     sql_try(sql, sqlstate, "CREATE ROLE app LOGIN"); /* of the cluster: once */
     snprintf(app_conninfo, sizeof app_conninfo, "%s user=app", conninfo);
     app = sql_open(app_conninfo);
@@ -21,13 +17,10 @@ static int lead(void **state)
     return 0;
 }
 
-static int leave(void **state)
+static int leave_with_app(void **state)
 {
-    (void)state;
     PQfinish(app);
-    PQfinish(sql);
-    part_stop(&part);
-    return 0;
+    return leave(state);
 }
 
 struct answer {
@@ -177,20 +170,20 @@ static int load_the_library(void **state)
     cluster_configure(&cluster, "shared_preload_libraries = 'pg_stat_statements'");
     cluster_stop(&cluster);
     cluster_start(&cluster);
-    return lead(state);
+    return lead_with_app(state);
 }
 
-#define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
+#define WITH_APP(test) cmocka_unit_test_setup_teardown(test, lead_with_app, leave_with_app)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_TERM(that_the_library_is_not_loaded_is_said),
-        cmocka_unit_test_setup_teardown(a_missing_extension_is_said, load_the_library, leave),
-        WITH_TERM(what_the_roles_of_applications_have_called_is_shown),
-        WITH_TERM(texts_are_shown_where_they_are_asked_for),
-        WITH_TERM(other_databases_are_left_alone),
-        WITH_TERM(that_nothing_is_tracked_is_said),
+        WITH_APP(that_the_library_is_not_loaded_is_said),
+        cmocka_unit_test_setup_teardown(a_missing_extension_is_said, load_the_library, leave_with_app),
+        WITH_APP(what_the_roles_of_applications_have_called_is_shown),
+        WITH_APP(texts_are_shown_where_they_are_asked_for),
+        WITH_APP(other_databases_are_left_alone),
+        WITH_APP(that_nothing_is_tracked_is_said),
     };
     return cmocka_run_group_tests(tests, open_cluster, close_cluster);
 }

@@ -1,26 +1,5 @@
 /* The store over a real PostgreSQL: fenced commits, merges, what is read back. */
-#include "db_harness.h"
-
-static char conninfo[CLUSTER_CONNINFO_SIZE];
-static struct part part;
-static PGconn *sql;
-
-static int lead(void **state)
-{
-    (void)state;
-    cluster_database(&cluster, conninfo);
-    part_lead(&part, conninfo);
-    sql = sql_open(conninfo);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    PQfinish(sql);
-    part_stop(&part);
-    return 0;
-}
+#include "db_scene.h"
 
 #define REPLICA(instance, rest) \
     "{\"app\":\"web\",\"instance\":\"" instance "\",\"incarnation\":\"i\"" rest "}"
@@ -296,8 +275,6 @@ static void events_are_filtered_by_kind_version_and_place(void **state)
     assert_int_equal(strlen(at), strlen("2026-11-20T09:30:00.123Z"));
     json_decref(rows);
 }
-
-#define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
 
 int main(void)
 {

@@ -1,15 +1,12 @@
 /* The witness over a real PostgreSQL: whom it sees, whom it leaves out, what it may not see, pins, a standby
  * that lags, is away or is none, and what becomes of a term when the witness is lost. */
-#include "db_harness.h"
+#include "db_scene.h"
 
 #include <jansson.h>
 
-static char conninfo[CLUSTER_CONNINFO_SIZE], standby_conninfo[CLUSTER_CONNINFO_SIZE + 32];
+static char standby_conninfo[CLUSTER_CONNINFO_SIZE + 32];
 static struct cluster standby;
 static struct config_standby watched[1];
-static struct part part;
-static PGconn *sql;
-
 static int open_clusters(void **state)
 {
     open_cluster(state);
@@ -23,20 +20,16 @@ static int close_clusters(void **state)
     return close_cluster(state);
 }
 
-static int create_database(void **state)
+static int create_watched(void **state)
 {
-    (void)state;
-    char name[32];
-    cluster_database(&cluster, conninfo);
-    sql = sql_open(conninfo);
-    snprintf(name, sizeof name, "%s", PQdb(sql));
-    cluster_conninfo(&standby, name, standby_conninfo);
+    create_database(state);
+    cluster_conninfo(&standby, PQdb(sql), standby_conninfo);
     return 0;
 }
 
-static int lead(void **state)
+static int lead_watched(void **state)
 {
-    create_database(state);
+    create_watched(state);
     part_lead(&part, conninfo);
     return 0;
 }
@@ -51,14 +44,6 @@ static void watch_standby(struct part *at, char *where)
     at->config.standbys = watched;
     at->config.standby_count = 1;
     database_configure(at->db, &at->config);
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    PQfinish(sql);
-    part_stop(&part);
-    return 0;
 }
 
 struct seen {
@@ -437,24 +422,24 @@ static void a_look_survives_the_end_of_its_standby(void **state)
     json_decref(seen.sight);
 }
 
-#define WITH_TERM(test) cmocka_unit_test_setup_teardown(test, lead, leave)
-#define WITH_DATABASE(test) cmocka_unit_test_setup_teardown(test, create_database, leave)
+#define WATCHED(test) cmocka_unit_test_setup_teardown(test, lead_watched, leave)
+#define WITH_DATABASE(test) cmocka_unit_test_setup_teardown(test, create_watched, leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_TERM(sessions_of_this_database_are_seen_and_the_daemons_own_are_not),
-        WITH_TERM(an_application_with_the_daemons_name_is_seen),
-        WITH_TERM(a_daemon_that_stands_by_is_left_out),
+        WATCHED(sessions_of_this_database_are_seen_and_the_daemons_own_are_not),
+        WATCHED(an_application_with_the_daemons_name_is_seen),
+        WATCHED(a_daemon_that_stands_by_is_left_out),
         WITH_DATABASE(a_role_that_may_not_see_all_says_so),
-        WITH_TERM(the_loss_of_the_witness_ends_the_term_and_answers_the_look),
-        WITH_TERM(a_session_is_terminated_only_if_it_is_the_one_that_was_seen),
-        WITH_TERM(pins_are_read_from_the_lock_table_and_the_strictest_counts),
-        WITH_TERM(sessions_and_pins_on_a_standby_are_seen),
-        WITH_TERM(a_standby_that_has_not_replayed_is_not_believed),
-        WITH_TERM(a_standby_that_is_away_does_not_end_the_term_and_is_found_again),
-        WITH_TERM(what_is_no_standby_of_this_database_is_refused),
-        WITH_TERM(a_look_survives_the_end_of_its_standby),
+        WATCHED(the_loss_of_the_witness_ends_the_term_and_answers_the_look),
+        WATCHED(a_session_is_terminated_only_if_it_is_the_one_that_was_seen),
+        WATCHED(pins_are_read_from_the_lock_table_and_the_strictest_counts),
+        WATCHED(sessions_and_pins_on_a_standby_are_seen),
+        WATCHED(a_standby_that_has_not_replayed_is_not_believed),
+        WATCHED(a_standby_that_is_away_does_not_end_the_term_and_is_found_again),
+        WATCHED(what_is_no_standby_of_this_database_is_refused),
+        WATCHED(a_look_survives_the_end_of_its_standby),
     };
     cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests(tests, open_clusters, close_clusters);
