@@ -125,8 +125,7 @@ static void tell_missing_fleet(struct display *display)
         if (strcmp(render_text(hold, "code"), "fleet-missing") != 0)
             continue;
         struct buf text = BUF_INIT(0);
-        buf_puts(&text, "schemagate: ");
-        text_clean(&text, render_text(hold, "message"));
+        text_after(&text, "schemagate: ", render_text(hold, "message"));
         buf_puts(&text, "\n  next: ");
         render_hold_remedy(&text, hold, render_number(display->migration, "version"));
         clear_line(display);

@@ -36,8 +36,7 @@ bool output_wants_colour(FILE *out)
 
 static void paint(struct buf *out, const char *text, const char *colour)
 {
-    buf_puts(out, colour);
-    text_clean(out, text);
+    text_after(out, colour, text);
     buf_puts(out, *colour ? RESET : "");
 }
 

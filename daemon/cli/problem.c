@@ -102,10 +102,8 @@ static void describe_errors(struct buf *out, const json_t *errors)
     size_t n;
     json_t *error;
     json_array_foreach(errors, n, error) {
-        buf_puts(out, "  ");
-        text_clean(out, member(error, "pointer"));
-        buf_puts(out, ": ");
-        text_clean(out, member(error, "detail"));
+        text_after(out, "  ", member(error, "pointer"));
+        text_after(out, ": ", member(error, "detail"));
         buf_puts(out, "\n");
     }
 }
@@ -117,20 +115,15 @@ static void describe_findings(struct buf *out, const json_t *findings, const cha
     json_array_foreach(findings, n, finding) {
         long long line = json_integer_value(json_object_get(finding, "line"));
         long long column = json_integer_value(json_object_get(finding, "column"));
-        buf_puts(out, "  ");
-        text_clean(out, subject ? subject : "");
+        text_after(out, "  ", subject ? subject : "");
         if (line > 0)
             buf_printf(out, ":%lld:%lld", line, column);
-        buf_puts(out, ": ");
-        text_clean(out, member(finding, "severity"));
-        buf_puts(out, ": ");
-        text_clean(out, member(finding, "message"));
-        buf_puts(out, " [");
-        text_clean(out, member(finding, "id"));
+        text_after(out, ": ", member(finding, "severity"));
+        text_after(out, ": ", member(finding, "message"));
+        text_after(out, " [", member(finding, "id"));
         buf_puts(out, "]\n");
         if (*member(finding, "fix")) {
-            buf_puts(out, "    fix: ");
-            text_clean(out, member(finding, "fix"));
+            text_after(out, "    fix: ", member(finding, "fix"));
             buf_puts(out, "\n");
         }
     }
@@ -147,8 +140,7 @@ void problem_describe(struct buf *out, const struct reply *reply, const char *su
         text_clean(out, reply->failure);
     } else if (reply->body && *reply_text(reply, "title")) {
         text_clean(out, reply_text(reply, "title"));
-        buf_puts(out, *reply_text(reply, "detail") ? ": " : "");
-        text_clean(out, reply_text(reply, "detail"));
+        text_after(out, *reply_text(reply, "detail") ? ": " : "", reply_text(reply, "detail"));
     } else {
         buf_printf(out, "the server answered %ld", reply->status);
     }

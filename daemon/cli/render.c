@@ -61,6 +61,16 @@ int64_t render_number(const json_t *object, const char *member)
     return json_integer_value(json_object_get(object, member));
 }
 
+void render_any(struct buf *out, const char *before, const json_t *object, const char *member,
+                const char *after)
+{
+    const char *text = render_text(object, member);
+    if (!*text)
+        return;
+    text_after(out, before, text);
+    buf_puts(out, after);
+}
+
 void render_range(struct buf *out, const json_t *object)
 {
     const json_t *min = json_object_get(object, "min"), *max = json_object_get(object, "max");
@@ -100,8 +110,7 @@ void render_hold_subject(struct buf *out, const json_t *hold, int64_t wall_ms)
     text_clean(out, app);
     if (!*instance)
         return;
-    buf_puts(out, "/");
-    text_clean(out, instance);
+    text_after(out, "/", instance);
     struct buf facts = BUF_INIT(0), age = BUF_INIT(0);
     render_range(&facts, hold);
     append_sign_of_life(&age, hold, wall_ms);
@@ -175,27 +184,21 @@ void render_wait_line(struct buf *out, const json_t *migration, int64_t waited_m
     buf_printf(out, "  %" PRId64 " ", render_number(migration, "version"));
     text_clean(out, render_text(migration, "name"));
     const char *summary = render_text(migration, "summary");
-    buf_puts(out, ": ");
-    text_clean(out, *summary ? summary : render_text(migration, "phase"));
+    text_after(out, ": ", *summary ? summary : render_text(migration, "phase"));
     append_subjects(out, json_object_get(migration, "gate"), wall_ms);
 }
 
 void render_hold(struct buf *out, const json_t *hold, int64_t version, int64_t wall_ms, bool colour)
 {
     output_bold(out, render_text(hold, "code"), colour);
-    buf_puts(out, ": ");
-    text_clean(out, render_text(hold, "message"));
+    text_after(out, ": ", render_text(hold, "message"));
     struct buf age = BUF_INIT(0);
     append_since(&age, "for", render_text(hold, "since"), wall_ms);
     if (age.length)
         buf_printf(out, " (%s)", buf_text(&age));
     buf_free(&age);
     buf_puts(out, "\n");
-    if (*render_text(hold, "clears_when")) {
-        buf_puts(out, "    clears when ");
-        text_clean(out, render_text(hold, "clears_when"));
-        buf_puts(out, "\n");
-    }
+    render_any(out, "    clears when ", hold, "clears_when", "\n");
     buf_puts(out, "    next: ");
     render_hold_remedy(out, hold, version);
     buf_puts(out, "\n");
@@ -211,11 +214,7 @@ void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t w
         buf_printf(out, "the gate of %" PRId64 " is closed by %" PRId64 " hold%s", version,
                    total > listed ? total : listed,
                    (total > listed ? total : listed) == 1 ? "" : "s");
-    if (*render_text(gate, "evidence")) {
-        buf_puts(out, " (evidence: ");
-        text_clean(out, render_text(gate, "evidence"));
-        buf_puts(out, ")");
-    }
+    render_any(out, " (evidence: ", gate, "evidence", ")");
     buf_puts(out, "\n");
     size_t n;
     json_t *hold;

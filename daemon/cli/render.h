@@ -12,6 +12,10 @@
 const char *render_text(const json_t *object, const char *member);
 int64_t render_number(const json_t *object, const char *member);
 
+/* Appends a text member, with what stands before and behind it; nothing where it is absent or empty. */
+void render_any(struct buf *out, const char *before, const json_t *object, const char *member,
+                const char *after);
+
 /* Appends "40..41", or nothing where there is no range. */
 void render_range(struct buf *out, const json_t *object);
 

@@ -101,8 +101,7 @@ static void append_finding(struct buf *out, const json_t *finding, const struct 
     output_word(out, allowed ? "allowed" : render_text(finding, "severity"), colour);
     buf_puts(out, ": ");
     output_bold(out, render_text(finding, "message"), colour);
-    buf_puts(out, "  [");
-    text_clean(out, render_text(finding, "id"));
+    text_after(out, "  [", render_text(finding, "id"));
     buf_puts(out, "]\n");
     if (line > 0)
         append_source(out, text, line, column);
@@ -312,8 +311,7 @@ static void append_verdict(struct buf *out, const json_t *plan, const struct pla
     size_t n;
     json_t *step;
 
-    buf_puts(out, "\n");
-    text_clean(out, text->label);
+    text_after(out, "\n", text->label);
     if (errors) {
         buf_printf(out, ": refused: %zu error%s\n", errors, errors == 1 ? "" : "s");
         return;

@@ -61,10 +61,7 @@ static void append_backfill(struct buf *out, const json_t *migration)
         text_duration(out, (int64_t)(json_number_value(left) * 1000));
         buf_puts(out, " to go");
     }
-    if (*render_text(backfill, "throttled_by")) {
-        buf_puts(out, ", slowed down by ");
-        text_clean(out, render_text(backfill, "throttled_by"));
-    }
+    render_any(out, ", slowed down by ", backfill, "throttled_by", "");
     buf_puts(out, "\n");
 }
 
@@ -79,13 +76,8 @@ static void append_words(struct buf *out, const json_t *blocker)
                  {"user", ", user "},
                  {"state", ", "}};
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        const char *text = render_text(blocker, words[i].member);
-        if (!*text)
-            continue;
-        buf_puts(out, words[i].before);
-        text_clean(out, text);
-    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        render_any(out, words[i].before, blocker, words[i].member, "");
 }
 
 static void append_blockers(struct buf *out, const json_t *lock)
@@ -99,17 +91,9 @@ static void append_blockers(struct buf *out, const json_t *lock)
             buf_puts(out, "blocker   (");
         append_words(out, blocker);
         buf_puts(out, ")\n");
-        if (*render_text(blocker, "advice")) {
-            buf_puts(out, "          ");
-            text_clean(out, render_text(blocker, "advice"));
-            buf_puts(out, "\n");
-        }
+        render_any(out, "          ", blocker, "advice", "\n");
     }
-    if (*render_text(lock, "advice")) {
-        buf_puts(out, "blind     ");
-        text_clean(out, render_text(lock, "advice"));
-        buf_puts(out, "\n");
-    }
+    render_any(out, "blind     ", lock, "advice", "\n");
 }
 
 /* "error     expand step 2, 7:12: 42P07 relation … already exists", and what PostgreSQL says
@@ -120,17 +104,14 @@ static void append_error(struct buf *out, const json_t *error)
     if (!json_is_object(error))
         return;
     const json_t *position = json_object_get(error, "position");
-    buf_puts(out, "error     ");
-    text_clean(out, render_text(error, "phase"));
+    text_after(out, "error     ", render_text(error, "phase"));
     if (render_number(error, "step"))
         buf_printf(out, " step %" PRId64, render_number(error, "step"));
     if (json_is_object(position))
         buf_printf(out, ", %" PRId64 ":%" PRId64, render_number(position, "line"),
                    render_number(position, "column"));
-    buf_puts(out, ": ");
-    text_clean(out, render_text(error, "sqlstate"));
-    buf_puts(out, " ");
-    text_clean(out, render_text(error, "message"));
+    text_after(out, ": ", render_text(error, "sqlstate"));
+    text_after(out, " ", render_text(error, "message"));
     buf_puts(out, "\n");
     for (size_t n = 0; n < sizeof(besides) / sizeof(besides[0]); n++) {
         if (!*render_text(error, besides[n]))
@@ -149,14 +130,9 @@ static void append_hidden(struct buf *out, const json_t *migration)
 
     json_array_foreach(json_object_get(migration, "hidden"), n, hidden) {
         bool column = *render_text(hidden, "column") != '\0';
-        buf_puts(out, "hidden    ");
-        text_clean(out, render_text(hidden, "relation"));
-        buf_puts(out, column ? "." : "");
-        text_clean(out, render_text(hidden, "column"));
-        if (*render_text(hidden, "note")) {
-            buf_puts(out, ": restored, but ");
-            text_clean(out, render_text(hidden, "note"));
-        }
+        text_after(out, "hidden    ", render_text(hidden, "relation"));
+        text_after(out, column ? "." : "", render_text(hidden, "column"));
+        render_any(out, ": restored, but ", hidden, "note", "");
         buf_puts(out, "\n");
     }
     if (json_is_object(reported))
@@ -189,12 +165,9 @@ void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms,
     output_word(out, render_text(migration, "phase"), colour);
     buf_puts(out, "/");
     output_word(out, render_text(migration, "status"), colour);
-    buf_puts(out, "\nsummary   ");
-    text_clean(out, render_text(migration, "summary"));
-    buf_puts(out, "\nsubmitted ");
-    text_clean(out, render_text(migration, "submitted_at"));
-    buf_puts(out, " by ");
-    text_clean(out, render_text(migration, "submitted_by"));
+    text_after(out, "\nsummary   ", render_text(migration, "summary"));
+    text_after(out, "\nsubmitted ", render_text(migration, "submitted_at"));
+    text_after(out, " by ", render_text(migration, "submitted_by"));
     buf_puts(out, "\n");
     append_backfill(out, migration);
     append_blockers(out, json_object_get(migration, "lock"));
@@ -213,12 +186,8 @@ static void append_pause(struct buf *out, const json_t *paused)
 {
     if (!json_is_object(paused))
         return;
-    buf_puts(out, "\npaused    the whole daemon, by ");
-    text_clean(out, render_text(paused, "by"));
-    if (*render_text(paused, "reason")) {
-        buf_puts(out, ": ");
-        text_clean(out, render_text(paused, "reason"));
-    }
+    text_after(out, "\npaused    the whole daemon, by ", render_text(paused, "by"));
+    render_any(out, ": ", paused, "reason", "");
     buf_puts(out, "; next: schemagate resume");
 }
 
@@ -229,8 +198,7 @@ static void append_limits(struct buf *out, const json_t *limits)
     json_t *limit;
 
     json_array_foreach(limits, n, limit) {
-        buf_puts(out, "\nlimit     ");
-        text_clean(out, json_string_value(limit));
+        text_after(out, "\nlimit     ", json_string_value(limit));
     }
 }
 
@@ -239,28 +207,15 @@ static void append_head(struct buf *out, const json_t *status, bool colour)
     const json_t *database = json_object_get(status, "database"),
                  *window = json_object_get(status, "window");
     output_bold(out, "schemagate", colour);
-    buf_puts(out, " ");
-    text_clean(out, render_text(status, "version"));
+    text_after(out, " ", render_text(status, "version"));
     buf_puts(out, "  ");
     output_word(out, render_text(status, "role"), colour);
     buf_printf(out, ", epoch %" PRId64 "\ndatabase  ", render_number(status, "epoch"));
     output_word(out, render_text(database, "state"), colour);
-    if (*render_text(database, "server_version")) {
-        buf_puts(out, ", PostgreSQL ");
-        text_clean(out, render_text(database, "server_version"));
-    }
-    if (*render_text(database, "host")) {
-        buf_puts(out, " at ");
-        text_clean(out, render_text(database, "host"));
-    }
-    if (*render_text(database, "trouble")) {
-        buf_puts(out, ": ");
-        text_clean(out, render_text(database, "trouble"));
-    }
-    if (*render_text(status, "leader_url")) {
-        buf_puts(out, "\nleader    ");
-        text_clean(out, render_text(status, "leader_url"));
-    }
+    render_any(out, ", PostgreSQL ", database, "server_version", "");
+    render_any(out, " at ", database, "host", "");
+    render_any(out, ": ", database, "trouble", "");
+    render_any(out, "\nleader    ", status, "leader_url", "");
     if (json_is_object(window)) {
         buf_printf(out, "\nwindow    %" PRId64 "..%" PRId64, render_number(window, "floor"),
                    render_number(window, "ceiling"));
@@ -270,8 +225,7 @@ static void append_head(struct buf *out, const json_t *status, bool colour)
             buf_printf(out, ", undoing %" PRId64, render_number(window, "undoing"));
     }
     append_limits(out, json_object_get(database, "limits"));
-    buf_puts(out, "\nsummary   ");
-    text_clean(out, render_text(status, "summary"));
+    text_after(out, "\nsummary   ", render_text(status, "summary"));
     append_pause(out, json_object_get(status, "paused"));
     buf_puts(out, "\n");
 }

@@ -69,6 +69,12 @@ void text_clean(struct buf *out, const char *text)
     }
 }
 
+void text_after(struct buf *out, const char *before, const char *text)
+{
+    buf_puts(out, before);
+    text_clean(out, text);
+}
+
 void text_url(struct buf *out, const char *text)
 {
     static const char unreserved[] =

@@ -20,6 +20,9 @@ bool text_read_time(const char *text, int64_t *wall_ms);
  * terminal. */
 void text_clean(struct buf *out, const char *text);
 
+/* The same behind something of our own: " by ", "\nsummary   ". */
+void text_after(struct buf *out, const char *before, const char *text);
+
 /* Appends text, percent-encoded for a segment or a query value of a URL. */
 void text_url(struct buf *out, const char *text);
 

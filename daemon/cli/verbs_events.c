@@ -64,14 +64,8 @@ static void print_event(const json_t *event, bool colour)
         buf_puts(&line, "  ");
         render_hold_subject(&line, event, 0);
     }
-    if (*render_text(event, "actor")) {
-        buf_puts(&line, "  by ");
-        text_clean(&line, render_text(event, "actor"));
-    }
-    if (*render_text(event, "reason")) {
-        buf_puts(&line, "  ");
-        text_clean(&line, render_text(event, "reason"));
-    }
+    render_any(&line, "  by ", event, "actor", "");
+    render_any(&line, "  ", event, "reason", "");
     puts(buf_text(&line));
     buf_free(&line);
 }

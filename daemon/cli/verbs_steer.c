@@ -1,6 +1,7 @@
 /* The operator's actions on a migration, or on the whole daemon. */
 #include "verbs.h"
 
+#include "render.h"
 #include "text.h"
 
 #include <schemagate/base/memory.h>
@@ -43,14 +44,9 @@ static int print_steered(const struct reply *reply, const void *context)
     struct buf line = BUF_INIT(0);
     buf_printf(&line, "%" PRId64 " ", steered->version);
     text_clean(&line, reply_text(reply, "name"));
-    buf_puts(&line, ": ");
-    text_clean(&line, reply_text(reply, "phase"));
-    buf_puts(&line, ", ");
-    text_clean(&line, reply_text(reply, "status"));
-    if (*reply_text(reply, "summary")) {
-        buf_puts(&line, "; ");
-        text_clean(&line, reply_text(reply, "summary"));
-    }
+    text_after(&line, ": ", reply_text(reply, "phase"));
+    text_after(&line, ", ", reply_text(reply, "status"));
+    render_any(&line, "; ", reply->body, "summary", "");
     puts(buf_text(&line));
     buf_free(&line);
     return CLI_DONE;
