@@ -58,13 +58,18 @@ BEGIN
     RETURN later >= 0 AND pg_xact_status((own::text::bigint + later)::text::xid8) = 'in progress';
 END $$;
 
--- Before a migration's transaction writes what has changed: its own statements have written none of this.
+-- Before a migration's transaction writes what has changed: its own statements have written none of this. Of the rows only
+-- those are asked about that are as young as the transaction.
 CREATE OR REPLACE FUNCTION schemagate.prove_untouched() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own_age int := age(pg_current_xact_id()::xid);
 BEGIN
-    IF EXISTS (SELECT FROM schemagate."window" WHERE schemagate.is_written_here(xmin))
-        OR EXISTS (SELECT FROM schemagate.coordinator WHERE schemagate.is_written_here(xmin))
-        OR EXISTS (SELECT FROM schemagate.migration WHERE schemagate.is_written_here(xmin)) THEN
+    IF EXISTS (SELECT FROM schemagate."window" WHERE age(xmin) <= own_age AND schemagate.is_written_here(xmin))
+        OR EXISTS (SELECT FROM schemagate.coordinator
+                   WHERE age(xmin) <= own_age AND schemagate.is_written_here(xmin))
+        OR EXISTS (SELECT FROM schemagate.migration
+                   WHERE age(xmin) <= own_age AND schemagate.is_written_here(xmin)) THEN
         RAISE EXCEPTION 'the statements wrote into schemagate''s own tables'
             USING ERRCODE = 'SG002',
                   DETAIL = 'Nothing of them was kept.',
