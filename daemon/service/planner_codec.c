@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUMBER_BYTES 10 /* of 64 bits, at most */
+
 enum member_kind {
     MEMBER_TEXT,
     MEMBER_INT64,
@@ -111,9 +113,18 @@ static const struct member need_members[] = {
     END,
 };
 
+/* Seven bits a byte, the lowest first, and the sign in the lowest of all: most numbers of a plan are small, and
+ * an answer that fits into the socket's buffer is given without waiting for the reader. */
 static void put_number(struct buf *out, int64_t number)
 {
-    buf_append(out, &number, sizeof(number));
+    uint64_t left = number < 0 ? ~((uint64_t)number << 1) : (uint64_t)number << 1;
+    unsigned char bytes[NUMBER_BYTES];
+    size_t count = 0;
+
+    for (; left > 0x7f; left >>= 7)
+        bytes[count++] = (unsigned char)(left | 0x80);
+    bytes[count++] = (unsigned char)left;
+    buf_append(out, bytes, count);
 }
 
 /* A text is its length and its bytes; none has the length -1. */
@@ -182,11 +193,17 @@ struct source {
 
 static bool take_number(struct source *in, int64_t lowest, int64_t highest, int64_t *number)
 {
-    if (in->left < sizeof(*number))
-        return false;
-    memcpy(number, in->at, sizeof(*number));
-    in->at += sizeof(*number);
-    in->left -= sizeof(*number);
+    uint64_t taken = 0;
+    unsigned char byte = 0x80;
+
+    for (unsigned i = 0; byte & 0x80; i++) {
+        if (in->left == 0 || i >= NUMBER_BYTES)
+            return false;
+        byte = (unsigned char)*in->at++;
+        in->left--;
+        taken |= (uint64_t)(byte & 0x7f) << 7 * i;
+    }
+    *number = (int64_t)(taken & 1 ? ~(taken >> 1) : taken >> 1);
     return *number >= lowest && *number <= highest;
 }
 
@@ -232,12 +249,22 @@ static bool take_members(struct source *in, void *object, const struct member *m
     return true;
 }
 
-/* Reads the count of a list and makes room for it; each member takes at least one number. */
-static void *take_list(struct source *in, size_t size, size_t *count)
+static size_t least_bytes(const struct member *members)
 {
-    int64_t number;
+    size_t count = 0;
 
-    if (!take_number(in, 0, (int64_t)(in->left / sizeof(number)), &number))
+    while (members[count].highest >= 0)
+        count++;
+    return count;
+}
+
+/* Reads the count of a list and makes room for it, for no more than can follow: each of what has `members`
+ * takes at least a byte for each of them (NULL: one byte). */
+static void *take_list(struct source *in, size_t size, const struct member *members, size_t *count)
+{
+    int64_t number, most = (int64_t)(in->left / (members == NULL ? 1 : least_bytes(members)));
+
+    if (!take_number(in, 0, most, &number))
         return NULL;
     *count = (size_t)number;
     return memory_new(number == 0 ? size : (size_t)number * size);
@@ -249,13 +276,13 @@ static bool take_statement(struct source *in, struct plan_statement *statement)
 
     if (!take_members(in, statement, statement_members))
         return false;
-    work->locks = take_list(in, sizeof(*work->locks), &work->lock_count);
+    work->locks = take_list(in, sizeof(*work->locks), lock_members, &work->lock_count);
     if (work->locks == NULL)
         return false;
     for (size_t i = 0; i < work->lock_count; i++)
         if (!take_members(in, &work->locks[i], lock_members))
             return false;
-    work->drops = take_list(in, sizeof(*work->drops), &work->drop_count);
+    work->drops = take_list(in, sizeof(*work->drops), drop_members, &work->drop_count);
     if (work->drops == NULL)
         return false;
     for (size_t i = 0; i < work->drop_count; i++)
@@ -268,13 +295,13 @@ static bool take_plan(struct source *in, struct plan *plan)
 {
     if (!take_members(in, plan, plan_members))
         return false;
-    plan->statements = take_list(in, sizeof(*plan->statements), &plan->statement_count);
+    plan->statements = take_list(in, sizeof(*plan->statements), statement_members, &plan->statement_count);
     if (plan->statements == NULL)
         return false;
     for (size_t i = 0; i < plan->statement_count; i++)
         if (!take_statement(in, &plan->statements[i]))
             return false;
-    plan->findings = take_list(in, sizeof(*plan->findings), &plan->finding_count);
+    plan->findings = take_list(in, sizeof(*plan->findings), finding_members, &plan->finding_count);
     if (plan->findings == NULL)
         return false;
     for (size_t i = 0; i < plan->finding_count; i++) {
@@ -282,7 +309,7 @@ static bool take_plan(struct source *in, struct plan *plan)
             return false;
         plan->findings[i].why = plan_rule_find(plan->findings[i].id)->why;
     }
-    plan->needs = take_list(in, sizeof(*plan->needs), &plan->need_count);
+    plan->needs = take_list(in, sizeof(*plan->needs), need_members, &plan->need_count);
     if (plan->needs == NULL)
         return false;
     for (size_t i = 0; i < plan->need_count; i++)
@@ -317,11 +344,11 @@ void planner_encode_question(const struct plan_question *question, struct buf *o
 static bool take_question(struct source *in, struct plan_drop **drops, size_t *drop_count, char ***texts,
                           size_t *text_count)
 {
-    *drops = take_list(in, sizeof(**drops), drop_count);
+    *drops = take_list(in, sizeof(**drops), drop_members, drop_count);
     for (size_t i = 0; *drops != NULL && i < *drop_count; i++)
         if (!take_members(in, &(*drops)[i], drop_members) || (*drops)[i].table == NULL)
             return false;
-    *texts = *drops == NULL ? NULL : take_list(in, sizeof(**texts), text_count);
+    *texts = *drops == NULL ? NULL : take_list(in, sizeof(**texts), NULL, text_count);
     for (size_t i = 0; *texts != NULL && i < *text_count; i++)
         if (!take_text(in, &(*texts)[i]) || (*texts)[i] == NULL)
             return false;
