@@ -179,13 +179,17 @@ int64_t migration_floor_below(const struct coordinator *c, const struct migratio
     return floor;
 }
 
+bool migration_section_breaks(enum plan_section section)
+{
+    return section == PLAN_CONTRACT || section == PLAN_UNDO || section == PLAN_PURGE;
+}
+
 /* A statement outside of transactions that breaks something has its effects before anybody can write them
  * down: what was announced (run.c) counts as committed, because nobody can tell. */
 static bool may_be_done(const struct step *step)
 {
-    bool breaks = step->section == PLAN_CONTRACT || step->section == PLAN_UNDO ||
-                  step->section == PLAN_PURGE;
-    bool announced = breaks && !step->transactional && step->started_wall != 0;
+    bool announced = migration_section_breaks(step->section) && !step->transactional &&
+                     step->started_wall != 0;
     return step->state == STEP_DONE || announced;
 }
 
@@ -197,7 +201,7 @@ static bool any_step_done(const struct migration *m, enum plan_section section)
     return false;
 }
 
-struct step *migration_next_step(struct migration *m, enum plan_section section)
+struct step *migration_next_step(const struct migration *m, enum plan_section section)
 {
     for (size_t i = 0; i < m->step_count; i++)
         if (m->steps[i].section == section && m->steps[i].state != STEP_DONE)

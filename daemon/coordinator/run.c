@@ -206,11 +206,20 @@ static void cancelled(struct coordinator *c, struct migration *m, const struct r
         migration_error_free(error); /* stopping: the next term takes it up again */
 }
 
+/* A statement outside of transactions that has left nothing counts as committed no more (run_announce): its
+ * contract may be tried anew, corrected or given up. */
+static void forget_announced(const struct run *run, const struct execution_result *result)
+{
+    if (result->untouched && migration_section_breaks(run->section))
+        run->steps->started_wall = 0;
+}
+
 static void finish(struct coordinator *c, struct run *run, const struct execution_result *result)
 {
     struct migration *m = migrations_find(c, run->version);
 
     m->running = false;
+    forget_announced(run, result);
     switch (result->status) {
     case EXECUTION_DONE:
         succeeded(c, m, run, result);
@@ -293,9 +302,7 @@ static const struct intent_kind announce_kind = {
 bool run_is_announced(const struct coordinator *c, struct migration *m)
 {
     const struct step *next = migration_next_step(m, migration_section(m));
-    bool breaks = m->phase == PHASE_CONTRACTING || m->phase == PHASE_PURGING ||
-                  m->phase == PHASE_UNDOING;
-    return !breaks || !next || next->transactional || (migration_facts(c, m) & FACT_COMMITTED);
+    return !migration_section_breaks(migration_section(m)) || !next || next->transactional || (migration_facts(c, m) & FACT_COMMITTED);
 }
 
 void run_announce(struct coordinator *c, const struct migration *m)

@@ -110,8 +110,10 @@ void migrations_refresh_view(struct coordinator *c);
 unsigned migration_facts(const struct coordinator *c, const struct migration *m);
 /* The section that the phase runs; PLAN_SECTIONS: none. */
 enum plan_section migration_section(const struct migration *m);
+/* What it does, old code could trip over. */
+bool migration_section_breaks(enum plan_section section);
 /* The first step of a section that is not done, or NULL. */
-struct step *migration_next_step(struct migration *m, enum plan_section section);
+struct step *migration_next_step(const struct migration *m, enum plan_section section);
 /* How many steps, from `first` on, share its transaction. */
 size_t migration_transaction_steps(const struct migration *m, const struct step *first);
 /* Whatever comes next is tried as if for the first time: the time for tries has not run. */

@@ -133,6 +133,17 @@ static void apply_taken_back(struct migration *m, const struct transition *t)
     }
 }
 
+/* The statement outside of transactions that was to be run has left nothing: it is announced no more. */
+static void write_unannounced(const struct migration *m, const struct transition *t,
+                              struct change_set *changes)
+{
+    bool tried = t->event == EVENT_STEP_FAILED || t->event == EVENT_TRY_FAILED;
+    const struct step *next = tried ? migration_next_step(m, migration_section(m)) : NULL;
+
+    if (next && !next->transactional && next->started_wall == 0)
+        changes_row(changes, "steps", record_step(m->version, next, STEP_PENDING));
+}
+
 static int64_t since_after(const struct coordinator *c, const struct migration *m,
                            const struct machine_step *step)
 {
@@ -151,6 +162,7 @@ void transition_write(const struct coordinator *c, const struct migration *m,
     if (begins_to_soak(m, &t->step))
         changes_row(changes, "migrations", record_soak(m->version, 0));
     write_taken_back(m, t, changes);
+    write_unannounced(m, t, changes);
     if (m->begun)
         changes_event(changes, &(struct change_event){.kind = "migration.expanding",
                                                       .version = m->version});

@@ -116,7 +116,7 @@ void execution_finish_with(struct executor_try *try, struct execution_result *re
 
 void execution_finish(struct executor_try *try, enum execution_status status)
 {
-    struct execution_result result = {.status = status};
+    struct execution_result result = {.status = status, .untouched = try->untouched};
 
     execution_finish_with(try, &result);
 }

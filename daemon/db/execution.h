@@ -16,6 +16,8 @@ struct executor_try {
     bool cancelled;
     bool interruptible; /* submitted SQL is on its way, or runs */
     bool alone_done;    /* a statement outside of transactions has succeeded */
+    bool goes_back;     /* it has failed: once the sequence is through, all is as it was before */
+    bool untouched;     /* all is */
     json_t *sequence;   /* owned: what is run outside of transactions, one after another; "": the submitted
                            statement. NULL: that alone */
     size_t place;       /* in the sequence */

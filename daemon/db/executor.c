@@ -291,7 +291,7 @@ static void tidy_alone(struct executor_try *try)
     executor_send(try, tidy, count, ANSWER_MS, on_tidied);
 }
 
-/* ---- what a failed build has left is taken away at once, where nobody is in the way ---- */
+/* ---- what has failed: what a build has left is taken away at once, where nobody is in the way ---- */
 
 static void take_away_next(struct executor_try *try);
 
@@ -321,6 +321,7 @@ static void on_taken_away(void *context, struct session_outcome *outcome)
 static void take_away_next(struct executor_try *try)
 {
     if (!online_is_unfinished(try)) {
+        try->untouched = try->goes_back;
         tidy_alone(try);
         return;
     }
@@ -368,9 +369,10 @@ static void on_alone(void *context, struct session_outcome *outcome)
     }
     if (try->error == NULL && online_is_unfinished(try)) {
         send_next_alone(try);
-    } else if (try->error != NULL && online_leaves_something(try)) {
+    } else if (try->error != NULL && online_applies(try) && !online_met_another(try)) {
         look_for_left_over(try);
     } else {
+        try->untouched = online_met_another(try);
         tidy_alone(try);
     }
 }
@@ -432,6 +434,7 @@ static void on_online_begun(void *context, struct session_outcome *outcome)
         execution_finish(try, EXECUTION_UNKNOWN);
     } else if (outcome->error != NULL) {
         take_error(try, outcome);
+        try->untouched = online_met_another(try);
         execution_finish_failed(try);
     } else {
         online_take(try, outcome);

@@ -44,23 +44,20 @@ void online_take(struct executor_try *try, const struct session_outcome *outcome
     try->sequence = read_sequence(outcome);
 }
 
-bool online_leaves_something(const struct executor_try *try)
-{
-    static const bool builds[WORK_KINDS] = {[WORK_INDEX] = true, [WORK_REINDEX] = true};
-
-    return online_applies(try) && builds[try->execution.work->kind] && !online_met_another(try);
-}
-
 void online_take_left_over(struct executor_try *try, const struct session_outcome *outcome)
 {
-    json_t *next, *left = json_array(), *statement;
+    static const bool builds[WORK_KINDS] = {[WORK_INDEX] = true, [WORK_REINDEX] = true};
+    bool takes_back = builds[try->execution.work->kind];
+    json_t *next = read_sequence(outcome), *left = json_array(), *statement;
     size_t i;
 
     json_array_append_new(left, json_sprintf("SET lock_timeout = %s", try->lock_timeout));
-    next = read_sequence(outcome);
+    try->goes_back = false;
     json_array_foreach(next, i, statement)
     {
-        if (json_string_length(statement) > 0) {
+        if (json_string_length(statement) == 0) {
+            try->goes_back = takes_back || i == 0; /* all of it is still to be done */
+        } else if (takes_back) {
             json_array_append(left, statement);
         }
     }

@@ -22,9 +22,9 @@ const char *online_next(const struct executor_try *try);
 /* That is none that was submitted: it clears away, or finishes, what an earlier attempt has left. */
 bool online_is_mending(const struct executor_try *try);
 
-/* What has failed is a build: it may have left an index that is not valid. online_begin tells which; then
- * that is the sequence, with a short lock_timeout: who has cancelled it does not wait for others. */
-bool online_leaves_something(const struct executor_try *try);
+/* It has failed: online_begin tells what is left of it. Of a build that may be an index that is not valid:
+ * taking it away is the sequence then, with a short lock_timeout: who has cancelled it does not wait for
+ * others. What is half dropped or half detached is left to the next attempt. */
 void online_take_left_over(struct executor_try *try, const struct session_outcome *outcome);
 
 /* The build has failed because something of that name was there: made by somebody else, after the first

@@ -357,6 +357,78 @@ static void a_killed_detach_is_finished(void **state)
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM part"), 0);
 }
 
+/* ---- a contract that begins with one, and fails ---- */
+
+static void contract(struct http_client *client, int64_t version, const char *sql)
+{
+    char file[256];
+
+    snprintf(file, sizeof file, "-- schemagate: contract\n%s;\n-- schemagate: undo\n", sql);
+    rollout_submit(client, version, file);
+}
+
+static void expect_admission(struct http_client *client, bool open)
+{
+    const struct http_answer *answer = http_tell(client, "GET", NULL, "/status");
+    assert_int_equal(json_is_null(json_at(answer->json, "/window/contracting")), open);
+}
+
+/* Nothing of it is there: old code may start again, and nobody has to go on with it. */
+static void a_contract_that_has_left_nothing_is_taken_back(void **state)
+{
+    static const struct {
+        const char *sql, *sqlstate;
+    } failures[] = {
+        {"CREATE UNIQUE INDEX CONCURRENTLY by_name ON customer (name)", "23505"},
+        {"CREATE INDEX CONCURRENTLY customer_pkey ON customer (name)", "42P07"},
+        {"CREATE INDEX CONCURRENTLY by_name ON customer (nothing)", "42703"},
+        {"DROP INDEX CONCURRENTLY customer_pkey", "2BP01"},
+        {"DROP INDEX CONCURRENTLY nothing", "42704"},
+        {"REINDEX INDEX CONCURRENTLY nothing", "42P01"},
+        {"ALTER TABLE parted DETACH PARTITION customer CONCURRENTLY", "42P01"},
+    };
+    struct world *world = *state;
+    struct http_client *client = &begin(world, NULL)->client;
+
+    sql_run(world->sql, "INSERT INTO customer VALUES (4, 'Ada'); "
+                        "CREATE TABLE parted (id int) PARTITION BY RANGE (id)");
+    fleet_join(client, REPLICA("new", 1, 99));
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        int64_t version = 2 + (int64_t)i;
+        contract(client, version, failures[i].sql);
+        rollout_wait_status(client, version, "failed");
+        assert_string_equal(json_text_at(rollout_get(client, version)->json, "/error/sqlstate"),
+                            failures[i].sqlstate);
+        rollout_expect_phase(client, version, "expanded", "failed");
+        expect_admission(client, true);
+        rollout_act(client, version, "undo");
+        rollout_wait(client, version, "undone");
+    }
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_index WHERE " OF_CUSTOMER), 0);
+}
+
+/* The index is not valid any more: what old code knew is not there. Also after a restart. */
+static void a_contract_that_is_half_done_stays(void **state)
+{
+    struct world *world = *state;
+    struct daemon *daemon = begin(world, NULL);
+    PGconn *reader = read_for_long(world, "customer");
+
+    sql_run(world->sql, "CREATE INDEX by_name ON customer (name)");
+    fleet_join(&daemon->client, REPLICA("new", 1, 9));
+    contract(&daemon->client, 2, "DROP INDEX CONCURRENTLY by_name");
+    wait_until_it_waits(world, reader, "DROP INDEX");
+    cancel(&daemon->client);
+    rollout_expect_phase(&daemon->client, 2, "contracting", "failed");
+    expect_admission(&daemon->client, false);
+    finish(reader);
+    struct http_client *client = restart(world, daemon);
+    fleet_join(client, REPLICA("new", 1, 9));
+    rollout_act(client, 2, "retry");
+    rollout_wait(client, 2, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_index WHERE " OF_CUSTOMER), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +445,8 @@ int main(void)
         world_test(a_drop_that_has_ended_is_not_done_again),
         world_test(a_killed_rebuild_leaves_nothing),
         world_test(a_killed_detach_is_finished),
+        world_test(a_contract_that_has_left_nothing_is_taken_back),
+        world_test(a_contract_that_is_half_done_stays),
     };
     return world_run(tests);
 }

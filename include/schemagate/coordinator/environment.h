@@ -148,6 +148,8 @@ struct execution_result {
     struct commit_result commit;   /* DONE: generation and event ids */
     const json_t *progress;        /* DONE, of a batch; borrowed */
     struct batch_load load;        /* DONE, of a batch */
+    bool untouched;                /* TRY_AGAIN, CANCELLED, FAILED: the statement outside of transactions has
+                                      left everything as it was; PostgreSQL was asked */
     const double *seconds;         /* per statement, as far as they ran */
     size_t seconds_count;
 };

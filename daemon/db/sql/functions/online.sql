@@ -107,6 +107,8 @@ BEGIN
             USING ERRCODE = 'undefined_object',
                   DETAIL = format('Nothing was done to what is called %s.', s.object),
                   HINT = format('Drop it by hand, then `schemagate retry %s`.', s.version);
+    ELSIF NOT (SELECT indisvalid FROM pg_index WHERE indexrelid = begun) THEN
+        RETURN jsonb_build_array(format('DROP INDEX CONCURRENTLY %s', begun::regclass));
     END IF;
     RETURN '[""]';
 END $$;
