@@ -155,6 +155,12 @@ bool migration_has_steps(const struct migration *m, enum plan_section section)
     return false;
 }
 
+bool migration_can_go_back(const struct migration *m)
+{
+    bool added = migration_has_steps(m, PLAN_EXPAND) || migration_has_steps(m, PLAN_BACKFILL);
+    return m->has_section[PLAN_UNDO] || !added;
+}
+
 bool migration_is_kept(const struct migration *m)
 {
     return m->phase == PHASE_HIDDEN || m->phase == PHASE_PURGING;
@@ -248,7 +254,7 @@ unsigned migration_facts(const struct coordinator *c, const struct migration *m)
     } facts[] = {
         {migration_has_steps(m, PLAN_BACKFILL), FACT_BACKFILL},
         {migration_has_steps(m, PLAN_CONTRACT), FACT_CONTRACT},
-        {m->has_section[PLAN_UNDO], FACT_UNDO},
+        {migration_can_go_back(m), FACT_UNDO},
         {section != PLAN_SECTIONS && any_step_done(m, section), FACT_COMMITTED},
         {m->failed, FACT_FAILED},
         {m->running, FACT_RUNNING},

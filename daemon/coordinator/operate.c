@@ -194,7 +194,7 @@ static bool act_decide(struct coordinator *c, struct intent *intent, struct chan
     if (!transition_prepare(c, m, a->action, &a->transition, &refusal)) {
         bool could = m->phase == PHASE_EXPANDED ||
                      (m->phase == PHASE_COMPLETE && !migration_has_steps(m, PLAN_CONTRACT)) || m->failed;
-        if (a->action == EVENT_UNDO && could && !m->has_section[PLAN_UNDO])
+        if (a->action == EVENT_UNDO && could && !migration_can_go_back(m))
             return intent_refuse(intent, PROBLEM_NO_UNDO,
                                  "the file of version %lld has no undo section", (long long)a->version);
         return refuse_action(c, a, m, refusal);

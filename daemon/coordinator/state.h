@@ -119,6 +119,8 @@ size_t migration_transaction_steps(const struct migration *m, const struct step 
 /* Whatever comes next is tried as if for the first time: the time for tries has not run. */
 void migration_forget_tries(struct migration *m);
 bool migration_has_steps(const struct migration *m, enum plan_section section);
+/* It has an undo, or its expand was empty: then there is nothing to be taken back. */
+bool migration_can_go_back(const struct migration *m);
 /* True while what its contract drops is hidden, and waits for its purge. */
 bool migration_is_kept(const struct migration *m);
 /* Takes a copy of the rows; NULL: none. */

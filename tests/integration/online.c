@@ -363,7 +363,7 @@ static void contract(struct http_client *client, int64_t version, const char *sq
 {
     char file[256];
 
-    snprintf(file, sizeof file, "-- schemagate: contract\n%s;\n-- schemagate: undo\n", sql);
+    snprintf(file, sizeof file, "-- schemagate: contract\n%s;\n", sql);
     rollout_submit(client, version, file);
 }
 
