@@ -210,7 +210,7 @@ static void cancelled(struct coordinator *c, struct migration *m, const struct r
  * contract may be tried anew, corrected or given up. */
 static void forget_announced(const struct run *run, const struct execution_result *result)
 {
-    if (result->untouched && migration_section_breaks(run->section))
+    if (result->untouched && run->steps && migration_section_breaks(run->section))
         run->steps->started_wall = 0;
 }
 
@@ -302,7 +302,8 @@ static const struct intent_kind announce_kind = {
 bool run_is_announced(const struct coordinator *c, struct migration *m)
 {
     const struct step *next = migration_next_step(m, migration_section(m));
-    return !migration_section_breaks(migration_section(m)) || !next || next->transactional || (migration_facts(c, m) & FACT_COMMITTED);
+    return !migration_section_breaks(migration_section(m)) || !next || next->transactional ||
+           (migration_facts(c, m) & FACT_COMMITTED);
 }
 
 void run_announce(struct coordinator *c, const struct migration *m)

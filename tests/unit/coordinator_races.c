@@ -98,6 +98,38 @@ static void test_what_ran_outside_of_transactions_keeps_admission_closed(void **
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
+static enum execution_status fail_it(struct world *world, const struct call *call)
+{
+    (void)world, (void)call;
+    return EXECUTION_FAILED;
+}
+
+/* Nobody can tell what it has done: old code stays out. Where PostgreSQL was asked and it has left nothing,
+ * also a later term knows that nothing is committed, and it can be given up. */
+static void test_what_has_left_nothing_opens_admission(void **state)
+{
+    (void)state;
+    submit(w, 1, EXPAND);
+    submit(w, 2, "-- schemagate: contract\nDROP INDEX CONCURRENTLY i;\n");
+    w->on_run = fail_it;
+    join(w, "new", 0, 2);
+    assert_phase(w, 2, PHASE_CONTRACTING);
+    assert_window(w, 0, 2, 2, 0);
+
+    w->untouched = true;
+    act(w, 2, EVENT_RETRY);
+    assert_phase(w, 2, PHASE_EXPANDED);
+    assert_window(w, 0, 2, 0, 0);
+    world_restart_term(w);
+    renew(w, "new", "i1");
+    world_settle(w);
+    assert_phase(w, 2, PHASE_EXPANDED);
+    assert_window(w, 0, 2, 0, 0);
+    w->on_run = NULL;
+    act(w, 2, EVENT_UNDO);
+    assert_phase(w, 2, PHASE_UNDONE);
+}
+
 /* A gate was open, and its fence on the way into the journal, when a registration before it closed the
  * gate again. Nobody looked for something else to begin: the expand of the next version waited for a lease
  * to end. */
@@ -181,6 +213,7 @@ int main(void)
         TEST(test_who_does_not_list_a_contract_does_not_start_behind_it),
         TEST(test_who_does_not_list_what_is_hidden_does_not_start),
         TEST(test_what_ran_outside_of_transactions_keeps_admission_closed),
+        TEST(test_what_has_left_nothing_opens_admission),
         TEST(test_a_gate_that_closes_again_keeps_nobody_waiting),
         TEST(test_a_refused_commit_keeps_nobody_waiting),
         TEST(test_an_approval_counts_for_what_was_approved),

@@ -86,6 +86,7 @@ struct world {
     char restart_reason[128];
     int64_t epoch;
     bool database_away; /* calls are answered as if the connection had gone */
+    bool untouched; /* what fails outside of transactions has left nothing */
     bool cancelled;     /* the executor was asked to cancel */
     unsigned commits, runs, contracts_run, purges_run;
     struct world_batches batches;
@@ -344,6 +345,7 @@ static inline void answer_run(struct call *call)
     static const char *const sqlstates[] = {"", "55P03", "57014", "42P01", "", ""};
     struct execution_result result = {
         .status = call->run_status,
+        .untouched = call->world->untouched,
         .error = {.message = "it did not work", .step = 1, .line = 3, .column = 1},
         .commit = {.status = COMMIT_DONE,
                    .generation = call->generation,
