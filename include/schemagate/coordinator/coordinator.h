@@ -116,8 +116,8 @@ void coordinator_evict_sessions(struct coordinator *c, const char *app, const ch
                                 const char *incarnation, const char *reason, const char *actor,
                                 coordinator_answer *answer, void *context);
 
-/* Could code with this range start now? `pending`: contracts not done that would shut it out, ascending;
- * returns how many there are, writes at most `size`. */
+/* Could code with this range start now? `pending`: contracts not done that would shut it out, ascending; at
+ * most `size` are written, *count says how many there are. */
 enum admission coordinator_admission(const struct coordinator *c, struct version_range range,
                                      int64_t *pending, size_t size, size_t *count);
 
@@ -228,7 +228,7 @@ struct backfill_view {
     bool verifying;           /* a further pass looks for rows that were missed */
 };
 bool coordinator_backfill(const struct migration *m, struct backfill_view *view);
-/* One line: what it does or waits for (order of API.md). */
+/* One line: what has failed, what it waits for, or what it does; the first of these that there is. */
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size);
 /* While m is hidden: what replicas have reported since then, or since this daemon leads. */

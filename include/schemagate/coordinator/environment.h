@@ -163,7 +163,7 @@ struct executor_ops {
     void (*cancel)(void *executor);
 };
 
-/* ---- the witness: what PostgreSQL itself shows; read-only ---- */
+/* ---- the witness: what PostgreSQL itself shows; it writes nothing, and ends sessions ---- */
 
 struct watch_request {
     const struct plan_relation_lock *locks; /* that a try would take; each relation once */
@@ -249,7 +249,7 @@ struct world_ops {
     void (*wake_at)(void *world, int64_t boot_ms);
     /* Asks for a call of coordinator_tick in the next turn of the loop. */
     void (*wake)(void *world);
-    uint32_t (*chance)(void *world);
+    uint32_t (*chance)(void *world); /* any number, each as likely; for jitter alone */
     /* The model or the event list has changed: whoever waits may look again. Cheap; may come often. */
     void (*changed)(void *world);
     /* The term cannot go on (fenced, unknown outcome): drop the sessions and begin a new one. */

@@ -18,7 +18,8 @@ enum replica_event {
     REPLICA_ATTESTED,     /* an agent says that it has ended */
     REPLICA_EVICTED,      /* an operator says so */
     REPLICA_FENCED,       /* lost, and by its own promise ended with its lease; no session of it is seen */
-    REPLICA_UNSEEN,       /* lost, and none of its sessions seen for trust_absence_seconds */
+    REPLICA_UNSEEN,       /* lost, none of its sessions is seen, and it could not come back or is not
+                             expected to (docs/operating.md, "What absence proves") */
     REPLICA_ASSUMED,      /* lost for longer than assume_gone_after_seconds */
     REPLICA_EVENTS
 };
