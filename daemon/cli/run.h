@@ -11,7 +11,7 @@
  *   run_tree.c      the command's process tree
  *   run_environment.c   the environment that it gets
  *   run_lock.c      the lock file whose descriptor every descendant inherits
- *   run_http.c      libcurl on the loop
+ *   run_http.c      one request at a time, on the loop
  */
 #ifndef SCHEMAGATE_CLI_RUN_H
 #define SCHEMAGATE_CLI_RUN_H

@@ -201,7 +201,7 @@ static void post(struct hook_target *target, const json_t *event, const char *bo
         explicit_bzero(secret, sizeof secret);
         headers[3] = signature;
     }
-    target->webhook = webhook_post(target->world->client,
+    target->webhook = webhook_post(target->world->transfers,
                                    &(struct webhook_request){
                                        .url = settings->url,
                                        .headers = headers,

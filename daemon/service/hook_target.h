@@ -14,13 +14,13 @@ struct database;
 struct event;
 struct event_base;
 struct webhook;
-struct webhook_client;
+struct transfers;
 
 struct hook_world {
     struct event_base *base;
     struct coordinator *coordinator;
     struct database *database;
-    struct webhook_client *client; /* NULL: nobody has a URL */
+    struct transfers *transfers; /* NULL: nobody has a URL */
 };
 
 struct hook_target {

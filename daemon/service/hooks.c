@@ -123,8 +123,8 @@ void hooks_configure(struct hooks *hooks, const struct config *config)
 
     for (size_t i = 0; i < config->notify_count; i++) {
         const struct config_notify *settings = &config->notifies[i];
-        if (settings->url[0] != '\0' && !hooks->world.client)
-            hooks->world.client = webhook_client_new(hooks->world.base);
+        if (settings->url[0] != '\0' && !hooks->world.transfers)
+            hooks->world.transfers = webhook_transfers(hooks->world.base);
         target = find(hooks, settings->name);
         if (target)
             DL_DELETE(hooks->targets, target);
@@ -150,7 +150,7 @@ void hooks_free(struct hooks *hooks)
     DL_FOREACH_SAFE(hooks->targets, target, next) {
         hook_target_drop(target);
     }
-    webhook_client_free(hooks->world.client);
+    transfers_close(hooks->world.transfers);
     event_free(hooks->soon);
     free(hooks);
 }

@@ -113,8 +113,8 @@ static const struct member need_members[] = {
     END,
 };
 
-/* Seven bits a byte, the lowest first, and the sign in the lowest of all: most numbers of a plan are small, and
- * an answer that fits into the socket's buffer is given without waiting for the reader. */
+/* Seven bits a byte, the lowest first, and the sign in the lowest of all: most numbers of a plan are small,
+ * and an answer that fits into the socket's buffer is given without waiting for the reader. */
 static void put_number(struct buf *out, int64_t number)
 {
     uint64_t left = number < 0 ? ~((uint64_t)number << 1) : (uint64_t)number << 1;

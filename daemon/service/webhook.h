@@ -1,17 +1,16 @@
-/* HTTP requests to others, without blocking the loop: libcurl's multi interface on libevent. */
+/* HTTP requests to others, without blocking the loop. */
 #ifndef SERVICE_WEBHOOK_H
 #define SERVICE_WEBHOOK_H
+
+#include <schemagate/base/transfers.h>
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct event_base;
-struct webhook_client;
 struct webhook;
 
-struct webhook_client *webhook_client_new(struct event_base *base);
-/* All requests have ended. */
-void webhook_client_free(struct webhook_client *client);
+/* Where webhooks take place; for transfers_close. */
+struct transfers *webhook_transfers(struct event_base *base);
 
 /* Read before webhook_post returns. */
 struct webhook_request {
@@ -26,7 +25,7 @@ struct webhook_request {
  * in it: it may hold a secret. Called exactly once, from the loop. */
 typedef void webhook_done(void *context, const char *trouble);
 
-struct webhook *webhook_post(struct webhook_client *client, const struct webhook_request *request,
+struct webhook *webhook_post(struct transfers *transfers, const struct webhook_request *request,
                              webhook_done *done, void *context);
 /* Ends it without a word: `done` is not called. */
 void webhook_abandon(struct webhook *hook);
