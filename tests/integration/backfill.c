@@ -26,6 +26,12 @@ static void every_kind_of_key_meets_each_row_once(void **state)
         {"k date PRIMARY KEY", "'2020-01-01'::date + i", "k"},
         {"k bytea PRIMARY KEY", "decode(md5(i::text), 'hex')", "k"},
         {"k inet PRIMARY KEY", "'10.0.0.0'::inet + i", "k"},
+        {"k macaddr PRIMARY KEY", "('08002b01' || lpad(to_hex(i), 4, '0'))::macaddr", "k"},
+        {"k narrower PRIMARY KEY", "i", "k"},
+        {"m mood, b bool, c time, k int, PRIMARY KEY (m, b, c, k)",
+         "(array['happy', 'sad', 'ok']::mood[])[i % 3 + 1], i % 2 = 0, '10:00', i", "m,b,c,k"},
+        /* Equal values, other texts. */
+        {"a numeric, k int, PRIMARY KEY (a, k)", "(array[1.0, 1.00, 1.000, 2.0])[i % 4 + 1], i", "a,k"},
         {"\"a b\" int, k text, PRIMARY KEY (\"a b\", k)", "i % 7, i::text", "\"a b\",k"},
         {"a uuid, b timestamptz, c int, PRIMARY KEY (a, b, c)",
          "md5((i % 3)::text)::uuid, now() - i % 11 * interval '1 s', i", "a,b,c"},
@@ -36,6 +42,8 @@ static void every_kind_of_key_meets_each_row_once(void **state)
     struct world *world = *state;
     struct http_client *client = client_of_small_batches(world);
 
+    sql_run(world->sql, "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE DOMAIN narrow AS bigint;"
+                        "CREATE DOMAIN narrower AS narrow CHECK (value <> 0)");
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         sql_run(world->sql, "DROP TABLE IF EXISTS t; CREATE TABLE t (%s, n int NOT NULL DEFAULT 0);"
                             "INSERT INTO t SELECT %s FROM generate_series(1, " ROWS ") AS i; ANALYZE t",
@@ -52,6 +60,69 @@ static void every_kind_of_key_meets_each_row_once(void **state)
                              "jsonb_array_elements(progress->'key') AS k WHERE version = %zu", i + 1);
         assert_string_equal(key, tables[i].key[0] != '\0' ? tables[i].key : "k,a");
         free(key);
+    }
+}
+
+/* Where the extension lives in a schema that is not on the search_path, its comparisons are not found by
+ * their names: those of text are, which order otherwise than the index. */
+static void comparisons_are_those_of_the_index(void **state)
+{
+    struct world *world = *state;
+    if (sql_number(world->sql, "SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'") == 0)
+        skip();
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql, "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;"
+                        "CREATE TABLE t (a int, k ext.citext, n int NOT NULL DEFAULT 0, PRIMARY KEY (k, a));"
+                        "INSERT INTO t SELECT i, CASE i %% 2 WHEN 0 THEN upper(md5((i / 50)::text)) "
+                        "ELSE md5((i / 50)::text) END FROM generate_series(1, " ROWS ") AS i; ANALYZE t");
+    fill(client, 1, "UPDATE t SET n = n + 1");
+    expect_all_once(world, "t");
+    expect_progress(world, 1, "whole", "");
+}
+
+/* A column that is generated from one that the statement sets moves its row to the end of the key, again and
+ * again. */
+static void what_moves_with_the_statement_is_no_key(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql, "CREATE TABLE t (n int, k int NOT NULL, "
+                        "g int GENERATED ALWAYS AS (n + k * 10) STORED NOT NULL UNIQUE, d int NOT NULL DEFAULT 0);"
+                        "INSERT INTO t (n, k) SELECT 0, i FROM generate_series(1, " ROWS ") AS i; ANALYZE t");
+    fill(client, 1, "UPDATE t SET n = n + 1000000");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t WHERE n <> 1000000"), 0);
+    fill(client, 2, "DELETE FROM t WHERE k > 2500"); /* it sets nothing */
+    expect_progress(world, 2, "whole", "");
+}
+
+/* All of them have the same first column: a comparison of rows would be read to the end of it each time. */
+static void a_batch_reads_its_own_rows_alone(void **state)
+{
+    struct world *world = *state;
+    world_client(world);
+    sql_run(world->sql, "CREATE TABLE t (a int, b text, c int, PRIMARY KEY (a, b, c));"
+                        "INSERT INTO t SELECT 1, CASE WHEN i < 90000 THEN 'm' ELSE 'x' END, i "
+                        "FROM generate_series(1, 100000) AS i;"
+                        "CREATE FUNCTION pages_of(low jsonb, high jsonb) RETURNS bigint "
+                        "LANGUAGE plpgsql AS $$ DECLARE key jsonb := schemagate.backfill_key('t'::regclass, '{}'); "
+                        "plan jsonb; range text; pages bigint := 0; found bigint := 0; BEGIN "
+                        "FOR range IN SELECT schemagate.backfill_ranges('t', key, low, high) LOOP "
+                        "EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT FROM t WHERE ' || range "
+                        "INTO plan; "
+                        "pages := pages + (plan->0->'Plan'->'Shared Hit Blocks')::bigint "
+                        "+ (plan->0->'Plan'->'Shared Read Blocks')::bigint; "
+                        "found := found + (plan->0->'Plan'->'Actual Rows')::numeric::bigint; END LOOP; "
+                        "RETURN CASE WHEN found = 1000 THEN pages ELSE -found END; END $$");
+    sql_run(world->sql, "VACUUM ANALYZE t");
+    static const char *const ranges[] = {
+        "null, '[1, \"m\", 1000]'",
+        "'[1, \"m\", 50000]', '[1, \"m\", 51000]'",
+        "'[1, \"m\", 89499]', '[1, \"x\", 90499]'",
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        int64_t pages = sql_number(world->sql, "SELECT pages_of(%s)", ranges[i]);
+        if (pages < 0 || pages > 60)
+            test_fail("%s: %lld pages", ranges[i], (long long)pages);
     }
 }
 
@@ -314,6 +385,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(every_kind_of_key_meets_each_row_once),
+        world_test(comparisons_are_those_of_the_index),
+        world_test(what_moves_with_the_statement_is_no_key),
+        world_test(a_batch_reads_its_own_rows_alone),
         world_test(a_table_without_a_key_goes_by_pages_until_none_is_left),
         world_test(pages_are_read_place_by_place_where_there_are_no_ranges),
         world_test(empty_and_tiny_tables_take_one_batch),

@@ -31,7 +31,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The key by which a table is gone through: its primary key, or a unique index that is as good; null where there is
--- none. Types whose text is not always their value (floating point), and columns that the statement sets, are none.
+-- none. Types whose text is not always their value (floating point), columns that the statement sets, and those that are
+-- generated from others while it sets any, are none. A domain, an enum and varchar are what their operator class is for.
 CREATE OR REPLACE FUNCTION schemagate.backfill_key(part oid, assigned text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_agg(jsonb_build_object(
@@ -39,22 +40,28 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                'type', format_type(atttypid, -1), -- with -1 it says bpchar; without, character, which has one letter
                'collation', (SELECT format('%I.%I', nspname, collname)
                              FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = collnamespace
-                             WHERE c.oid = indcollation[place - 1])) ORDER BY place)
+                             WHERE c.oid = indcollation[place - 1]),
+               'schema', (SELECT quote_ident(nspname) -- of its comparisons; an extension's may not be on the search_path
+                          FROM pg_amop AS p JOIN pg_operator AS c ON c.oid = amopopr
+                          JOIN pg_namespace AS n ON n.oid = oprnamespace
+                          WHERE amopfamily = opcfamily AND amoplefttype = opcintype AND amoprighttype = opcintype
+                            AND amopstrategy = 1)) ORDER BY place)
     FROM pg_index AS i
     CROSS JOIN LATERAL generate_series(1, indnkeyatts) AS place
     JOIN pg_attribute AS a ON attrelid = indrelid AND attnum = indkey[place - 1]
-    JOIN pg_type AS t ON t.oid = atttypid
-    JOIN pg_type AS base ON base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
     JOIN pg_opclass AS o ON o.oid = indclass[place - 1]
+    JOIN pg_type AS compared ON compared.oid = opcintype
     JOIN pg_am AS m ON m.oid = opcmethod
     WHERE indrelid = part AND indisunique AND indimmediate AND indisvalid AND indisready
       AND indpred IS NULL AND indexprs IS NULL
     GROUP BY indexrelid, indnkeyatts, indisprimary
     HAVING count(*) = indnkeyatts
        AND bool_and(attnotnull AND attname <> ALL (assigned) AND opcdefault AND amname = 'btree'
-                    AND (base.typtype = 'e' OR base.typname IN (
-                        'int2', 'int4', 'int8', 'numeric', 'oid', 'text', 'varchar', 'bpchar', 'name',
-                        'citext', 'uuid', 'date', 'timestamp', 'timestamptz', 'bytea', 'inet')))
+                    AND (attgenerated = '' OR cardinality(assigned) = 0)
+                    AND compared.typname IN (
+                        'int2', 'int4', 'int8', 'numeric', 'oid', 'text', 'bpchar', 'name', 'citext', 'anyenum', 'uuid',
+                        'bool', 'date', 'time', 'timestamp', 'timestamptz', 'bytea', 'inet', 'macaddr', 'macaddr8')
+                    AND (compared.typname <> 'oid' OR atttypid = opcintype)) -- regclass and its like change their texts
        AND count(DISTINCT indoption[place - 1] & 1) = 1 -- all columns run the same way
     ORDER BY indisprimary DESC, indnkeyatts, indexrelid
     LIMIT 1
@@ -133,8 +140,9 @@ BEGIN
         SELECT name INTO keyless FROM schemagate.backfill_family(relation, only_itself)
         WHERE schemagate.backfill_key(part, assigned) IS NULL LIMIT 1;
         IF FOUND THEN
-            RETURN format('%s has no unique key of columns that are NOT NULL and that it leaves alone',
-                          keyless);
+            RETURN format('%s has no unique key, valid and not deferrable, of columns that are NOT NULL, that it '
+                          'leaves alone, and that are of types that compare as their texts say (floating point '
+                          'does not)', keyless);
         END IF;
     END IF;
     RETURN schemagate.backfill_calls_obstacle(pieces);
@@ -181,8 +189,8 @@ BEGIN
     FROM jsonb_array_elements(key) WITH ORDINALITY AS parts (part, number);
 END $$;
 
--- The predicate for keys behind `low` (null: from the first on) up to `high`, in the order of the index. Bounds of the first
--- column alone tell the planner how few rows these are.
+-- The predicate for keys behind `low` (null: from the first on) up to `high`, for a scan that reads in the order of the
+-- index and ends by its LIMIT. Bounds of the first column alone tell the planner how few rows these are.
 CREATE OR REPLACE FUNCTION schemagate.backfill_range(alias text, key jsonb, low jsonb, high jsonb)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -195,6 +203,71 @@ BEGIN
         schemagate.backfill_columns(alias, jsonb_build_array(key->0), high, '%1$s%3$s <= %4$L::%2$s%3$s'),
         format('(%s) <= (%s)', schemagate.backfill_columns(alias, key, high, '%1$s%3$s'),
                schemagate.backfill_columns(alias, key, high, '%4$L::%2$s%3$s')));
+END $$;
+
+-- The comparison of one column of a key with a text. Operators outside of pg_catalog are named with their schema: others
+-- may be found in its place, which compare otherwise than the index (citext's as text's).
+CREATE OR REPLACE FUNCTION schemagate.backfill_compare(alias text, part jsonb, operator text, value text)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN format('%s.%s %s %L::%s%s', alias, part->>'name',
+                  CASE WHEN part->>'schema' <> 'pg_catalog' THEN format('OPERATOR(%s.%s)', part->>'schema', operator)
+                       ELSE operator END,
+                  value, part->>'type', coalesce(' COLLATE ' || (part->>'collation'), ''));
+END $$;
+
+-- How many columns at the front of two keys are equal: not by their texts alone, for 1.0 and 1.00 are, too.
+CREATE OR REPLACE FUNCTION schemagate.backfill_common(key jsonb, low jsonb, high jsonb) RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_equal bool;
+BEGIN
+    FOR place IN 0 .. jsonb_array_length(key) - 2 LOOP
+        IF low->>place <> high->>place THEN
+            EXECUTE format('SELECT %s FROM (SELECT %L::%s AS value) AS low',
+                           schemagate.backfill_compare('low', key->place || '{"name": "value"}', '=', high->>place),
+                           low->>place, key->place->>'type') INTO is_equal;
+            IF NOT is_equal THEN
+                RETURN place;
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN jsonb_array_length(key) - 1; -- the last one never is
+END $$;
+
+-- The keys behind `low` (null: from the first on) up to `high`: predicates that no two rows share, each with columns that
+-- equal a value, then bounds of one more. An index scan begins and ends where such a predicate does; by a comparison of
+-- rows it goes on to the end of what is equal in the first column, which may be the whole table.
+CREATE OR REPLACE FUNCTION schemagate.backfill_ranges(alias text, key jsonb, low jsonb, high jsonb)
+RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    final int := jsonb_array_length(key) - 1;
+    fork int := CASE low WHEN 'null' THEN 0 ELSE schemagate.backfill_common(key, low, high) END;
+    equal_low text[] := '{}';
+    equal_high text[] := '{}';
+BEGIN
+    FOR place IN 0 .. fork - 1 LOOP
+        equal_high := equal_high || schemagate.backfill_compare(alias, key->place, '=', high->>place);
+    END LOOP;
+    equal_low := equal_high;
+    FOR place IN fork .. final LOOP
+        IF low <> 'null' AND place > fork THEN
+            RETURN NEXT array_to_string(
+                equal_low || schemagate.backfill_compare(alias, key->place, '>', low->>place), ' AND ');
+        END IF;
+        RETURN NEXT array_to_string(
+            equal_high || CASE WHEN low <> 'null' AND place = fork THEN
+                               schemagate.backfill_compare(alias, key->place, '>', low->>place) END
+                       || schemagate.backfill_compare(alias, key->place,
+                                                      CASE WHEN place = final THEN '<=' ELSE '<' END, high->>place),
+            ' AND ');
+        IF low <> 'null' THEN
+            equal_low := equal_low || schemagate.backfill_compare(alias, key->place, '=', low->>place);
+        END IF;
+        equal_high := equal_high || schemagate.backfill_compare(alias, key->place, '=', high->>place);
+    END LOOP;
 END $$;
 
 -- The predicate for the rows of the pages from `low` up to, and without, `high`. Where the server has no ranges each place
@@ -273,6 +346,25 @@ BEGIN
     RETURN answer;
 END $$;
 
+-- Asks about keys: so that the comparisons of their index are found, and no others.
+CREATE OR REPLACE FUNCTION schemagate.backfill_seek(query text, key jsonb, role text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    path text := pg_catalog.current_setting('search_path');
+    schemas text := schemas FROM (
+        SELECT pg_catalog.string_agg(DISTINCT part->>'schema', ', ') AS schemas
+        FROM pg_catalog.jsonb_array_elements(key) AS parts (part)
+        WHERE part->>'schema' <> 'pg_catalog') AS others;
+    answer jsonb;
+BEGIN
+    IF schemas IS NOT NULL THEN
+        PERFORM pg_catalog.set_config('search_path', schemas, true);
+    END IF;
+    answer := schemagate.backfill_ask(query, role);
+    PERFORM pg_catalog.set_config('search_path', path, true);
+    RETURN answer;
+END $$;
+
 CREATE OR REPLACE FUNCTION schemagate.backfill_statement(progress jsonb, pieces jsonb, predicate text)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -296,12 +388,12 @@ DECLARE
         || ') ';
     upto jsonb;
     walked bigint := count;
-    changed bigint;
+    changed bigint := 0;
     range text;
 BEGIN
     IF p->'end' = 'null' THEN
-        upto := schemagate.backfill_ask(keys || source || ' ORDER BY '
-            || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s%3$s DESC') || ' LIMIT 1', role);
+        upto := schemagate.backfill_seek(keys || source || ' ORDER BY '
+            || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s%3$s DESC') || ' LIMIT 1', p->'key', role);
         IF upto IS NULL THEN
             RETURN p || '{"open": false}';
         END IF;
@@ -309,18 +401,19 @@ BEGIN
     END IF;
     range := schemagate.backfill_range(alias, p->'key', p->'last', p->'end');
     -- The texts are made of the last key alone: those of all that are passed over would take a sixth of the batch's time.
-    upto := schemagate.backfill_ask(keys || 'FROM (SELECT '
+    upto := schemagate.backfill_seek(keys || 'FROM (SELECT '
         || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s') || ' ' || source || ' WHERE ' || range
         || ' ORDER BY ' || schemagate.backfill_columns(alias, p->'key', NULL, '%1$s%3$s')
-        || pg_catalog.format(' OFFSET %s LIMIT 1) AS %s', count - 1, alias), role);
+        || pg_catalog.format(' OFFSET %s LIMIT 1) AS %s', count - 1, alias), p->'key', role);
     IF upto IS NULL OR upto = p->'end' THEN
         p := p || '{"open": false}';
         upto := p->'end';
-        walked := schemagate.backfill_ask('SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) ' || source
-                                          || ' WHERE ' || range, role);
+        walked := schemagate.backfill_seek('SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) ' || source
+                                           || ' WHERE ' || range, p->'key', role);
     END IF;
-    range := schemagate.backfill_range(alias, p->'key', p->'last', upto);
-    changed := schemagate.backfill_run(schemagate.backfill_statement(p, pieces, range), role);
+    FOR range IN SELECT schemagate.backfill_ranges(alias, p->'key', p->'last', upto) LOOP
+        changed := changed + schemagate.backfill_run(schemagate.backfill_statement(p, pieces, range), role);
+    END LOOP;
     RETURN p || pg_catalog.jsonb_build_object(
         'last', upto, 'walked', (p->'walked')::bigint + walked, 'rows', (p->'rows')::bigint + changed,
         'pass_rows', (p->'pass_rows')::bigint + changed);
