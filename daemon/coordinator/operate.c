@@ -103,20 +103,15 @@ static void write_phase(const struct coordinator *c, const struct act_intent *a,
         transition_write(c, m, &a->transition, changes);
 }
 
-static struct migration_error *cancellation(const struct migration *m)
-{
-    struct migration_error *error = memory_new(sizeof *error);
-    enum plan_section section = migration_section(m);
-    error->section = section == PLAN_SECTIONS ? PLAN_EXPAND : section;
-    snprintf(error->sqlstate, sizeof error->sqlstate, "57014");
-    error->message = memory_copy("cancelled by an operator");
-    return error;
-}
-
 static void apply_phase(struct coordinator *c, struct act_intent *a, struct migration *m)
 {
-    if (a->transition.step.action == ACTION_CANCEL_TRY) {
+    if (a->transition.step.action == ACTION_CANCEL_TRY && m->running) {
+        m->cancelling = true;
         c->env.executor_ops->cancel(c->env.executor);
+        return;
+    }
+    if (a->transition.step.action == ACTION_CANCEL_TRY) { /* it has ended while the request was committed */
+        rollout_transition(c, m, EVENT_CANCEL, migration_cancellation(m));
         return;
     }
     migration_forget_tries(m);
@@ -202,7 +197,7 @@ static bool act_decide(struct coordinator *c, struct intent *intent, struct chan
     a->transition.actor = a->actor;
     a->transition.reason = a->reason;
     if (a->transition.step.fails)
-        a->transition.error = cancellation(m);
+        a->transition.error = migration_cancellation(m);
     actions[a->action].write(c, a, m, changes);
     write_operator_event(a, machine_event_name(a->action), changes);
     return true;

@@ -58,7 +58,7 @@ static bool decide(struct coordinator *c, struct intent *intent, struct change_s
         coordinator_wake(c); /* something else may be begun instead */
         return false;
     }
-    t->transition.error = t->error;
+    t->transition.error = t->transition.step.fails ? t->error : NULL;
     t->transition.quiet = is_repetition(m, t->event);
     transition_write(c, m, &t->transition, changes);
     if (t->event == EVENT_GATE_OPEN && !t->transition.quiet)
@@ -88,9 +88,11 @@ static void apply(struct coordinator *c, struct intent *intent)
     struct migration *m = migrations_find(c, t->version);
 
     c->rollout.busy = false;
-    t->error = NULL; /* the migration has it now */
+    if (t->transition.error)
+        t->error = NULL; /* the migration has it now */
     transition_apply(c, m, &t->transition);
-    bool let_go = t->event == EVENT_STEP_FAILED || t->transition.step.action == ACTION_UNFENCE;
+    bool let_go = t->event == EVENT_STEP_FAILED || t->event == EVENT_CANCEL ||
+                  t->transition.step.action == ACTION_UNFENCE;
     if (let_go && t->event != EVENT_TRY_FAILED)
         forget_tries_but_when(m);
     if (t->transition.step.action == ACTION_FENCE)
@@ -451,7 +453,7 @@ void rollout_reset(struct coordinator *c)
 {
     c->rollout = (struct rollout){.term = c->rollout.term + 1};
     for (struct migration *m = c->migrations; m; m = m->by_version.next) {
-        m->running = m->lock.asked = m->lock.ending = false;
+        m->running = m->cancelling = m->lock.asked = m->lock.ending = false;
         locks_forget(m);
     }
     usage_reset(c);

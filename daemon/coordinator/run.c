@@ -200,6 +200,7 @@ static void cancelled(struct coordinator *c, struct migration *m, const struct r
 {
     struct migration_error *error = error_of(run, from);
     memory_replace(&error->message, "cancelled by an operator");
+    snprintf(error->sqlstate, sizeof error->sqlstate, "57014");
     if (c->role == ROLE_LEADER)
         failed(c, m, run, error);
     else
@@ -223,9 +224,14 @@ static void finish(struct coordinator *c, struct run *run, const struct executio
     switch (result->status) {
     case EXECUTION_DONE:
         succeeded(c, m, run, result);
+        if (m->cancelling) /* the request came too late for this transaction, but not for what follows */
+            rollout_transition(c, m, EVENT_CANCEL, migration_cancellation(m));
         break;
     case EXECUTION_TRY_AGAIN:
-        try_again(c, m, run, &result->error);
+        if (m->cancelling) /* nobody waits for another one */
+            cancelled(c, m, run, &result->error);
+        else
+            try_again(c, m, run, &result->error);
         break;
     case EXECUTION_CANCELLED:
         cancelled(c, m, run, &result->error);
@@ -344,6 +350,7 @@ void run_start(struct coordinator *c, struct migration *m)
     locks_begin_run(c, m);
     m->next_try_boot = m->next_try_wall = 0;
     m->running = true;
+    m->cancelling = false;
     c->rollout.busy = true;
     c->rollout.run = run;
     *completion = (struct completion){c, run, c->rollout.term};

@@ -151,6 +151,67 @@ static void test_a_cancel_between_two_batches_is_final_until_a_retry(void **stat
     expect_each_row_once();
 }
 
+static void expect_cancelled(unsigned batches)
+{
+    assert_true(migration(1)->failed);
+    assert_string_equal(migration(1)->error->message, "cancelled by an operator");
+    world_pass(w, 60000);
+    assert_int_equal(w->batches.count, batches);
+    act(w, 1, EVENT_RETRY);
+    world_pass(w, 60000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
+/* PostgreSQL cannot take a COMMIT back that is under way when the request arrives. */
+static void test_a_cancel_that_a_batch_outruns_stops_the_next_one(void **state)
+{
+    (void)state;
+    struct reply cancel = {0};
+    up_to_batch(2);
+    struct call *run = world_find(w, CALL_RUN);
+    run->held = true;
+    send_act(w, 1, EVENT_CANCEL, &cancel);
+    world_settle(w);
+    assert_int_equal(cancel.problem, PROBLEM_NONE);
+    assert_true(w->cancelled);
+    w->cancelled = false;
+    world_answer(w, run);
+    world_settle(w);
+    expect_cancelled(3);
+}
+
+static void test_a_cancel_that_is_committed_behind_a_batch_stops_the_next_one(void **state)
+{
+    (void)state;
+    struct reply cancel = {0};
+    up_to_batch(2);
+    struct call *run = world_find(w, CALL_RUN);
+    run->held = true;
+    send_act(w, 1, EVENT_CANCEL, &cancel);
+    up_to(w, CALL_COMMIT)->held = true;
+    world_answer(w, run);
+    world_answer(w, world_find(w, CALL_COMMIT));
+    world_settle(w);
+    assert_int_equal(cancel.problem, PROBLEM_NONE);
+    expect_cancelled(3);
+}
+
+static void test_a_cancel_that_meets_a_failed_try_ends_the_tries(void **state)
+{
+    (void)state;
+    struct reply cancel = {0};
+    up_to_batch(2);
+    struct call *run = world_find(w, CALL_RUN);
+    run->held = true;
+    send_act(w, 1, EVENT_CANCEL, &cancel);
+    world_settle(w);
+    let_fail(w, fail_runs, 1, EXECUTION_TRY_AGAIN);
+    world_answer(w, run);
+    world_settle(w);
+    expect_cancelled(2);
+}
+
 /* ---- what makes it wait ---- */
 
 static void test_it_waits_while_a_standby_lags(void **state)
@@ -232,6 +293,9 @@ int main(void)
         TEST(test_it_goes_on_behind_the_last_row_after_a_crash),
         TEST(test_a_failed_batch_is_retried_where_it_stands),
         TEST(test_a_cancel_between_two_batches_is_final_until_a_retry),
+        TEST(test_a_cancel_that_a_batch_outruns_stops_the_next_one),
+        TEST(test_a_cancel_that_is_committed_behind_a_batch_stops_the_next_one),
+        TEST(test_a_cancel_that_meets_a_failed_try_ends_the_tries),
         TEST(test_it_waits_while_a_standby_lags),
         TEST(test_it_waits_for_a_standby_that_only_the_witness_sees),
         TEST(test_it_waits_while_too_many_sessions_are_at_work),

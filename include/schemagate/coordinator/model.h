@@ -121,6 +121,7 @@ struct migration {
 
     /* In memory only. */
     bool running;            /* the executor is at work on it */
+    bool cancelling;         /* what runs was asked to end: nothing follows it, however it ends */
     bool begun;              /* it expands, and nothing of that is committed yet */
     unsigned attempt;        /* tries of the current transaction */
     struct lock_wait lock;
