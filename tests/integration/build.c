@@ -62,7 +62,7 @@ static void expect_built_once(struct world *world)
 
 static struct daemon *kill_daemon(struct world *world, struct daemon *daemon)
 {
-    daemon_kill(daemon);
+    world_kill(world, daemon);
     return world_launch(world, NULL);
 }
 

@@ -75,6 +75,15 @@ struct daemon *world_daemon(struct world *world, const struct daemon_options *op
     return daemon;
 }
 
+void world_kill(struct world *world, struct daemon *daemon)
+{
+    daemon_kill(daemon);
+    if (PQserverVersion(world->sql) < 140000)
+        sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                            "WHERE application_name = 'schemagate coordinator' "
+                            "AND datname = current_database()");
+}
+
 struct http_client *world_client(struct world *world)
 {
     return &world_daemon(world, NULL)->client;

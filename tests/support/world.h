@@ -50,6 +50,10 @@ struct daemon *world_daemon(struct world *world, const struct daemon_options *op
 /* The same without waiting for anything. */
 struct daemon *world_launch(struct world *world, const struct daemon_options *options);
 
+/* Kills a daemon that is at work. Before PostgreSQL 14 the server does not notice until the statement has
+ * ended, be it that it waits for ever (database.limits): then somebody has to end its session. */
+void world_kill(struct world *world, struct daemon *daemon);
+
 /* A daemon that leads, with nothing special. */
 struct http_client *world_client(struct world *world);
 
