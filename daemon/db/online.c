@@ -56,7 +56,7 @@ void online_take_left_over(struct executor_try *try, const struct session_outcom
     json_array_foreach(next, i, statement)
     {
         if (json_string_length(statement) == 0) {
-            try->goes_back = takes_back || i == 0; /* all of it is still to be done */
+            try->goes_back = true; /* all of it is still to be done */
         } else if (takes_back) {
             json_array_append(left, statement);
         }

@@ -76,17 +76,38 @@ static bool own_column(const struct catalog_table *known, const struct operation
            && (!constraint->incoming || operation->cascade || operation->kind == OP_COLUMN_TYPE);
 }
 
+/* Keys of a partition's own are made of those that it shares with the others (DetachPartitionFinalize), and
+ * those that refer to all of them let it go. */
+static bool shared_key(const struct catalog_table *known, const struct operation *operation,
+                       const struct catalog_constraint *constraint)
+{
+    (void)known, (void)operation, (void)constraint;
+    return true;
+}
+
 /* Whose other ends are locked as well: foreign keys that end, or are made anew for another type. */
 static const struct {
     enum operation_kind kind;
     concerns *concerns;
     bool looks;   /* for them again when the statement runs */
     bool by_name; /* but not if the catalog has what is named */
+    enum plan_lock referred, referring; /* of tables that it refers to, or that refer to it; NONE: as it */
 } key_rows[] = {
-    {OP_DROP_TABLE, any_key, true, false},    {OP_TRUNCATE, any_key, false, false},
-    {OP_DROP_CONSTRAINT, own_name, true, true}, {OP_DROP_COLUMN, own_column, true, true},
-    {OP_COLUMN_TYPE, own_column, true, true},
+    {OP_DROP_TABLE, any_key, true, false, LOCK_NONE, LOCK_NONE},
+    {OP_TRUNCATE, any_key, false, false, LOCK_NONE, LOCK_NONE},
+    {OP_DROP_CONSTRAINT, own_name, true, true, LOCK_NONE, LOCK_NONE},
+    {OP_DROP_COLUMN, own_column, true, true, LOCK_NONE, LOCK_NONE},
+    {OP_COLUMN_TYPE, own_column, true, true, LOCK_NONE, LOCK_NONE},
+    {OP_DETACH_PARTITION, shared_key, false, false, LOCK_SHARE_ROW_EXCLUSIVE, LOCK_ACCESS_EXCLUSIVE},
 };
+
+static enum plan_lock mode_of(size_t row, const struct operation *operation,
+                              const struct catalog_constraint *constraint)
+{
+    enum plan_lock mode = constraint->incoming ? key_rows[row].referring : key_rows[row].referred;
+
+    return mode == LOCK_NONE ? operation->lock : mode;
+}
 
 static bool is_known(const struct catalog_table *known, const struct operation *operation)
 {
@@ -109,7 +130,8 @@ static void lock_other_ends(struct plan_work *work, const struct catalog_table *
         for (size_t i = 0; known != NULL && i < known->constraint_count; i++)
             if (known->constraints[i].foreign_table != NULL
                 && key_rows[row].concerns(known, operation, &known->constraints[i]))
-                plan_work_lock(work, known->constraints[i].foreign_table, operation->lock);
+                plan_work_lock(work, known->constraints[i].foreign_table,
+                               mode_of(row, operation, &known->constraints[i]));
         if (key_rows[row].looks && (!key_rows[row].by_name || !is_known(known, operation)))
             for (size_t at = 0; at < work->lock_count; at++)
                 work->locks[at].parents = true;

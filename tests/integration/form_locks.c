@@ -2,7 +2,7 @@
  * write, held against those that a real PostgreSQL
  * takes, statement by statement, for every form that the planner generates: never a weaker one, and no table
  * left out. What PostgreSQL refuses inside of transactions is looked at each time that it waits for one of
- * three sessions that stand in its way. */
+ * the sessions that stand in its way. */
 #include "../../daemon/service/planner_catalog.h"
 
 #include <schemagate/base/embed.h>
@@ -64,6 +64,9 @@ static const char library[] =
     "  PARTITION BY LIST (day);\n"
     "CREATE TABLE loans_late_1 PARTITION OF loans_late DEFAULT;\n"
     "INSERT INTO loans SELECT i, date '2020-01-01' + i, i % 20 + 1, 1 FROM generate_series(1, 700) AS i;\n"
+    "CREATE TABLE rounds (day date PRIMARY KEY) PARTITION BY RANGE (day);\n"
+    "CREATE TABLE rounds_1 PARTITION OF rounds FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');\n"
+    "CREATE TABLE laps (day date REFERENCES rounds);\n"
     "CREATE TYPE mood AS ENUM ('glad');\n"
     "CREATE TABLE days (day date NOT NULL, what text) PARTITION BY RANGE (day);\n"
     "CREATE INDEX ON days (what); CREATE TABLE days_1 (day date NOT NULL, what text);\n"
@@ -90,7 +93,8 @@ static const char *const cases[] = {
     "  ALTER COLUMN title DROP DEFAULT, ALTER COLUMN shelf SET DEFAULT 1;\n"
     "DROP INDEX books_price; ALTER TABLE books DROP CONSTRAINT one_title;\n"
     "ALTER TABLE notes ADD CHECK (id > 0), ADD UNIQUE (body) WITH (fillfactor = 80), ADD PRIMARY KEY (id);\n"
-    "ALTER TABLE books ALTER COLUMN isbn SET NOT NULL; ALTER TABLE loans DETACH PARTITION loans_old;",
+    "ALTER TABLE books ALTER COLUMN isbn SET NOT NULL; ALTER TABLE loans DETACH PARTITION loans_old;\n"
+    "ALTER TABLE rounds DETACH PARTITION rounds_1;",
     "ALTER TABLE books ADD FOREIGN KEY (shelf) REFERENCES authors NOT VALID,\n"
     "  ADD FOREIGN KEY (author_id) REFERENCES authors ON DELETE CASCADE;\n"
     "ALTER TABLE loans ADD FOREIGN KEY (author_id) REFERENCES authors;",
@@ -220,7 +224,7 @@ static void see(struct seen *seen, const struct plan_statement *statement)
 struct scene {
     struct world *world;
     PGconn *runner, *watcher;
-    PGconn *sides[3]; /* in the way of what runs outside of transactions */
+    PGconn *sides[4]; /* in the way of what runs outside of transactions */
     const char *written;
     unsigned weak; /* claims */
     struct seen seen;
@@ -370,12 +374,18 @@ static bool waits(struct scene *scene, const struct plan_statement *statement)
 }
 
 /* The first stands in the way of the table's lock, the second of those who wait for writers, the third of
- * those who wait for readers and old snapshots. */
+ * those who wait for readers and old snapshots, the fourth of those who lock tables outside of its family. */
 static void stand_in_the_way(struct scene *scene, const char *table)
 {
     sql_run(scene->sides[0], "BEGIN; LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE", table);
     sql_run(scene->sides[1], "BEGIN; LOCK TABLE %s IN ROW EXCLUSIVE MODE", table);
     sql_run(scene->sides[2], "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM %s LIMIT 1", table);
+    char *others = sql_text(scene->watcher,
+                            "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class "
+                            "WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND NOT "
+                            "relispartition AND oid <> '%s'::regclass", table);
+    sql_run(scene->sides[3], "BEGIN; LOCK TABLE %s IN ROW EXCLUSIVE MODE", others);
+    free(others);
 }
 
 static void run_outside(struct scene *scene, const struct plan_statement *statement)

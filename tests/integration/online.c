@@ -43,7 +43,7 @@ static void wait_until_it_waits(struct world *world, PGconn *reader, const char 
 
 static struct http_client *restart(struct world *world, struct daemon *daemon)
 {
-    daemon_kill(daemon);
+    world_kill(world, daemon);
     return world_client(world);
 }
 
@@ -357,6 +357,42 @@ static void a_killed_detach_is_finished(void **state)
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM part"), 0);
 }
 
+/* It makes keys of the partition's own, and lets go those that refer to it: with locks that the writers of
+ * the other tables would queue behind, for as long as it waits for one of them. */
+static void writers_do_not_queue_behind_a_detach(void **state)
+{
+    static const char *const written[] = {"member", "loan"};
+    struct world *world = *state;
+
+    if (PQserverVersion(world->sql) < 140000)
+        skip();
+    struct http_client *client = &begin(world, NULL)->client;
+    fleet_join(client, REPLICA("new", 1, 9));
+    for (int64_t i = 0; i < 2; i++) {
+        sql_run(world->sql, "DROP TABLE IF EXISTS loan, part, parted, member;"
+                            "CREATE TABLE member (id int PRIMARY KEY, n int);"
+                            "CREATE TABLE parted (id int PRIMARY KEY, member int REFERENCES member) "
+                            "PARTITION BY RANGE (id);"
+                            "CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (9);"
+                            "CREATE TABLE loan (id int PRIMARY KEY, n int, of int REFERENCES parted);"
+                            "INSERT INTO member VALUES (1), (2); INSERT INTO loan VALUES (1), (2)");
+        PGconn *writer = sql_open(world->conninfo);
+        sql_run(writer, "BEGIN; UPDATE %s SET n = 1 WHERE id = 1", written[i]);
+        rollout_submit(client, 2 + i, "-- schemagate: contract\n"
+                                      "ALTER TABLE parted DETACH PARTITION part CONCURRENTLY;\n");
+        sql_wait(world->sql, "SELECT EXISTS (SELECT FROM schemagate.event "
+                             "WHERE version = %lld AND kind = 'migration.retrying')", (long long)(2 + i));
+        sql_run(world->sql, "SET lock_timeout = '20s'; UPDATE %s SET n = 1 WHERE id = 2; RESET lock_timeout",
+                written[i]);
+        assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_inherits "
+                                                "WHERE inhparent = 'parted'::regclass"), 1);
+        finish(writer);
+        rollout_wait(client, 2 + i, "complete");
+        assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_inherits "
+                                                "WHERE inhparent = 'parted'::regclass"), 0);
+    }
+}
+
 /* ---- a contract that begins with one, and fails ---- */
 
 static void contract(struct http_client *client, int64_t version, const char *sql)
@@ -447,6 +483,7 @@ int main(void)
         world_test(a_killed_detach_is_finished),
         world_test(a_contract_that_has_left_nothing_is_taken_back),
         world_test(a_contract_that_is_half_done_stays),
+        world_test(writers_do_not_queue_behind_a_detach),
     };
     return world_run(tests);
 }

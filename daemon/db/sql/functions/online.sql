@@ -156,13 +156,18 @@ BEGIN
 END $$;
 
 -- inhdetachpending is new in PostgreSQL 14, as DETACH CONCURRENTLY is. FINALIZE locks readers out while it waits: it gets the
--- short lock_timeout of a try in a transaction, and is tried again.
+-- short lock_timeout of a try in a transaction, and is tried again. So does all of it where the partition has foreign keys, or
+-- is referred to: then the other tables' writers wait while it waits for one of them.
 CREATE OR REPLACE FUNCTION schemagate.begin_detach(s schemagate.step, seen jsonb, lock_timeout text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     noted jsonb := coalesce(s.progress, seen);
     child oid := noted->>'object';
     parent oid := noted->>'relation';
+    tries jsonb := jsonb_build_array(format('SET lock_timeout = %L', lock_timeout));
+    whole jsonb := CASE WHEN EXISTS (SELECT FROM pg_constraint
+                                     WHERE contype = 'f' AND child IN (conrelid, confrelid))
+                        THEN tries ELSE '[]' END || '[""]';
     link jsonb;
 BEGIN
     SELECT to_jsonb(i) INTO link FROM pg_inherits AS i WHERE inhrelid = child AND inhparent = parent;
@@ -170,15 +175,14 @@ BEGIN
         IF (link->'inhdetachpending')::bool IS FALSE THEN
             PERFORM schemagate.note_begun(s, seen);
         END IF;
-        RETURN '[""]';
+        RETURN whole;
     ELSIF link IS NULL THEN
         RETURN '[]';
     ELSIF (link->'inhdetachpending')::bool THEN
-        RETURN jsonb_build_array(format('SET lock_timeout = %L', lock_timeout),
-                                 format('ALTER TABLE %s DETACH PARTITION %s FINALIZE',
-                                        parent::regclass, child::regclass));
+        RETURN tries || jsonb_build_array(format('ALTER TABLE %s DETACH PARTITION %s FINALIZE',
+                                                 parent::regclass, child::regclass));
     END IF;
-    RETURN '[""]';
+    RETURN whole;
 END $$;
 
 -- The statements of the next attempt, in their order; "" is the submitted one. online_look.sql has noted what it names.
