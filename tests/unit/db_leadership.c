@@ -98,17 +98,21 @@ static void an_old_server_has_limits(void **state)
 
     limits_describe(180004, false, limits);
     assert_null(limits[0]);
-    limits_describe(140023, true, limits);
+    limits_describe(150018, false, limits);
     assert_null(limits[0]);
+    limits_describe(140023, true, limits);
+    assert_non_null(strstr(limits[0], "row security"));
+    assert_non_null(strstr(limits[1], "ENABLE ALWAYS"));
+    assert_null(limits[2]);
     limits_describe(140023, false, limits);
-    assert_non_null(strstr(limits[0], "deadlock_timeout"));
-    assert_null(limits[1]);
+    assert_non_null(strstr(limits[2], "deadlock_timeout"));
+    assert_null(limits[3]);
     limits_describe(130023, true, limits);
     assert_non_null(strstr(limits[0], "client_connection_check_interval"));
     limits_describe(130023, false, limits);
     assert_non_null(strstr(limits[3], "pg_stat_statements"));
-    assert_non_null(limits[4]);
-    assert_null(limits[5]);
+    assert_non_null(strstr(limits[6], "deadlock_timeout"));
+    assert_null(limits[7]);
 }
 
 static void a_server_that_restarts_is_found_again(void **state)
