@@ -41,6 +41,7 @@ static void release_columns(struct catalog_table *table)
         free(column->collation);
         free(column->default_text);
         free(column->identity);
+        free(column->unproved);
         free(column->comment);
         free(column->options);
         free(column->sequence);

@@ -58,6 +58,9 @@ void classify_add_constraint(struct classify *classify, const PgQuery__RangeVar 
 void classify_query(struct classify *classify, const PgQuery__Node *query);
 /* The column that CHECK (column IS NOT NULL) speaks of, or NULL. */
 const char *classify_not_null_column(const PgQuery__Node *check);
+/* A validated CHECK says so of the column. */
+void classify_prove_not_null(struct classify *classify, const struct operation *operation,
+                             const char *column);
 /* True if ALTER COLUMN TYPE writes no row and changes no value (widening.c). */
 bool classify_widens(const struct catalog_table *table, const char *column,
                      const PgQuery__ColumnDef *new_type);

@@ -98,11 +98,14 @@ static bool has_validated_check(const struct operation *operation)
 static void refine_set_not_null(struct command *command, struct operation *operation)
 {
     const struct catalog_column *column;
+    bool is_unproved;
 
     operation->column = command->command->name;
-    operation->scans = !has_not_null_proof(command, operation) && !has_validated_check(operation);
     column = operation->known == NULL ? NULL : catalog_column(operation->known, operation->column);
-    if (column != NULL && column->not_null) {
+    is_unproved = column != NULL && column->unproved != NULL;
+    operation->scans =
+        !has_not_null_proof(command, operation) && (is_unproved || !has_validated_check(operation));
+    if (column != NULL && column->not_null && !(is_unproved && operation->scans)) {
         operation->class = CLASS_ADDITIVE;
         operation->scans = false;
     }
@@ -200,6 +203,17 @@ static void refine_alter_constraint(struct command *command, struct operation *o
         operation->class = CLASS_ADDITIVE;
 }
 
+/* Whose NOT NULL the constraint is; NULL: it is another one, or validated already. */
+static const char *unproved_column(const struct operation *operation)
+{
+    const struct catalog_table *table = operation->known;
+
+    for (size_t i = 0; table != NULL && i < table->column_count; i++)
+        if (table->columns[i].unproved != NULL && strcmp(table->columns[i].unproved, operation->object) == 0)
+            return table->columns[i].name;
+    return NULL;
+}
+
 /* From here on SET NOT NULL finds a proof of what it wants to know. */
 static void refine_validate(struct command *command, struct operation *operation)
 {
@@ -209,6 +223,9 @@ static void refine_validate(struct command *command, struct operation *operation
     operation->object = command->command->name;
     operation->scans = true;
     column = created_value(created, CREATED_NOT_NULL, operation->schema, operation->table, operation->object);
+    if (column != NULL)
+        classify_prove_not_null(command->classify, operation, column);
+    column = unproved_column(operation);
     if (column != NULL)
         created_add(created, CREATED_PROOF, operation->schema, operation->table, column, NULL);
 }

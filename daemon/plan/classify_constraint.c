@@ -122,6 +122,16 @@ static void loosen(struct operation *operation)
     operation->class = operation->scans ? CLASS_UNSAFE : CLASS_ADDITIVE;
 }
 
+/* It proves nothing to a NOT NULL that is NOT VALID: SET NOT NULL reads every row then (ATExecSetNotNull). */
+void classify_prove_not_null(struct classify *classify, const struct operation *operation, const char *column)
+{
+    const struct catalog_column *known =
+        operation->known == NULL ? NULL : catalog_column(operation->known, column);
+
+    if (known == NULL || known->unproved == NULL)
+        created_add(classify->created, CREATED_PROOF, operation->schema, operation->table, column, NULL);
+}
+
 static void refine_check(struct adding *adding, struct operation *operation)
 {
     struct created *created = adding->classify->created;
@@ -132,7 +142,7 @@ static void refine_check(struct adding *adding, struct operation *operation)
         created_add(created, CREATED_NOT_NULL, operation->schema, operation->table, operation->object,
                     column);
     else if (column != NULL && !operation->not_valid)
-        created_add(created, CREATED_PROOF, operation->schema, operation->table, column, NULL);
+        classify_prove_not_null(adding->classify, operation, column);
     if (adding->constraint->raw_expr != NULL && check_passes(adding, operation))
         loosen(operation);
 }
@@ -186,7 +196,8 @@ static bool index_is_not_null(const struct operation *operation, const char *nam
 
         for (size_t at = 0; at < operation->known->column_count; at++)
             if (operation->known->columns[at].number == index->columns[i])
-                not_null = operation->known->columns[at].not_null;
+                not_null =
+                    operation->known->columns[at].not_null && operation->known->columns[at].unproved == NULL;
         if (!not_null)
             return false;
     }

@@ -105,6 +105,8 @@ static const char *obstacle(const struct coexist *pair)
         return why;
     if (pair->old->generated)
         return "the column is generated";
+    if (pair->old->unproved != NULL)
+        return "its NOT NULL is NOT VALID: validate that constraint in a migration before this one";
     if (*pair->old->identity != '\0' && pair->place->statement->reader->plan->keep_hours > 0)
         return "the column is an identity, which cannot be hidden: say keep_hours=0";
     if (catalog_column(pair->table, pair->new_name) != NULL)
@@ -157,7 +159,7 @@ static const struct {
     {"policy", "it asks other rows, or what it says of the old values may not hold of the new ones"},
     {"trigger", "it names the column, and what changes the other one would pass it by"},
     {"function", "it would be called before both columns are in step, or names the column in its body"},
-    {"generated column", "PostgreSQL would write the whole table anew for it"},
+    {"generated column", "its expression would change, which writes the table anew where it is stored"},
     {"rule", "its actions may name any column"},
     {"publication", "its subscribers need the new column before its list of columns has it"},
 };

@@ -91,8 +91,15 @@ void form_add_constraint(struct place *place)
 
 /* ---- NOT NULL ---- */
 
+static const struct catalog_column *known_column(const struct place *place, const char *column)
+{
+    const struct catalog_table *known = place->operation->known;
+
+    return known == NULL ? NULL : catalog_column(known, column);
+}
+
 /* Not called ..._not_null: so PostgreSQL 18 calls the NOT NULL itself. */
-void form_not_null(struct place *place, enum plan_section section, const char *column)
+static void prove_by_check(struct place *place, enum plan_section section, const char *column)
 {
     char *own = piece_object_name(place->operation->table, column, "is_set");
     const char *name = form_free_name(place, own);
@@ -110,6 +117,20 @@ void form_not_null(struct place *place, enum plan_section section, const char *c
     free(quoted_column);
 }
 
+void form_not_null(struct place *place, enum plan_section section, const char *column)
+{
+    const struct catalog_column *known = known_column(place, column);
+    char *name;
+
+    if (known == NULL || known->unproved == NULL) {
+        prove_by_check(place, section, column);
+        return;
+    }
+    name = emit_name(known->unproved);
+    form_alter(place, section, EMIT_SEPARATE, validated, "VALIDATE CONSTRAINT %s", name);
+    free(name);
+}
+
 static void undo_not_null(struct place *place)
 {
     char *table = form_table(place), *column = emit_name(place->operation->column);
@@ -121,7 +142,8 @@ static void undo_not_null(struct place *place)
 
 void form_set_not_null(struct place *place)
 {
-    bool late = place->section == PLAN_CONTRACT;
+    const struct catalog_column *known = known_column(place, place->operation->column);
+    bool late = place->section == PLAN_CONTRACT, is_new = known == NULL || !known->not_null;
 
     if (place->operation->scans && late && form_fill_not_null(place))
         return;
@@ -130,7 +152,7 @@ void form_set_not_null(struct place *place)
         return;
     }
     form_not_null(place, place->section, place->operation->column);
-    if (!late)
+    if (!late && is_new)
         undo_not_null(place);
 }
 
@@ -179,10 +201,9 @@ static char *index_tail(const struct place *place, const PgQuery__Constraint *co
 
 static bool is_known_not_null(const struct place *place, const char *column)
 {
-    const struct catalog_table *known = place->operation->known;
-    const struct catalog_column *found = known == NULL ? NULL : catalog_column(known, column);
+    const struct catalog_column *found = known_column(place, column);
 
-    return found != NULL && found->not_null;
+    return found != NULL && found->not_null && found->unproved == NULL;
 }
 
 void form_unique_by_index(struct place *place, enum plan_section section,

@@ -484,7 +484,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Every row is looked at under ACCESS EXCLUSIVE, unless a validated CHECK has proved it "
          "already.",
          "ALTER TABLE {table} ADD CONSTRAINT … CHECK ({column} IS NOT NULL) NOT VALID; VALIDATE it in "
-         "a transaction of its own; then SET NOT NULL looks at nothing; DROP CONSTRAINT."},
+         "a transaction of its own; then SET NOT NULL looks at nothing; DROP CONSTRAINT. Where {column} has "
+         "a NOT NULL that is NOT VALID (PostgreSQL 18), VALIDATE that one instead."},
     [RULE_TYPE_REWRITE] =
         {"type-rewrite", PLAN_ERROR, true,
          "The table and its indexes are written anew under ACCESS EXCLUSIVE, unless the new type holds"

@@ -82,12 +82,36 @@ static bool has_word(const struct reader *reader, size_t start, size_t end, cons
     return false;
 }
 
+static int kind_at(const struct reader *reader, size_t at)
+{
+    return at < reader->token_count ? reader->tokens[at].kind : 0;
+}
+
+/* `ADD NOT NULL column`, also with CONSTRAINT and a name, and the latter among the columns of a new table. */
+static bool names_not_null(const struct reader *reader, size_t start, size_t end)
+{
+    for (size_t at = reader_token_at(reader, start);
+         at < reader->token_count && reader->tokens[at].start < end; at++) {
+        bool named = kind_at(reader, at) == PG_QUERY__TOKEN__CONSTRAINT;
+        size_t not_null = at + (named ? 2 : 0);
+        int before = at > 0 ? kind_at(reader, at - 1) : 0;
+
+        if (kind_at(reader, not_null) == PG_QUERY__TOKEN__NOT
+            && kind_at(reader, not_null + 1) == PG_QUERY__TOKEN__NULL_P
+            && (before == PG_QUERY__TOKEN__ADD_P
+                || (named && (before == PG_QUERY__TOKEN__ASCII_44 || before == PG_QUERY__TOKEN__ASCII_40))))
+            return true;
+    }
+    return false;
+}
+
 bool unparsed_is_newer(const struct reader *reader, size_t start, size_t end)
 {
-    /* SQL/JSON and MERGE … RETURNING, BY SOURCE (16, 17); virtual columns, NOT ENFORCED, WITHOUT OVERLAPS,
-     * PERIOD, NOT NULL constraints by name, RETURNING OLD (18). */
+    /* SQL/JSON and MERGE … RETURNING, BY SOURCE (16, 17); virtual columns, with or without that word, NOT
+     * ENFORCED, WITHOUT OVERLAPS, PERIOD, RETURNING OLD (18). */
     static const char *const words[] = {
-        "virtual",     "enforced",     "overlaps",       "period",         "expression",    "merge",
+        "generated",   "virtual",      "enforced",       "overlaps",       "period",        "expression",
+        "merge",
         "json_table",  "json_query",   "json_value",     "json_exists",    "json_array",    "json_object",
         "json_scalar", "json_arrayagg", "json_objectagg", "json_serialize", "inherit",       "returning",
         "on_error",    "reject_limit", "system_user",    "any_value",      "graph_table",   NULL,
@@ -96,7 +120,7 @@ bool unparsed_is_newer(const struct reader *reader, size_t start, size_t end)
 
     if (catalog != NULL && catalog->server_version < GRAMMAR_VERSION)
         return false;
-    return has_word(reader, start, end, words);
+    return has_word(reader, start, end, words) || names_not_null(reader, start, end);
 }
 
 bool unparsed_is_forbidden(const struct reader *reader, size_t start, size_t end)

@@ -48,6 +48,7 @@ static const struct fact column_facts[] = {
     OPTIONAL(catalog_column, comment),
     TEXT(catalog_column, options),
     BOOL(catalog_column, not_null),
+    OPTIONAL(catalog_column, unproved),
     BOOL(catalog_column, generated),
     BOOL(catalog_column, partition_key),
     BOOL(catalog_column, default_volatile),

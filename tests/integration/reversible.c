@@ -136,6 +136,31 @@ static void rows_without_a_value_leave_the_column_nullable_which_is_said(void **
                                             "data->'hidden'->0->>'note' LIKE '3 rows have no value%%'"), 1);
 }
 
+/* New rows had to have a value, and have to have one again; of those that were there nobody claimed it. */
+static void a_not_null_that_is_not_valid_comes_back_as_it_was(void **state)
+{
+    struct world *world = *state;
+    if (PQserverVersion(world->sql) < 180000) /* which brought it */
+        return;
+    struct http_client *client = hide_with(world, NULL,
+        "-- schemagate: expand\nCREATE TABLE customer (id int PRIMARY KEY, name text);\n"
+        "INSERT INTO customer VALUES (1, NULL), (2, 'Grace');\n"
+        "-- schemagate: allow unparsed reason=\"PostgreSQL 18\"\n"
+        "ALTER TABLE customer ADD NOT NULL name NOT VALID;\n",
+        KEEP "-- schemagate: contract\n"
+        "-- schemagate: allow still-required reason=\"new code inserts later\"\n"
+        "ALTER TABLE customer DROP COLUMN name;\n");
+    char s[6];
+
+    sql_run(world->sql, "INSERT INTO customer VALUES (3)");
+    rollout_act(client, 2, "restore");
+    rollout_wait(client, 2, "expanded");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_constraint WHERE NOT convalidated AND "
+                                            "conrelid = 'customer'::regclass AND contype = 'n'"), 1);
+    assert_string_equal(sql_try(world->sql, s, "INSERT INTO customer VALUES (4, NULL)"), "23502");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM customer WHERE name IS NULL"), 2);
+}
+
 static void columns_are_kept_in_step_while_one_is_hidden(void **state)
 {
     struct world *world = *state;
@@ -379,6 +404,7 @@ int main(void)
         world_test(old_code_finds_a_hidden_column_no_more),
         world_test(a_restored_column_has_its_data_and_old_code_may_start),
         world_test(rows_without_a_value_leave_the_column_nullable_which_is_said),
+        world_test(a_not_null_that_is_not_valid_comes_back_as_it_was),
         world_test(columns_are_kept_in_step_while_one_is_hidden),
         world_test(the_purge_comes_by_itself_once_the_time_is_over),
         world_test(a_pause_puts_the_purge_off),

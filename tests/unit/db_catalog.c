@@ -127,6 +127,25 @@ static void a_table_is_described_whole(void **state)
     catalog_free(catalog);
 }
 
+static void a_not_null_that_is_not_valid_is_told_apart(void **state)
+{
+    (void)state;
+    if (PQserverVersion(sql) < 180000) /* which brought it */
+        return;
+    sql_run(sql, "CREATE TABLE t (a int, b int, c int NOT NULL, v int GENERATED ALWAYS AS (a + b)); "
+                 "ALTER TABLE t ADD CONSTRAINT given NOT NULL a NOT VALID, ADD NOT NULL b");
+    struct catalog *catalog = read_facts("[{\"name\": \"t\"}]");
+    const struct catalog_table *t = catalog_find(catalog, NULL, "t");
+
+    assert_true(catalog_column(t, "a")->not_null && catalog_column(t, "b")->not_null);
+    assert_string_equal(catalog_column(t, "a")->unproved, "given");
+    assert_null(catalog_column(t, "b")->unproved);
+    assert_null(catalog_column(t, "c")->unproved);
+    assert_true(catalog_column(t, "v")->generated); /* it is VIRTUAL: nothing is stored */
+    assert_true(dependent(t, "generated column", "v", 1)->blocks);
+    catalog_free(catalog);
+}
+
 static void what_hangs_on_a_table_is_listed_by_column(void **state)
 {
     (void)state;
@@ -311,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TERM(a_table_is_described_whole),
+        WITH_TERM(a_not_null_that_is_not_valid_is_told_apart),
         WITH_TERM(what_hangs_on_a_table_is_listed_by_column),
         WITH_TERM(indexes_types_sequences_views_and_partitions_are_found),
         WITH_TERM(grants_are_kept_as_statements),

@@ -268,6 +268,9 @@ documents AS (
                         SELECT string_agg(quote_ident(o.option_name) || ' = ' || o.option_value, ', ')
                         FROM pg_options_to_table(a.attoptions) AS o) || ')'),
                 'not_null', a.attnotnull,
+                'unproved', (SELECT k.conname FROM pg_constraint AS k
+                             WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]
+                               AND NOT k.convalidated),
                 'generated', a.attgenerated <> '',
                 -- of the table, or of one of its partitions; 0 stands for an expression, which may name any column
                 'partition_key', c.relkind = 'p' AND EXISTS (

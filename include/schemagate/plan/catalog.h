@@ -20,6 +20,8 @@ struct catalog_column {
     char *options;      /* storage, compression, statistics target, attoptions as clauses of ALTER TABLE, each
                            with %s for the column: "ALTER COLUMN %s SET STATISTICS 500, ALTER …"; "" none */
     bool not_null, generated;
+    char *unproved; /* the constraint whose NOT NULL rows from before it may break: NOT VALID, from
+                       PostgreSQL 18 on; NULL: not_null holds for all rows */
     bool partition_key; /* the rows are spread over partitions by it, alone or among others */
     bool default_volatile; /* the default calls a volatile function */
     int number; /* attnum */

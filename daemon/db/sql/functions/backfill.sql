@@ -56,6 +56,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       AND indpred IS NULL AND indexprs IS NULL
     GROUP BY indexrelid, indnkeyatts, indisprimary
     HAVING count(*) = indnkeyatts
+       -- a NOT NULL that is NOT VALID (PostgreSQL 18) says nothing of the rows that were there
+       AND NOT EXISTS (SELECT FROM pg_constraint AS k
+                       WHERE k.conrelid = part AND k.contype = 'n' AND NOT k.convalidated
+                         AND k.conkey <@ array_agg(attnum))
        AND bool_and(attnotnull AND attname <> ALL (assigned) AND opcdefault AND amname = 'btree'
                     AND (attgenerated = '' OR cardinality(assigned) = 0)
                     AND compared.typname IN (

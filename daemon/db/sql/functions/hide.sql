@@ -139,6 +139,7 @@ DECLARE
     place pg_attribute;
     name_after text;
     loosen boolean;
+    unproved boolean;
 BEGIN
     IF way = 'rename' AND object IS NOT NULL THEN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', object);
@@ -166,6 +167,9 @@ BEGIN
               AND NOT EXISTS (SELECT FROM pg_index
                               WHERE indrelid = object AND (indisprimary OR indisreplident)
                                 AND place.attnum = ANY (indkey));
+    unproved := loosen AND EXISTS (SELECT FROM pg_constraint
+                                   WHERE conrelid = object AND contype = 'n' AND NOT convalidated
+                                     AND conkey = ARRAY[place.attnum]);
     IF loosen THEN
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', object, of_column);
     END IF;
@@ -173,7 +177,7 @@ BEGIN
     PERFORM schemagate.follow_rename(object, of_column, name_after);
     PERFORM schemagate.note_hidden(of_version, of_relation, of_column, jsonb_build_object(
         'way', way, 'object', object::oid, 'hidden_as', name_after,
-        'put_back', jsonb_build_object('not_null', loosen)));
+        'put_back', jsonb_build_object('not_null', loosen, 'unproved', unproved)));
 END $$;
 
 -- A table, view, materialized view or foreign table. It keeps its name, in a schema of its own, so that nothing in there

@@ -37,7 +37,7 @@ END $$;
 
 -- NOT NULL comes back in three transactions, none of which reads the table under a lock that makes others wait: what to
 -- prove is written down (check), then proved (validate), then believed (finish). Rows that were written meanwhile without a
--- value leave the column nullable, which is told.
+-- value leave the column nullable, which is told. One that was NOT VALID (PostgreSQL 18) is so again, and proved to nobody.
 CREATE OR REPLACE FUNCTION schemagate.restore_not_null(of_version bigint, of_relation text, of_column text,
                                                        part text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -52,6 +52,11 @@ BEGIN
     WHERE version = of_version AND relation = of_relation AND "column" = of_column;
     PERFORM set_config('role', migrating, true);
     IF h.note IS NOT NULL OR coalesce(h.put_back->>'not_null', 'false') = 'false' THEN
+        RETURN;
+    ELSIF (h.put_back->>'unproved')::bool THEN
+        IF part = 'check' THEN
+            EXECUTE format('ALTER TABLE %s ADD NOT NULL %I NOT VALID', h.object, of_column);
+        END IF;
         RETURN;
     END IF;
     proof := format('schemagate_restored_%s_%s', of_version, h.number);

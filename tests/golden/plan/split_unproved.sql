@@ -1,0 +1,3 @@
+ALTER TABLE ticket ALTER seat SET NOT NULL;
+ALTER TABLE ticket ADD PRIMARY KEY (holder, number);
+ALTER TABLE ticket ALTER gate SET NOT NULL;
