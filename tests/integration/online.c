@@ -1,6 +1,7 @@
 /* Statements outside of transactions that are interrupted: what they leave behind is taken away, built again
  * or finished, exactly once; what is somebody else's stays as it is. */
 #include <support/expect.h>
+#include <support/process.h>
 #include <support/samples.h>
 #include <support/world.h>
 
@@ -257,6 +258,7 @@ static void what_comes_in_between_is_not_ours_either(void **state)
     sql_wait(world->sql, "SELECT EXISTS (SELECT FROM schemagate.step "
                          "WHERE version = 2 AND progress IS NOT NULL)");
     sql_try(world->sql, sqlstate, "CREATE UNIQUE INDEX CONCURRENTLY by_name ON customer (name)");
+    process_wait_stopped(first->pid);
     assert_int_equal(kill(first->pid, SIGCONT), 0);
     rollout_wait_status(&first->client, 2, "failed");
     rollout_act(&first->client, 2, "retry");
