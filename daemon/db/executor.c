@@ -25,7 +25,8 @@
 #define ANSWER_MS 15000 /* for schemagate's own statements between those that were submitted */
 
 /* Statements of a transaction that surround the submitted ones. */
-#define BEFORE 3 /* BEGIN; the fence; search_path */
+#define BEFORE 4 /* BEGIN; the fence; search_path; what it runs under */
+#define BEHIND 1 /* the same once more */
 #define TIDY 5 /* the first two of them give back the daemon's own role */
 #define TIDY_ROLE 2
 #define AFTER 3 /* the changes; COMMIT; the markers (functions/markers.sql) */
@@ -44,6 +45,7 @@ void executor_prepare(struct database *db, session_answered *done)
 {
     static const struct session_statement statements[] = {
         {.sql = sql_execution_begin, .prepare = "begin"},
+        {.sql = sql_note_settings, .prepare = "note"},
         {.sql = sql_execution_end, .prepare = "end"},
         {.sql = sql_settle, .prepare = "settle"},
         {.sql = sql_backfill_batch, .prepare = "batch"},
@@ -81,6 +83,12 @@ static const char *role_of(const struct execution *e)
     return own ? "none" : e->run_as;
 }
 
+static struct session_statement note_settings(const char *where)
+{
+    return (struct session_statement){
+        .prepared = "note", .parameters = {where}, .parameter_count = 1, .drops_rows = true};
+}
+
 /* Without SQL the changes are all that is to be written, by the daemon's own role. */
 static size_t add_before(const struct executor_try *try, struct session_statement *s, bool with_sql)
 {
@@ -97,7 +105,21 @@ static size_t add_before(const struct executor_try *try, struct session_statemen
         .drops_rows = true,
     };
     s[2] = plain("SET LOCAL search_path TO DEFAULT");
-    return with_sql ? BEFORE : BEFORE - 1;
+    s[3] = note_settings("schemagate.settings_before");
+    return !with_sql ? BEFORE - 2 : backfill_is(try) ? BEFORE - 1 : BEFORE;
+}
+
+/* What the SQL sets openly, as the planner has let it, it may leave set. */
+static const char *set_openly(const struct executor_try *try)
+{
+    static const char setting[] = "search_path";
+
+    for (size_t i = 0; i < try->execution.statement_count; i++) {
+        if (strcasestr(try->execution.statements[i].sql, setting) != NULL) {
+            return setting;
+        }
+    }
+    return "";
 }
 
 static size_t add_after(const struct executor_try *try, struct session_statement *s)
@@ -106,8 +128,8 @@ static size_t add_after(const struct executor_try *try, struct session_statement
 
     s[0] = backfill_is(try) ? backfill_end(try) : (struct session_statement){
         .prepared = "end",
-        .parameters = {db->lock_key, db->epoch, db->nonce, try->changes},
-        .parameter_count = 4,
+        .parameters = {db->lock_key, db->epoch, db->nonce, try->changes, set_openly(try)},
+        .parameter_count = 5,
     };
     s[1] = (struct session_statement){.sql = "COMMIT"};
     s[2] = (struct session_statement){.prepared = "settle", .drops_rows = true};
@@ -203,7 +225,7 @@ static void on_committed(struct executor_try *try, const struct session_outcome 
     if (backfill_is(try)) {
         read = backfill_read(outcome->results[try->first], end, &result);
     } else {
-        read = commit_answer_read(&answer, PQgetvalue(end, 0, 1));
+        read = commit_answer_read(&answer, PQgetvalue(end, 0, 2));
         result.commit = answer.result;
     }
     if (!read) {
@@ -239,7 +261,7 @@ static void send_transaction(struct executor_try *try, bool with_sql)
 {
     const struct execution *e = &try->execution;
     size_t submitted = with_sql ? e->statement_count : 0, count = 0;
-    struct session_statement *s = memory_new((BEFORE + submitted + TIDY + AFTER) * sizeof *s);
+    struct session_statement *s = memory_new((BEFORE + submitted + BEHIND + TIDY + AFTER) * sizeof *s);
 
     count += add_before(try, s, submitted > 0);
     try->first = count;
@@ -247,6 +269,9 @@ static void send_transaction(struct executor_try *try, bool with_sql)
         s[count++] = backfill_is(try) ? backfill_batch(try) : plain(e->statements[i].sql);
     }
     if (submitted > 0) {
+        if (!backfill_is(try)) { /* a batch sets some of them itself (functions/backfill.sql) */
+            s[count++] = note_settings("schemagate.settings_behind");
+        }
         add_tidy(try, s + count);
         count += TIDY_ROLE;
     }

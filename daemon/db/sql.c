@@ -36,6 +36,7 @@ EMBED(sql_watch, "daemon/db/sql/watch.sql");
 EMBED(sql_execution_begin, "daemon/db/sql/execution_begin.sql");
 EMBED(sql_fence, "daemon/db/sql/fence.sql");
 EMBED(sql_execution_alone, "daemon/db/sql/execution_alone.sql");
+EMBED(sql_note_settings, "daemon/db/sql/note_settings.sql");
 EMBED(sql_execution_end, "daemon/db/sql/execution_end.sql");
 EMBED(sql_backfill_batch, "daemon/db/sql/backfill_batch.sql");
 EMBED(sql_backfill_end, "daemon/db/sql/backfill_end.sql");

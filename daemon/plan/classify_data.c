@@ -118,10 +118,7 @@ void classify_copy(struct classify *classify, const PgQuery__Node *node, enum op
     const PgQuery__CopyStmt *copy = node->copy_stmt;
     struct operation *operation = classify_add_on(classify, kind, copy->relation);
 
-    if (copy->is_program) {
-        operation->kind = OP_OPAQUE;
-        operation->class = CLASS_OPAQUE;
-    } else if (!copy->is_from) {
+    if (!copy->is_from) {
         operation->class = CLASS_ADDITIVE;
         operation->lock = LOCK_ACCESS_SHARE;
     }

@@ -150,7 +150,7 @@ static const struct {
      "a value of the type {table} is renamed to {name}"},
     {OP_ALTER_OTHER, IN_EXPAND, removes, RULE_ALTER_OBJECT, "something in use is changed"},
     {OP_REVOKE, IN_EXPAND, removes, RULE_REVOKE, "rights on {table} are revoked"},
-    {OP_ROLE, IN_EXPAND, removes, RULE_CHANGE_ROLE, "a role is changed"},
+    {OP_ROLE, IN_EXPAND, removes, RULE_CHANGE_ROLE, "a role, or what sessions begin with, is changed"},
 
     /* what the old release writes is refused */
     {OP_ADD_COLUMN, IN_EXPAND, tightens, RULE_ADD_COLUMN_NOT_NULL, required_column},

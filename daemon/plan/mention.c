@@ -30,18 +30,36 @@ static bool visit_name(struct statement *statement, const ProtobufCMessage *mess
     return false;
 }
 
+static void check_channel(struct statement *statement, const char *channel)
+{
+    if (channel != NULL && strcmp(channel, own_schema) == 0)
+        statement_report(statement, RULE_OWN_SCHEMA, own_schema,
+                         "the statement notifies those who listen to the channel '%s'", own_schema);
+}
+
 static bool visit_call(struct statement *statement, const ProtobufCMessage *message)
 {
     const PgQuery__FuncCall *call = (const PgQuery__FuncCall *)message;
     const char *name = node_string(call->funcname[call->n_funcname - 1]);
+    const char *first = call->n_args > 0 ? node_string(call->args[0]) : NULL;
 
     if (begins_with(name, "pg_advisory_") || begins_with(name, "pg_try_advisory_"))
         statement_report(statement, RULE_ADVISORY_LOCK, name,
                          "the statement calls %s", name);
-    if (strcmp(name, "set_config") == 0 && call->n_args > 0 && node_string(call->args[0]) != NULL)
-        statement_check_setting(statement, node_string(call->args[0]),
-                                call->n_args > 1 ? node_string(call->args[1]) : NULL);
+    if (strcmp(name, "pg_terminate_backend") == 0 || strcmp(name, "pg_cancel_backend") == 0)
+        statement_report(statement, RULE_SESSION_STATE, name,
+                         "the statement calls %s, which could end the daemon's own session", name);
+    if (strcmp(name, "pg_notify") == 0)
+        check_channel(statement, first);
+    if (strcmp(name, "set_config") == 0 && first != NULL)
+        statement_check_setting(statement, first, call->n_args > 1 ? node_string(call->args[1]) : NULL);
     return true;
+}
+
+static bool visit_notify(struct statement *statement, const ProtobufCMessage *message)
+{
+    check_channel(statement, ((const PgQuery__NotifyStmt *)message)->conditionname);
+    return false;
 }
 
 static bool visit_set(struct statement *statement, const ProtobufCMessage *message)
@@ -140,6 +158,7 @@ static const struct {
     {&pg_query__reindex_stmt__descriptor, visit_reindex},
     {&pg_query__publication_obj_spec__descriptor, visit_publication},
     {&pg_query__do_stmt__descriptor, visit_do},
+    {&pg_query__notify_stmt__descriptor, visit_notify},
     {&pg_query__create_function_stmt__descriptor, visit_function},
 };
 

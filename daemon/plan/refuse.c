@@ -10,6 +10,11 @@ static bool copy_uses_client(const PgQuery__Node *node)
     return file == NULL || *file == '\0'; /* STDIN or STDOUT */
 }
 
+static bool copy_runs_program(const PgQuery__Node *node)
+{
+    return node->copy_stmt->is_program;
+}
+
 static const struct {
     PgQuery__Node__NodeCase kind;
     enum plan_rule_id rule;
@@ -20,6 +25,8 @@ static const struct {
      "this begins, ends or divides a transaction"},
     {PG_QUERY__NODE__NODE_COPY_STMT, RULE_CLIENT_COPY, copy_uses_client,
      "COPY from STDIN or to STDOUT needs a client that sends or takes rows"},
+    {PG_QUERY__NODE__NODE_COPY_STMT, RULE_SERVER_PROGRAM, copy_runs_program,
+     "COPY … PROGRAM runs a program on the server"},
     {PG_QUERY__NODE__NODE_DISCARD_STMT, RULE_SESSION_STATE, NULL,
      "DISCARD throws away what the session holds"},
     {PG_QUERY__NODE__NODE_LISTEN_STMT, RULE_SESSION_STATE, NULL,

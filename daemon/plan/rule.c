@@ -115,6 +115,11 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "The rows would have to come from, or go to, the client's connection, which is the "
          "daemon's.",
          "Use INSERT … VALUES, or load the data with a tool of its own."},
+    [RULE_SERVER_PROGRAM] =
+        {"server-program", PLAN_ERROR, false,
+         "Who may submit a migration does not thereby choose programs: those that may run stand in the "
+         "daemon's configuration.",
+         "Name a configured runner ('-- schemagate: run NAME'), or run the program by hand."},
     [RULE_SESSION_STATE] =
         {"session-state", PLAN_ERROR, false,
          "The session belongs to the daemon: it holds the migration lock, and it outlives the "

@@ -120,9 +120,9 @@ static void sql_that_drops_the_lock_is_rolled_back(void **state)
 
 /* What cannot be read, because it is put together as it runs, is noticed before COMMIT; in a subtransaction
  * too. */
-#define HIDDEN(statement_tail)                                                                         \
+#define HIDDEN(before, behind)                                                                         \
     "-- schemagate: expand\nCREATE TABLE customer (id int);\n"                                        \
-    "DO $do$ BEGIN BEGIN EXECUTE 'UPDATE schema' || 'gate." statement_tail "';\n"                      \
+    "DO $do$ BEGIN BEGIN EXECUTE '" before " schema' || 'gate." behind "';\n"                          \
     "EXCEPTION WHEN division_by_zero THEN NULL; END; END $do$;\n"
 
 static void expect_rolled_back(struct world *world, struct http_client *client, int64_t version)
@@ -136,8 +136,16 @@ static void expect_rolled_back(struct world *world, struct http_client *client, 
 static void sql_that_writes_into_our_tables_is_rolled_back(void **state)
 {
     static const char *const files[] = {
-        HIDDEN("window SET ceiling = 99"), HIDDEN("migration SET paused = true"),
-        HIDDEN("coordinator SET since = now()")};
+        HIDDEN("UPDATE", "window SET ceiling = 99"),
+        HIDDEN("UPDATE", "migration SET paused = true"),
+        HIDDEN("UPDATE", "coordinator SET since = now()"),
+        HIDDEN("UPDATE", "step SET state = ''done''"),
+        HIDDEN("DELETE FROM", "replica"),
+        HIDDEN("DELETE FROM", "event"),
+        HIDDEN("INSERT INTO", "app (app) VALUES (''forged'')"),
+        HIDDEN("TRUNCATE", "approval"),
+        HIDDEN("ALTER TABLE", "waiver DISABLE TRIGGER USER"),
+    };
     struct world *world = *state;
     struct http_client *client = world_client(world);
 
@@ -147,6 +155,52 @@ static void sql_that_writes_into_our_tables_is_rolled_back(void **state)
         rollout_act(client, (int64_t)i + 1, "cancel");
     }
     assert_int_equal(sql_number(world->sql, "SELECT ceiling FROM schemagate.\"window\""), 0);
+}
+
+/* Functions of the application that leave the session otherwise than they found it. */
+static void sql_that_changes_what_it_runs_under_is_rolled_back(void **state)
+{
+    static const char *const changes[] = {
+        "set_config('role', 'none', false)",          "set_config('role', 'pg_monitor', true)",
+        "set_config('search_path', 'public', false)", "set_config('lock_timeout', '0', true)",
+        "set_config('session_authorization', 'nobody', true)",
+        "set_config('synchronous_commit', 'off', true)",
+    };
+    struct world *world = *state;
+    struct daemon_options options = {.sections = "[migration]\nrun_as = owner_of_it\n"};
+    char sqlstate[6];
+
+    sql_try(world->sql, sqlstate, "CREATE ROLE owner_of_it"); /* of the cluster: once */
+    sql_try(world->sql, sqlstate, "CREATE ROLE nobody");
+    sql_run(world->sql, "GRANT ALL ON SCHEMA public TO owner_of_it");
+    sql_run(world->sql, "CREATE TABLE filled (id int PRIMARY KEY, n int); INSERT INTO filled VALUES (1); "
+                        "ALTER TABLE filled OWNER TO owner_of_it");
+    struct http_client *client = &world_daemon(world, &options)->client;
+
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        sql_run(world->sql, "CREATE OR REPLACE FUNCTION meddle() RETURNS text LANGUAGE sql AS "
+                            "$$ SELECT %s $$", changes[i]);
+        rollout_submit(client, (int64_t)i + 1,
+                       "-- schemagate: expand\nCREATE TABLE customer (id int);\nSELECT meddle();\n");
+        expect_rolled_back(world, client, (int64_t)i + 1);
+        rollout_act(client, (int64_t)i + 1, "cancel");
+    }
+    /* In a batch of a backfill. */
+    sql_run(world->sql, "DROP FUNCTION meddle(); CREATE FUNCTION meddle() RETURNS int LANGUAGE sql AS "
+                        "$$ SELECT length(set_config('role', 'none', false)) $$");
+    rollout_submit(client, 10, "-- schemagate: backfill\nUPDATE filled SET n = meddle() WHERE n IS NULL;\n");
+    expect_rolled_back(world, client, 10);
+    /* What gives it back has changed nothing; what is set openly has been read. */
+    sql_run(world->sql, "CREATE OR REPLACE FUNCTION meddle() RETURNS int LANGUAGE sql "
+                        "SET lock_timeout = '1s' AS $$ SELECT length(set_config('lock_timeout', '5s', true)) $$; "
+                        "CREATE SCHEMA other AUTHORIZATION owner_of_it");
+    rollout_act(client, 10, "retry");
+    rollout_submit(client, 11, "-- schemagate: expand\nSET search_path TO other;\n"
+                               "CREATE TABLE customer (id int);\nSELECT public.meddle();\n");
+    rollout_wait(client, 11, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE relowner = "
+                                            "'owner_of_it'::regrole AND oid = to_regclass('other.customer')"),
+                     1);
 }
 
 /* ---- a zombie whose statement waits for its lock when its successor comes ---- */
@@ -231,6 +285,7 @@ int main(void)
         world_test(a_registration_under_a_newer_term_is_not_recorded),
         world_test(sql_that_drops_the_lock_is_rolled_back),
         world_test(sql_that_writes_into_our_tables_is_rolled_back),
+        world_test(sql_that_changes_what_it_runs_under_is_rolled_back),
         world_test(a_zombie_that_waits_for_its_lock_is_counted_once),
         world_test(a_successor_waits_for_the_transaction_of_a_zombie_without_the_lock),
     };

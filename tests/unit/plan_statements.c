@@ -169,7 +169,15 @@ static void rows_from_the_client_are_refused(void **state)
     expect_in_section("COPY (SELECT 1) TO STDOUT", "2:1 client-copy");
     expect_in_section("COPY t FROM stdin WITH (FORMAT csv);\n1,2\n", "2:1 client-copy");
     expect_in_section("COPY t FROM '/data/t.csv'", "");
-    expect_in_section("COPY t FROM PROGRAM 'cat x'", "2:1 opaque-statement");
+}
+
+static void programs_on_the_server_are_refused(void **state)
+{
+    (void)state;
+    expect_in_section("COPY t FROM PROGRAM 'cat x'", "2:1 server-program");
+    expect_in_section("COPY (SELECT 1) TO PROGRAM 'cat'", "2:1 server-program");
+    expect_in_section("-- schemagate: allow server-program reason=x\nCOPY t FROM PROGRAM 'cat x'",
+                      "2:22 allow-forbidden, 3:1 server-program");
 }
 
 static void what_stays_in_the_session_is_refused(void **state)
@@ -177,7 +185,8 @@ static void what_stays_in_the_session_is_refused(void **state)
     static const char *const rows[] = {
         "DISCARD ALL", "DISCARD TEMP", "LISTEN x", "UNLISTEN *", "PREPARE p AS SELECT 1",
         "EXECUTE p", "DEALLOCATE ALL", "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "FETCH c",
-        "MOVE c", "CLOSE c",
+        "MOVE c", "CLOSE c", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+        "SELECT pg_catalog.pg_cancel_backend(1)",
     };
 
     (void)state;
@@ -254,9 +263,10 @@ static void the_daemon_s_own_schema_is_refused(void **state)
         "CREATE PROCEDURE f() LANGUAGE sql SET search_path = schemagate AS 'SELECT 1'",
         "CREATE TABLE t (LIKE schemagate.event)",
         "EXPLAIN ANALYZE DELETE FROM schemagate.event", "VACUUM schemagate.event",
+        "NOTIFY schemagate, 'x'", "SELECT pg_notify('schemagate', 'x')",
     };
     static const char *const fine[] = {
-        "SELECT 'schemagate'", "GRANT SELECT ON t TO schemagate", "ALTER TABLE t OWNER TO schemagate",
+        "SELECT 'schemagate'", "SELECT pg_notify('x', 'schemagate')", "GRANT SELECT ON t TO schemagate", "ALTER TABLE t OWNER TO schemagate",
         "SELECT schemagate.a FROM t AS schemagate", "CREATE TABLE t (schemagate int)",
         "UPDATE t SET schemagate = 'schemagate'", "CREATE SCHEMA schemagate2",
         "COMMENT ON TABLE t IS 'schemagate'",
@@ -325,6 +335,7 @@ int main(void)
         cmocka_unit_test(statements_are_split_by_the_grammar),
         cmocka_unit_test(transaction_control_is_refused),
         cmocka_unit_test(rows_from_the_client_are_refused),
+        cmocka_unit_test(programs_on_the_server_are_refused),
         cmocka_unit_test(what_stays_in_the_session_is_refused),
         cmocka_unit_test(settings_of_the_daemon_are_refused),
         cmocka_unit_test(the_daemon_s_own_schema_is_refused),

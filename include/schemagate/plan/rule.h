@@ -37,6 +37,7 @@ enum plan_rule_id {
     /* the statements */
     RULE_TRANSACTION_CONTROL,
     RULE_CLIENT_COPY,
+    RULE_SERVER_PROGRAM,
     RULE_SESSION_STATE,
     RULE_MANAGED_SETTING,
     RULE_OWN_SCHEMA,

@@ -335,6 +335,10 @@ BEGIN
     PERFORM pg_catalog.set_config('role', role, true);
     EXECUTE statement;
     GET DIAGNOSTICS changed = ROW_COUNT;
+    IF pg_catalog.current_setting('role') OPERATOR(pg_catalog.<>) role THEN
+        RAISE EXCEPTION 'the statement changed role from "%" to "%"', role, pg_catalog.current_setting('role')
+            USING ERRCODE = 'SG002', DETAIL = 'Nothing of it was kept.';
+    END IF;
     PERFORM pg_catalog.set_config('role', 'none', true);
     RETURN changed;
 END $$;

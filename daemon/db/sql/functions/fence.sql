@@ -47,32 +47,44 @@ BEGIN
     PERFORM schemagate.prove_untouched();
 END $$;
 
--- Whether a row that this transaction sees was written by it, or by a subtransaction of it: those have later numbers, and
--- are in progress.
-CREATE OR REPLACE FUNCTION schemagate.is_written_here(row_xmin xid) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    own xid8 := pg_current_xact_id();
-    later bigint := age(own::xid) - age(row_xmin);
-BEGIN
-    RETURN later >= 0 AND pg_xact_status((own::text::bigint + later)::text::xid8) = 'in progress';
-END $$;
-
--- Before a migration's transaction writes what has changed: its own statements have written none of this. Of the rows only
--- those are asked about that are as young as the transaction.
+-- Before a migration's transaction writes what has changed: its own statements have written none of it. Whoever writes
+-- into a table, or changes its shape, holds a lock on it until the transaction ends, and until here it has only read
+-- them. The rows of schemagate.hidden are written by statements of the plan (hide.sql).
 CREATE OR REPLACE FUNCTION schemagate.prove_untouched() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    own_age int := age(pg_current_xact_id()::xid);
+    written text;
 BEGIN
-    IF EXISTS (SELECT FROM schemagate."window" WHERE age(xmin) <= own_age AND schemagate.is_written_here(xmin))
-        OR EXISTS (SELECT FROM schemagate.coordinator
-                   WHERE age(xmin) <= own_age AND schemagate.is_written_here(xmin))
-        OR EXISTS (SELECT FROM schemagate.migration
-                   WHERE age(xmin) <= own_age AND schemagate.is_written_here(xmin)) THEN
-        RAISE EXCEPTION 'the statements wrote into schemagate''s own tables'
+    SELECT min(relname) INTO written
+    FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+    WHERE pid = pg_backend_pid() AND locktype = 'relation'
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND mode NOT IN ('AccessShareLock', 'RowShareLock')
+      AND relnamespace = 'schemagate'::regnamespace AND relkind IN ('r', 'S') AND relname <> 'hidden';
+    IF written IS NOT NULL THEN
+        RAISE EXCEPTION 'the statements wrote into schemagate''s own tables: schemagate.%', written
             USING ERRCODE = 'SG002',
                   DETAIL = 'Nothing of them was kept.',
                   HINT = 'Take out what touches the schema "schemagate".';
+    END IF;
+END $$;
+
+-- What submitted SQL may change unread, through a function or a text that is put together as it runs, and must leave as it
+-- was. note_settings.sql has noted it before and behind that SQL; `left_out` is one that the SQL changes openly.
+CREATE OR REPLACE FUNCTION schemagate.prove_settings_kept(left_out text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before jsonb := nullif(current_setting('schemagate.settings_before', true), '');
+    behind jsonb := nullif(current_setting('schemagate.settings_behind', true), '');
+    changed text;
+BEGIN
+    SELECT min(key) INTO changed FROM jsonb_each_text(before) AS noted (key, value)
+    WHERE behind->>key IS DISTINCT FROM value AND key <> left_out;
+    IF changed IS NOT NULL THEN
+        RAISE EXCEPTION 'the statements changed % from "%" to "%"', changed, before->>changed, behind->>changed
+            USING ERRCODE = 'SG002',
+                  DETAIL = 'Nothing of them was kept.',
+                  HINT = 'Let the function that sets it have it by its own SET clause (CREATE FUNCTION … SET), or put '
+                         'it back before it returns.';
     END IF;
 END $$;
