@@ -218,9 +218,11 @@ static void forget_announced(const struct run *run, const struct execution_resul
 static void finish(struct coordinator *c, struct run *run, const struct execution_result *result)
 {
     struct migration *m = migrations_find(c, run->version);
+    bool lost = result->status == EXECUTION_FENCED || result->status == EXECUTION_UNKNOWN;
 
     m->running = false;
     forget_announced(run, result);
+    (lost ? losses_note : losses_forget)(c, run);
     switch (result->status) {
     case EXECUTION_DONE:
         succeeded(c, m, run, result);
@@ -323,14 +325,16 @@ void run_announce(struct coordinator *c, const struct migration *m)
 
 /* ---- starting ---- */
 
-/* Its runner is configured no more, or otherwise: a retry looks again. */
-static void give_up(struct coordinator *c, struct migration *m, struct run *run)
+/* It is not begun; a retry looks again. */
+static void give_up(struct coordinator *c, struct migration *m, struct run *run, const char *hint)
 {
+    const struct step *step = run->step_count > 0 ? run->steps : NULL;
     const struct execution_error error = {.message = run->trouble,
-                                          .hint = "change the daemon's configuration, reload it, then retry",
-                                          .step = run->steps->number,
-                                          .line = run->steps->line,
-                                          .column = run->steps->column};
+                                          .hint = hint,
+                                          .step = step ? step->number : 0,
+                                          .line = step ? step->line : 0,
+                                          .column = step ? step->column : 0};
+    losses_forget(c, run);
     failed(c, m, run, error_of(run, &error));
     run_free(run);
 }
@@ -340,7 +344,11 @@ void run_start(struct coordinator *c, struct migration *m)
     struct run *run = prepare(c, m);
 
     if (run->trouble) {
-        give_up(c, m, run);
+        give_up(c, m, run, "change the daemon's configuration, reload it, then retry");
+        return;
+    }
+    if ((run->trouble = losses_verdict(c, run))) {
+        give_up(c, m, run, "the logs of PostgreSQL and of the daemon say why; mend that, then retry");
         return;
     }
     struct completion *completion = memory_new(sizeof *completion);

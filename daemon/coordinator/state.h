@@ -36,6 +36,14 @@ struct rollout {
     unsigned term;   /* callbacks of an earlier term are told by it */
 };
 
+/* Sessions that ended under one and the same run, in a row; of this process, over its terms. */
+struct losses {
+    int64_t version;
+    enum plan_section section;
+    unsigned step; /* its first; 0: the end of a phase */
+    unsigned count;
+};
+
 /* The window row's memory of the server on which registrations have settled. */
 struct settled_on {
     char system_identifier[24], timeline[9];
@@ -66,6 +74,7 @@ struct coordinator {
 
     struct journal journal;
     struct rollout rollout;
+    struct losses losses;
     struct watch watch;
     struct usage_watch usage;
     bool outside_hours; /* as of the last look at the clock */
@@ -212,6 +221,17 @@ void run_start(struct coordinator *c, struct migration *m);
  * finds it later cannot tell whether the statement has had its effects, and keeps admission closed. */
 bool run_is_announced(const struct coordinator *c, struct migration *m);
 void run_announce(struct coordinator *c, const struct migration *m);
+
+/* ---- losses.c: sessions that end under what they run ---- */
+
+void losses_note(struct coordinator *c, const struct run *run);
+/* The run has come to an end of its own. */
+void losses_forget(struct coordinator *c, const struct run *run);
+/* The rows are read in: what sessions have ended under is tried again after a pause. */
+void losses_begin_term(struct coordinator *c);
+/* Why the run is not tried any more; NULL: it is. The caller frees. */
+char *losses_verdict(const struct coordinator *c, const struct run *run);
+bool losses_summarize(const struct coordinator *c, const struct migration *m, char *text, size_t size);
 
 /* ---- backfill.c: steps that run in batches ---- */
 

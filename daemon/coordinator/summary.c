@@ -23,13 +23,15 @@ static size_t fleet_size(const struct coordinator *c)
 static bool summarize_failure(const struct migration *m, char *text, size_t size)
 {
     const struct migration_error *error = m->error;
-    char place[32] = "";
+    char place[32] = "", sqlstate[8] = "";
     if (!m->failed || !error)
         return false;
+    if (*error->sqlstate)
+        snprintf(sqlstate, sizeof sqlstate, "%s ", error->sqlstate);
     if (error->step)
         snprintf(place, sizeof place, " step %u", error->step);
-    snprintf(text, size, "failed in %s%s: %s %s", plan_section_name(error->section), place,
-             error->sqlstate, error->message ? error->message : "");
+    snprintf(text, size, "failed in %s%s: %s%s", plan_section_name(error->section), place,
+             sqlstate, error->message ? error->message : "");
     return true;
 }
 
@@ -116,7 +118,8 @@ static void add_losses(const struct migration *m, char *text, size_t size)
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size)
 {
-    if (!summarize_failure(m, text, size) && !locks_summarize(m, text, size) &&
+    if (!summarize_failure(m, text, size) && !losses_summarize(c, m, text, size) &&
+        !locks_summarize(m, text, size) &&
         !summarize_gate(c, m, text, size) && !summarize_backfill(m, text, size))
         summarize_phase(c, m, text, size);
     add_losses(m, text, size);

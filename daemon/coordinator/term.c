@@ -324,6 +324,7 @@ static void done(void *context, bool ok)
     leader->kind = &leader_kind;
     journal_add(c, leader);
     roles_store(c);
+    losses_begin_term(c);
     recover(c);
     coordinator_changed(c);
     coordinator_wake(c);
@@ -352,6 +353,8 @@ void coordinator_begin_term(struct coordinator *c, const struct term *term)
 static void lose_lead(struct coordinator *c, enum coordinator_role role)
 {
     give_up_loading(c);
+    if (c->rollout.run && c->role != ROLE_STOPPING)
+        losses_note(c, c->rollout.run);
     rollout_reset(c);
     if (c->role != ROLE_STOPPING)
         c->role = role;

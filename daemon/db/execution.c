@@ -85,6 +85,10 @@ static void describe_error(const struct executor_try *try, struct execution_erro
     if (error->message == NULL) {
         error->message = PQresultErrorMessage(try->error);
     }
+    if (try->deallocated) {
+        error->detail = "The statements deallocated what schemagate had prepared. Nothing of them was kept.";
+        error->hint = "Take out what deallocates prepared statements.";
+    }
     locate_error(try, error);
 }
 

@@ -29,6 +29,7 @@ struct executor_try {
     struct child *child; /* the command that runs; NULL: none */
     void (*child_done)(struct executor_try *try); /* after its exit code 0 */
     int64_t child_since;
+    bool deallocated;    /* the SQL has taken away what its COMMIT needs */
     bool child_lost;     /* the session went away under it: it is being ended */
     double *seconds;
     size_t seconds_count;

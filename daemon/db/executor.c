@@ -41,9 +41,11 @@ static void executor_failpoint(const struct executor_try *try, const char *place
 
 /* ---- what surrounds submitted SQL ---- */
 
-void executor_prepare(struct database *db, session_answered *done)
+static void prepare(struct database *db, bool again, session_answered *done, void *context)
 {
-    static const struct session_statement statements[] = {
+    const struct session_statement statements[] = {
+        {.sql = "DEALLOCATE ALL"},
+        session_prepare_pin(),
         {.sql = sql_execution_begin, .prepare = "begin"},
         {.sql = sql_note_settings, .prepare = "note"},
         {.sql = sql_execution_end, .prepare = "end"},
@@ -52,10 +54,16 @@ void executor_prepare(struct database *db, session_answered *done)
         {.sql = sql_backfill_end, .prepare = "batch_end"},
     };
 
+    size_t first = again ? 0 : 2; /* a new session begins with its pin, and nothing to take away */
     session_run(db->holder, &(struct session_batch){
-                                .statements = statements,
-                                .count = sizeof statements / sizeof statements[0],
-                                .deadline_ms = ANSWER_MS, .done = done, .context = db});
+                                .statements = statements + first,
+                                .count = sizeof statements / sizeof statements[0] - first,
+                                .deadline_ms = ANSWER_MS, .done = done, .context = context});
+}
+
+void executor_prepare(struct database *db, session_answered *done)
+{
+    prepare(db, false, done, db);
 }
 
 static struct session_statement plain(const char *sql)
@@ -169,9 +177,17 @@ static void take_error(struct executor_try *try, struct session_outcome *outcome
     }
     try->error = outcome->error;
     outcome->error = NULL;
-    if (try->failed == 0 && strcmp(answer_sqlstate(try->error), "26000") == 0) {
-        leadership_fall(try->db, "a migration has deallocated schemagate's prepared statements");
+    try->deallocated = try->failed == 0 && strcmp(answer_sqlstate(try->error), "26000") == 0;
+}
+
+static void on_prepared_again(void *context, struct session_outcome *outcome)
+{
+    struct executor_try *try = context;
+
+    if (outcome->error != NULL) {
+        leadership_fall(try->db, "what a migration has deallocated could not be prepared again");
     }
+    execution_finish_failed(try);
 }
 
 static void on_rolled_back(void *context, struct session_outcome *outcome)
@@ -180,6 +196,9 @@ static void on_rolled_back(void *context, struct session_outcome *outcome)
 
     if (outcome->error != NULL) {
         leadership_fall(try->db, "a failed migration could not be rolled back");
+    } else if (try->deallocated) {
+        prepare(try->db, true, on_prepared_again, try);
+        return;
     }
     execution_finish_failed(try);
 }

@@ -175,6 +175,11 @@ static void session_on_notice(void *context, const PGresult *result)
 
 /* ---- opening ---- */
 
+struct session_statement session_prepare_pin(void)
+{
+    return (struct session_statement){.sql = sql_pin_session, .prepare = "pin"};
+}
+
 struct session_statement session_pin(const struct session *s)
 {
     return (struct session_statement){
@@ -217,7 +222,7 @@ static void session_on_connected(void *context, PGconn *connection, const char *
         return;
     }
     const struct session_statement statements[] = {
-        {.sql = sql_pin_session, .prepare = "pin"},
+        session_prepare_pin(),
         session_pin(s),
     };
     session_run(s, &(struct session_batch){.statements = statements, .count = 2,

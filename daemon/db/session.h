@@ -83,6 +83,8 @@ void session_run(struct session *s, const struct session_batch *batch);
 void session_run_script(struct session *s, const char *script, session_answered *done,
                         void *context);
 
+/* Prepares it anew, where a migration has taken it away. */
+struct session_statement session_prepare_pin(void);
 /* Makes the settings again, as one statement of a batch. */
 struct session_statement session_pin(const struct session *s);
 

@@ -18,7 +18,8 @@ extern const char sql_begin_deliveries[], sql_note_delivery[];
 extern const char sql_catalog[], sql_catalog_settings[];
 extern const char sql_search_path[], sql_may_hurry[], sql_is_superuser[];
 extern const char sql_read_as[], sql_resolve[], sql_watch[];
-extern const char sql_execution_begin[], sql_execution_alone[], sql_execution_end[], sql_note_settings[], sql_fence[];
+extern const char sql_execution_begin[], sql_execution_alone[], sql_execution_end[], sql_note_settings[];
+extern const char sql_fence[];
 extern const char sql_backfill_batch[], sql_backfill_end[];
 extern const char sql_online_look[], sql_online_begin[], sql_online_forget[];
 

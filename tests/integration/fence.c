@@ -157,6 +157,23 @@ static void sql_that_writes_into_our_tables_is_rolled_back(void **state)
     assert_int_equal(sql_number(world->sql, "SELECT ceiling FROM schemagate.\"window\""), 0);
 }
 
+/* Without them nothing could be committed: they are prepared again, and the migration has failed. */
+static void sql_that_deallocates_our_statements_is_rolled_back(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = world_client(world);
+    int64_t epoch = sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator");
+
+    rollout_submit(client, 1, "-- schemagate: expand\nCREATE TABLE customer (id int);\n"
+                              "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$;\n");
+    rollout_wait_status(client, 1, "failed");
+    assert_non_null(strstr(json_text_at(rollout_get(client, 1)->json, "/error/hint"), "deallocates"));
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_class WHERE relname = 'customer'"), 0);
+    rollout_submit(client, 1, "-- schemagate: expand\nCREATE TABLE customer (id int);\n");
+    rollout_wait(client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT epoch FROM schemagate.coordinator"), epoch);
+}
+
 /* Functions of the application that leave the session otherwise than they found it. */
 static void sql_that_changes_what_it_runs_under_is_rolled_back(void **state)
 {
@@ -192,7 +209,8 @@ static void sql_that_changes_what_it_runs_under_is_rolled_back(void **state)
     expect_rolled_back(world, client, 10);
     /* What gives it back has changed nothing; what is set openly has been read. */
     sql_run(world->sql, "CREATE OR REPLACE FUNCTION meddle() RETURNS int LANGUAGE sql "
-                        "SET lock_timeout = '1s' AS $$ SELECT length(set_config('lock_timeout', '5s', true)) $$; "
+                        "SET lock_timeout = '1s' "
+                        "AS $$ SELECT length(set_config('lock_timeout', '5s', true)) $$; "
                         "CREATE SCHEMA other AUTHORIZATION owner_of_it");
     rollout_act(client, 10, "retry");
     rollout_submit(client, 11, "-- schemagate: expand\nSET search_path TO other;\n"
@@ -286,6 +304,7 @@ int main(void)
         world_test(sql_that_drops_the_lock_is_rolled_back),
         world_test(sql_that_writes_into_our_tables_is_rolled_back),
         world_test(sql_that_changes_what_it_runs_under_is_rolled_back),
+        world_test(sql_that_deallocates_our_statements_is_rolled_back),
         world_test(a_zombie_that_waits_for_its_lock_is_counted_once),
         world_test(a_successor_waits_for_the_transaction_of_a_zombie_without_the_lock),
     };

@@ -203,6 +203,85 @@ static void test_an_execution_that_is_fenced_ends_the_term(void **state)
     world_free(w);
 }
 
+/* ---- what ends its own session ---- */
+
+static enum execution_status lose_session(struct world *w, const struct call *call)
+{
+    (void)w;
+    return call->version == 1 ? EXECUTION_UNKNOWN : EXECUTION_DONE;
+}
+
+/* The next term begins, and after this pause, not before, the next try, which loses the session again. */
+static void lose_again(struct world *w, int64_t after_ms)
+{
+    char summary[256];
+
+    world_restart_term(w);
+    world_settle(w);
+    if (after_ms > 0) {
+        assert_int_equal(w->restarts, 0);
+        assert_int_equal(coordinator_migration_status(w->c, the_migration(w, 1)), STATUS_RETRYING);
+        coordinator_migration_summary(w->c, the_migration(w, 1), summary, sizeof summary);
+        assert_non_null(strstr(summary, "times in a row under it"));
+        world_pass(w, after_ms - 1);
+        assert_int_equal(w->restarts, 0);
+        world_pass(w, 1);
+    }
+    assert_int_equal(w->restarts, 1);
+}
+
+static struct world *world_that_has_lost(unsigned times)
+{
+    static const int64_t pauses[] = {0, 0, 1000, 2000, 4000};
+    struct world *w = leading_world();
+
+    w->on_run = lose_session;
+    submit(w, 1, EXPAND);
+    for (unsigned i = 1; i < times; i++)
+        lose_again(w, pauses[i]);
+    return w;
+}
+
+/* Like a build that takes the server's memory: not for ever, and not without a pause. */
+static void test_what_ends_its_session_again_and_again_fails(void **state)
+{
+    (void)state;
+    struct world *w = world_that_has_lost(5);
+    world_restart_term(w);
+    world_pass(w, 8000);
+    assert_int_equal(w->restarts, 0);
+    assert_true(the_migration(w, 1)->failed);
+    assert_non_null(strstr(the_migration(w, 1)->error->message, "ended 5 times in a row"));
+    assert_non_null(the_migration(w, 1)->error->hint);
+    act(w, 1, EVENT_RETRY); /* counts anew */
+    assert_int_equal(w->restarts, 1);
+    w->on_run = NULL;
+    world_restart_term(w);
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    world_free(w);
+}
+
+static void test_sessions_lost_long_ago_do_not_count(void **state)
+{
+    (void)state;
+    struct world *w = world_that_has_lost(4);
+    w->on_run = NULL;
+    world_restart_term(w);
+    world_pass(w, 4000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    run_failure = EXECUTION_UNKNOWN;
+    countdown = 1;
+    w->on_run = fail_run;
+    submit(w, 2, EXPAND);
+    world_restart_term(w);
+    world_settle(w);
+    assert_phase(w, 2, PHASE_COMPLETE);
+    world_free(w);
+}
+
+/* ---- answers that come late ---- */
+
 /* The answer of the first term's commit comes when the second one leads already. */
 static void test_a_late_answer_changes_nothing(void **state)
 {
@@ -561,6 +640,8 @@ int main(void)
         cmocka_unit_test(test_a_commit_whose_outcome_is_unknown),
         cmocka_unit_test(test_nothing_is_begun_in_a_term_that_is_over),
         cmocka_unit_test(test_an_execution_that_is_fenced_ends_the_term),
+        cmocka_unit_test(test_what_ends_its_session_again_and_again_fails),
+        cmocka_unit_test(test_sessions_lost_long_ago_do_not_count),
         cmocka_unit_test(test_a_late_answer_changes_nothing),
         cmocka_unit_test(test_a_late_verification_starts_no_contract),
         cmocka_unit_test(test_a_late_verification_counts_for_its_own_term),

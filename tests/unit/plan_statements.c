@@ -266,7 +266,8 @@ static void the_daemon_s_own_schema_is_refused(void **state)
         "NOTIFY schemagate, 'x'", "SELECT pg_notify('schemagate', 'x')",
     };
     static const char *const fine[] = {
-        "SELECT 'schemagate'", "SELECT pg_notify('x', 'schemagate')", "GRANT SELECT ON t TO schemagate", "ALTER TABLE t OWNER TO schemagate",
+        "SELECT 'schemagate'", "SELECT pg_notify('x', 'schemagate')",
+        "GRANT SELECT ON t TO schemagate", "ALTER TABLE t OWNER TO schemagate",
         "SELECT schemagate.a FROM t AS schemagate", "CREATE TABLE t (schemagate int)",
         "UPDATE t SET schemagate = 'schemagate'", "CREATE SCHEMA schemagate2",
         "COMMENT ON TABLE t IS 'schemagate'",
