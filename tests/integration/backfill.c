@@ -87,7 +87,8 @@ static void what_moves_with_the_statement_is_no_key(void **state)
     struct world *world = *state;
     struct http_client *client = client_of_small_batches(world);
     sql_run(world->sql, "CREATE TABLE t (n int, k int NOT NULL, "
-                        "g int GENERATED ALWAYS AS (n + k * 10) STORED NOT NULL UNIQUE, d int NOT NULL DEFAULT 0);"
+                        "g int GENERATED ALWAYS AS (n + k * 10) STORED NOT NULL UNIQUE, "
+                        "d int NOT NULL DEFAULT 0);"
                         "INSERT INTO t (n, k) SELECT 0, i FROM generate_series(1, " ROWS ") AS i; ANALYZE t");
     fill(client, 1, "UPDATE t SET n = n + 1000000");
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM t WHERE n <> 1000000"), 0);
