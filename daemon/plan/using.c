@@ -36,11 +36,15 @@ static bool is_among(char *const *names, size_t count, const char *name)
     return false;
 }
 
+/* Triggers see a row before its generated columns are computed. */
 static bool is_known(const struct using_names *names, const char *name)
 {
+    const struct catalog_column *column;
+
     if (name == NULL || is_among(names->hidden, names->hidden_count, name))
         return false;
-    return is_among(names->others, names->other_count, name) || catalog_column(names->table, name) != NULL;
+    column = catalog_column(names->table, name);
+    return is_among(names->others, names->other_count, name) || (column != NULL && !column->generated);
 }
 
 static bool look(void *context, const ProtobufCMessage *message)

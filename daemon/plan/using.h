@@ -21,7 +21,7 @@ struct using_names {
 };
 
 /* The expression where columns are those of the row NEW. NULL if it is no single expression, asks other
- * rows, or names anything else. Owned by the caller. */
+ * rows, or names anything else, a generated column among it. Owned by the caller. */
 char *using_in_row(const char *expression, const struct using_names *names);
 
 /* "a = 1, b = upper(c)": names without quotes, expressions as they were written. */
