@@ -26,7 +26,8 @@ const char *batch_meaning_forbids(const struct batch_meaning *meaning);
 /* What in it tells a time that is the same in all of a transaction; NULL: nothing. */
 const char *batch_meaning_clock(const struct batch_meaning *meaning);
 
-/* Run once more over all rows, it changes none that it has changed before, or makes the same of it. */
+/* Run once more over all rows, it changes none that it has changed before, or makes the same of it
+ * (batch_repeats.c). */
 bool batch_meaning_repeats(const struct batch_meaning *meaning);
 
 /* It names whole rows (t.*, or t as a value). */
