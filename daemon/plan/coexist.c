@@ -206,7 +206,7 @@ static char *in_row(const struct coexist *pair, const char *expression, const ch
 
     if (row == NULL || strstr(row, "$schemagate$") != NULL) {
         statement_report(pair->place->statement, RULE_NO_CONVERSION, pair->old_name,
-                         "'%s' is no expression of this row's columns (generated ones do not count: they come last)", expression);
+                         USING_NO_EXPRESSION, expression);
         free(row);
         return NULL;
     }

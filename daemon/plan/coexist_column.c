@@ -143,7 +143,7 @@ bool form_fill_not_null(struct place *place)
     quoted = emit_name(operation->column);
     if (in_row == NULL || strstr(in_row, "$schemagate$") != NULL)
         statement_report(place->statement, RULE_NO_CONVERSION, operation->column,
-                         "'%s' is no expression of this row's columns (generated ones do not count: they come last)", fill);
+                         USING_NO_EXPRESSION, fill);
     else
         fill_until_contract(place, quoted, fill, in_row);
     free(fill);

@@ -23,6 +23,9 @@ struct using_names {
 /* The expression where columns are those of the row NEW. NULL if it is no single expression, asks other
  * rows, or names anything else, a generated column among it. Owned by the caller. */
 char *using_in_row(const char *expression, const struct using_names *names);
+/* What is to be said of an expression (%s) for which it is NULL. */
+#define USING_NO_EXPRESSION \
+    "'%s' is no expression of this row's columns (generated ones do not count: they come last)"
 
 /* "a = 1, b = upper(c)": names without quotes, expressions as they were written. */
 struct assignment {
