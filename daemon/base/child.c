@@ -203,8 +203,13 @@ static void child_free(struct child *child)
     free(child);
 }
 
-static void keep(struct child *child, const char *bytes, size_t length)
+/* It is told as a text, which a zero byte would end. */
+static void keep(struct child *child, char *bytes, size_t length)
 {
+    for (char *zero = memchr(bytes, '\0', length); zero != NULL;
+         zero = memchr(zero, '\0', length - (size_t)(zero - bytes))) {
+        *zero = ' ';
+    }
     size_t room = child->kept.maximum - child->kept.length;
     size_t taken = length < room ? length : room;
 

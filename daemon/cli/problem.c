@@ -54,6 +54,8 @@ static const struct advice_row {
     {404, 404, NULL, "`schemagate status` and `schemagate replicas` list what is known"},
     {400, 499, NULL, "correct what is named above and try again"},
     {429, 429, NULL, "try again in a moment"},
+    {503, 503, "not-leader",
+     "give the leader's address with --url (or SCHEMAGATE_URL); where it has just ended, try again"},
     {500, 599, NULL, "try again; `schemagate status` and the daemon's log say more"},
 };
 

@@ -110,15 +110,15 @@ static void append_error(struct buf *out, const json_t *error)
     if (json_is_object(position))
         buf_printf(out, ", %" PRId64 ":%" PRId64, render_number(position, "line"),
                    render_number(position, "column"));
-    text_after(out, ": ", render_text(error, "sqlstate"));
-    text_after(out, " ", render_text(error, "message"));
+    buf_puts(out, ": ");
+    render_any(out, "", error, "sqlstate", " ");
+    text_clean(out, render_text(error, "message"));
     buf_puts(out, "\n");
     for (size_t n = 0; n < sizeof(besides) / sizeof(besides[0]); n++) {
         if (!*render_text(error, besides[n]))
             continue;
         buf_printf(out, "          %s: ", besides[n]);
-        text_clean(out, render_text(error, besides[n]));
-        buf_puts(out, "\n");
+        text_lines(out, render_text(error, besides[n]), "            ");
     }
 }
 

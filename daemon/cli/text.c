@@ -1,7 +1,10 @@
 /* Small texts for people and for URLs. */
 #include "text.h"
 
+#include <schemagate/base/memory.h>
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -67,6 +70,17 @@ void text_clean(struct buf *out, const char *text)
                    1);
         text += c1;
     }
+}
+
+void text_lines(struct buf *out, const char *text, const char *indent)
+{
+    char *lines = memory_copy(text), *rest = lines, *line;
+
+    for (bool first = true; (line = strsep(&rest, "\n")); first = false) {
+        text_after(out, first ? "" : indent, line);
+        buf_puts(out, "\n");
+    }
+    free(lines);
 }
 
 void text_after(struct buf *out, const char *before, const char *text)

@@ -20,6 +20,9 @@ bool text_read_time(const char *text, int64_t *wall_ms);
  * terminal. */
 void text_clean(struct buf *out, const char *text);
 
+/* The same, each line as a line of its own; the further ones behind `indent`. */
+void text_lines(struct buf *out, const char *text, const char *indent);
+
 /* The same behind something of our own: " by ", "\nsummary   ". */
 void text_after(struct buf *out, const char *before, const char *text);
 

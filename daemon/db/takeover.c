@@ -51,6 +51,27 @@ static void refuse_pooler(struct database *db, const struct session *s)
     buf_free(&text);
 }
 
+/* A former primary that came back, or was never stopped, may still take writes; nobody should lead there. */
+static bool is_left_behind(const struct identity *identity, const struct identity *seen)
+{
+    return strcmp(identity->system_identifier, seen->system_identifier) == 0 &&
+           strcmp(identity->timeline, seen->timeline) < 0; /* eight digits each */
+}
+
+static void fall_from_former_primary(struct database *db, const struct identity *identity)
+{
+    struct buf text = BUF_INIT(1024);
+
+    buf_puts(&text, "the server that answers (");
+    connect_describe(session_connection(db->holder), &text);
+    buf_printf(&text,
+               ") is on timeline %s, and this daemon has seen timeline %s of the same cluster: "
+               "a former primary. Stop it, or take it out of database.conninfo; if it is meant, restart schemagate",
+               identity->timeline, db->identity.timeline);
+    leadership_fall(db, buf_text(&text));
+    buf_free(&text);
+}
+
 static const struct session_statement identity_statement = {.sql = sql_identity};
 
 static void on_proved(void *context, struct session_outcome *outcome)
@@ -68,8 +89,15 @@ static void on_proved(void *context, struct session_outcome *outcome)
                             "let database.conninfo name all servers of the cluster, and "
                             "schemagate finds the primary");
     } else {
-        identity_read(&db->identity, row);
-        leadership_advance(db);
+        struct identity identity;
+
+        identity_read(&identity, row);
+        if (is_left_behind(&identity, &db->identity)) {
+            fall_from_former_primary(db, &identity);
+        } else {
+            db->identity = identity;
+            leadership_advance(db);
+        }
     }
 }
 

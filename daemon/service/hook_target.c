@@ -159,6 +159,7 @@ static void run_command(struct hook_target *target, const json_t *event, const c
                                     .input_length = strlen(body),
                                     .timeout_ms = target->settings->timeout_seconds * 1000,
                                     .output_max = OUTPUT_KEPT,
+                                    .guarded = true,
                                 },
                                 on_command_end, target);
     free(arguments);

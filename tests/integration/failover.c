@@ -48,9 +48,32 @@ static void a_promotion_that_lost_a_registration_opens_no_gate_too_early(void **
     end_with_standby(world);
 }
 
+/* It takes writes, and libpq finds it first: but the daemon has seen a later timeline. */
+static void a_former_primary_that_comes_back_is_not_led_on(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = begin_with_standby(world, NULL);
+
+    fail_over(world, client, NULL);
+    cluster_start(&world->cluster);
+    sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE application_name = 'schemagate coordinator'");
+    const char *trouble = "";
+    for (int64_t until = test_now_ms() + PATIENCE_MS;
+         test_now_ms() < until && !strstr(trouble, "a former primary"); test_pause())
+        trouble = json_text_at(http_call(client, "GET", NULL, "/status")->json, "/database/trouble");
+    assert_non_null(strstr(trouble, "a former primary"));
+    cluster_crash(&world->cluster);
+    daemon_wait_leader(&world->daemons[0]);
+    assert_string_equal(json_text_at(http_call(client, "GET", NULL, "/status")->json, "/database/timeline"),
+                        "00000002");
+    end_with_standby(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        world_test(a_former_primary_that_comes_back_is_not_led_on),
         world_test(a_promotion_that_lost_a_registration_opens_no_gate_too_early),
     };
     return world_run(tests);

@@ -1,4 +1,5 @@
 /* Telling others of events: commands, URLs, and whoever listens on the channel. */
+#include <support/process.h>
 #include <support/world.h>
 
 #include <schemagate/base/digest.h>
@@ -114,13 +115,29 @@ static void what_a_command_refuses_it_is_told_again(void **state)
     free(mark);
 }
 
+static pid_t read_sleeper(const struct world *world)
+{
+    char *path = scratch_path(&world->scratch, "sleeper"), *text;
+    int64_t end = test_now_ms() + PATIENCE_MS;
+
+    for (text = scratch_read(path); !strchr(text, '\n'); text = scratch_read(path)) {
+        assert_true(test_now_ms() < end);
+        free(text);
+        test_pause();
+    }
+    pid_t pid = (pid_t)atoi(text);
+    free(text);
+    free(path);
+    return pid;
+}
+
 static void what_a_dying_daemon_was_telling_the_next_one_tells(void **state)
 {
     struct world *world = *state;
     char section[512];
     command_section(world,
                     "echo \"begins $SCHEMAGATE_EVENT_KIND\" >>told\n"
-                    "test -e goes_on || exec sleep 60\n"
+                    "test -e goes_on || { sleep 600 & echo $! >sleeper; wait; }\n"
                     "echo \"$SCHEMAGATE_EVENT_KIND\" >>told\n",
                     section);
     const struct daemon_options options = {.sections = section};
@@ -129,7 +146,9 @@ static void what_a_dying_daemon_was_telling_the_next_one_tells(void **state)
     rollout_submit(&daemon->client, 1, CREATE);
     wait_told(world, "begins migration.submitted\n");
     rollout_wait(&daemon->client, 1, "complete"); /* nobody waits for it */
+    pid_t sleeper = read_sleeper(world);
     daemon_kill(daemon);
+    process_wait_dead(sleeper); /* with all that the command had started */
     free(scratch_write(&world->scratch, "goes_on", ""));
     world_daemon(world, &options);
     wait_told(world, "\nmigration.complete\n");

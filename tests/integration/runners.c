@@ -1,5 +1,6 @@
 /* Steps that are configured commands: started under the lock, ended with it, never named by who submits. */
 #include <support/expect.h>
+#include <support/process.h>
 #include <support/samples.h>
 #include <support/world.h>
 
@@ -101,28 +102,10 @@ static struct pids wait_pids(const struct tool *tool)
     }
 }
 
-/* False as well for one that nobody has waited for yet. */
-static bool is_alive(long pid)
-{
-    char path[64], state = 'Z';
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "re");
-
-    if (!file)
-        return false;
-    if (fscanf(file, "%*d %*s %c", &state) != 1)
-        state = 'Z';
-    fclose(file);
-    return state != 'Z' && state != 'X';
-}
-
 static void wait_dead(struct pids pids)
 {
-    int64_t end = test_now_ms() + 3 * PATIENCE_MS;
-
-    for (; is_alive(pids.shell) || is_alive(pids.sleeper); test_pause())
-        if (test_now_ms() > end)
-            test_fail("the tool has outlived the session");
+    process_wait_dead((pid_t)pids.shell);
+    process_wait_dead((pid_t)pids.sleeper);
 }
 
 /* ---- a daemon that has the tool configured ---- */
@@ -259,7 +242,7 @@ static void an_operator_ends_it_by_cancelling(void **state)
 
     rollout_act(s.client, 1, "cancel");
     rollout_wait_status(s.client, 1, "failed");
-    assert_false(is_alive(pids.shell));
+    assert_false(process_is_alive((pid_t)pids.shell));
     assert_string_equal(json_text_at(rollout_get(s.client, 1)->json, "/error/message"),
                         "cancelled by an operator");
     assert_int_equal(json_number_at(rollout_get(s.client, 1)->json, "/error/step"), 2);
@@ -329,7 +312,7 @@ static void stopping_ends_it_and_the_next_daemon_runs_it_again(void **state)
     struct scene s = scene_in_the_tool(state, &pids);
 
     daemon_stop(s.daemon);
-    assert_false(is_alive(pids.shell));
+    assert_false(process_is_alive((pid_t)pids.shell));
     wait_dead(pids);
     let_go_on(&s);
     start_daemon(&s);

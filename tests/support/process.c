@@ -117,6 +117,29 @@ bool process_runs(pid_t pid)
     return info.si_pid == 0;
 }
 
+bool process_is_alive(pid_t pid)
+{
+    char path[64], state = 'Z';
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+
+    if (!file)
+        return false;
+    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'Z';
+    fclose(file);
+    return state != 'Z' && state != 'X';
+}
+
+void process_wait_dead(pid_t pid)
+{
+    int64_t end = test_now_ms() + 3 * PATIENCE_MS;
+
+    for (; process_is_alive(pid); test_pause())
+        if (test_now_ms() > end)
+            test_fail("process %d lives on", (int)pid);
+}
+
 void process_wait_stopped(pid_t pid)
 {
     int64_t deadline = test_now_ms() + PATIENCE_MS;

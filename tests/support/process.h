@@ -24,6 +24,11 @@ int process_wait(pid_t pid, int64_t patience_ms);
 /* True if it has not ended yet; its status stays to be waited for. */
 bool process_runs(pid_t pid);
 
+/* Of anybody's process. False as well for one that nobody has waited for yet. */
+bool process_is_alive(pid_t pid);
+/* Waits until it is not. */
+void process_wait_dead(pid_t pid);
+
 /* Waits until the process is stopped (SIGSTOP). */
 void process_wait_stopped(pid_t pid);
 

@@ -1,4 +1,5 @@
 /* Commands as child processes: what they are given, what is kept of them, and that nothing outlives them. */
+#include <support/process.h>
 #include <support/test.h>
 
 #include <schemagate/base/child.h>
@@ -89,6 +90,15 @@ static void the_beginning_and_the_end_of_its_output_are_kept(void **state)
     release(&ended);
 }
 
+/* As a text: nothing behind a zero byte is lost. */
+static void zero_bytes_of_its_output_are_blanks(void **state)
+{
+    (void)state;
+    struct ended ended = run("printf 'a\\000\\000b'; printf 'c\\000d'", (struct child_command){0});
+    assert_string_equal(ended.output, "a  bc d");
+    release(&ended);
+}
+
 static void it_is_ended_when_it_takes_too_long(void **state)
 {
     (void)state;
@@ -142,21 +152,6 @@ static void it_goes_on_while_it_is_proved(void **state)
     release(&ended);
 }
 
-/* False as well for one that nobody has waited for yet. */
-static bool is_alive(long pid)
-{
-    char path[64], state = 'Z';
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "re");
-
-    if (file == NULL)
-        return false;
-    if (fscanf(file, "%*d %*s %c", &state) != 1)
-        state = 'Z';
-    fclose(file);
-    return state != 'Z' && state != 'X';
-}
-
 /* As a daemon may be killed while its command and what that has started run. */
 static void what_it_has_started_dies_with_this_process(void **state)
 {
@@ -181,11 +176,10 @@ static void what_it_has_started_dies_with_this_process(void **state)
             pid = 0;
         assert_true(test_now_ms() < end);
     }
-    assert_true(is_alive(pid));
+    assert_true(process_is_alive((pid_t)pid));
     kill(process, SIGKILL);
     waitpid(process, NULL, 0);
-    for (; is_alive(pid); test_pause())
-        assert_true(test_now_ms() < end);
+    process_wait_dead((pid_t)pid);
     unlink(path);
 }
 
@@ -210,6 +204,7 @@ int main(void)
         cmocka_unit_test(its_exit_code_and_output_are_told),
         cmocka_unit_test(it_starts_in_its_directory_with_its_own_environment),
         cmocka_unit_test(the_beginning_and_the_end_of_its_output_are_kept),
+        cmocka_unit_test(zero_bytes_of_its_output_are_blanks),
         cmocka_unit_test(it_is_ended_when_it_takes_too_long),
         cmocka_unit_test(it_is_ended_when_nothing_is_heard_of_this_process),
         cmocka_unit_test(it_goes_on_while_it_is_proved),

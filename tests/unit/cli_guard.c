@@ -24,8 +24,8 @@ static struct tree_of find_tree(const struct fake *fake, pid_t wrapper)
 
 static void wait_tree_dead(const struct tree_of *tree)
 {
-    wait_dead(tree->child);
-    wait_dead(tree->grandchild);
+    process_wait_dead(tree->child);
+    process_wait_dead(tree->grandchild);
 }
 
 static struct tree_of start_tree(struct fake *fake)
@@ -75,7 +75,7 @@ static void a_killed_wrapper_takes_its_whole_tree_along(void **state)
     kill(tree.wrapper, SIGKILL);
     process_wait(tree.wrapper, PATIENCE_MS);
     wait_tree_dead(&tree);
-    wait_dead(tree.guard);
+    process_wait_dead(tree.guard);
     assert_int_equal(fake_count(fake, "DELETE", ""), 0); /* nobody is left who could say it */
     assert_true(fake_says(fake, "errors", "the wrapper has died"));
 }
@@ -101,8 +101,8 @@ static void a_killed_guard_takes_the_command_along_and_the_wrapper_ends_the_rest
     struct tree_of tree = find_tree(fake, wrapper);
     kill(tree.guard, SIGKILL);
     assert_int_equal(process_code(process_wait(wrapper, PATIENCE_MS)), 128 + SIGKILL);
-    assert_false(is_alive(tree.child));
-    assert_false(is_alive(tree.grandchild));
+    assert_false(process_is_alive(tree.child));
+    assert_false(process_is_alive(tree.grandchild));
     assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
     assert_true(fake_says(fake, "errors", "the guard beside the command was killed"));
 }
@@ -129,7 +129,7 @@ static void a_refused_renewal_ends_the_whole_tree_before_the_lease(void **state)
     assert_true(fake_request(fake, "POST", "/renew", 0, &renewal));
     assert_int_equal(process_code(process_wait(tree.wrapper, PATIENCE_MS)), 128 + SIGKILL);
     assert_in_range((unsigned long)(last_beat(fake) - renewal.at_ms), 3000, 2 * 6000);
-    assert_false(is_alive(tree.grandchild));
+    assert_false(process_is_alive(tree.grandchild));
     assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
 }
 
@@ -167,10 +167,10 @@ static void a_wrapper_that_wakes_too_late_ends_the_tree_first(void **state)
     int64_t over = last_renewal(fake) + 6500;
     while (test_now_ms() < over)
         test_pause();
-    assert_true(is_alive(tree.grandchild));
+    assert_true(process_is_alive(tree.grandchild));
     kill(tree.wrapper, SIGCONT);
     assert_int_equal(process_code(process_wait(tree.wrapper, PATIENCE_MS)), 128 + SIGKILL);
-    assert_false(is_alive(tree.grandchild));
+    assert_false(process_is_alive(tree.grandchild));
     assert_int_equal(fake_count(fake, "POST", "/renew"), renewals);
     assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
 }

@@ -186,6 +186,9 @@ static void control_characters_do_not_pass(void **state)
                       "d\xc3\xa9");
     assert_string_equal(buf_text(&text), "a?[31mb c??d\xc3\xa9");
     buf_free(&text);
+    text_lines(&text, "one\ntwo\033[31m\nthree", "  ");
+    assert_string_equal(buf_text(&text), "one\n  two?[31m\n  three\n");
+    buf_free(&text);
     text_url(&text, "a b/c?d&e:f");
     assert_string_equal(buf_text(&text), "a%20b%2Fc%3Fd%26e:f");
     buf_free(&text);

@@ -148,6 +148,19 @@ static void a_backfill_says_how_far_it_is(void **state)
     expect_line(BACKFILL("expanded", "null", "null"), "backfill  5 rows changed\n");
 }
 
+/* What PostgreSQL has not said has no SQLSTATE; what a command has printed keeps its lines. */
+static void an_error_is_told_line_by_line(void **state)
+{
+    static const char failed[] =
+        "{\"error\":{\"phase\":\"expand\",\"step\":1,\"sqlstate\":null,"
+        "\"position\":{\"line\":2,\"column\":1},"
+        "\"message\":\"runner r: exit code 3\",\"detail\":\"begins\\nends\"}}";
+    (void)state;
+    expect_line(failed, "error     expand step 1, 2:1: runner r: exit code 3\n"
+                        "          detail: begins\n"
+                        "            ends\n");
+}
+
 static void absent_members_do_not_harm(void **state)
 {
     static const char *const documents[] = {
@@ -187,6 +200,7 @@ int main(void)
         cmocka_unit_test(a_gate_is_a_list_of_holds),
         cmocka_unit_test(the_screen_of_everything),
         cmocka_unit_test(a_backfill_says_how_far_it_is),
+        cmocka_unit_test(an_error_is_told_line_by_line),
         cmocka_unit_test(absent_members_do_not_harm),
         cmocka_unit_test(colour_does_not_move_columns),
     };

@@ -158,7 +158,7 @@ static void sigterm_drains_the_whole_tree(void **state)
     kill(pid, SIGTERM);
     size_t before = fake_count(fake, "POST", "/renew");
     fake_wait(fake, "POST", "/renew", before + 4);
-    assert_true(is_alive(grandchild));
+    assert_true(process_is_alive(grandchild));
     assert_int_equal(fake_count(fake, "DELETE", ""), 0);
     free(scratch_write(&fake->scratch, "end", ""));
     assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 9);
@@ -176,7 +176,7 @@ static void what_outlives_kill_after_is_killed(void **state)
     pid_t grandchild = read_pid(fake, "grandchild");
     kill(pid, SIGTERM);
     assert_int_equal(process_code(process_wait(pid, PATIENCE_MS)), 128 + SIGKILL);
-    assert_false(is_alive(grandchild));
+    assert_false(process_is_alive(grandchild));
     assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
 }
 
@@ -186,7 +186,7 @@ static void what_the_command_leaves_behind_is_ended(void **state)
     assert_int_equal(RUN(fake, "--schema", "1..2", "--", "sh", "-c",
                          "setsid sleep 60 & echo $! >$F/left; exit 3"),
                      3);
-    assert_false(is_alive(read_pid(fake, "left")));
+    assert_false(process_is_alive(read_pid(fake, "left")));
     assert_int_equal(fake_count(fake, "DELETE", "/replicas/a"), 1);
 }
 
@@ -216,7 +216,7 @@ static void a_killed_wrapper_takes_its_command_along(void **state)
     pid_t child = read_pid(fake, "child");
     kill(pid, SIGKILL);
     process_wait(pid, PATIENCE_MS);
-    wait_dead(child);
+    process_wait_dead(child);
     assert_int_equal(fake_count(fake, "DELETE", ""), 0);
 }
 
@@ -390,7 +390,7 @@ static void an_end_is_attested_when_nobody_holds_the_lock(void **state)
     pid_t guard = read_pid(fake, "guard"), grandchild = read_pid(fake, "grandchild");
     kill(pid, SIGSTOP); /* else it would end what the guard leaves to it */
     kill(guard, SIGKILL);
-    wait_dead(guard);
+    process_wait_dead(guard);
     kill(pid, SIGKILL);
     process_wait(pid, PATIENCE_MS);
     list_first_incarnation(fake, NULL);

@@ -46,26 +46,4 @@ static inline pid_t read_pid(const struct fake *fake, const char *name)
     return pid;
 }
 
-static inline bool is_alive(pid_t pid)
-{
-    char path[64], text[256] = "";
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY);
-    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (fd >= 0)
-        close(fd);
-    const char *name_end = length > 0 ? strrchr(text, ')') : NULL;
-    return name_end && name_end[2] != 'Z';
-}
-
-static inline void wait_dead(pid_t pid)
-{
-    int64_t deadline = test_now_ms() + PATIENCE_MS;
-    while (is_alive(pid)) {
-        if (test_now_ms() > deadline)
-            test_fail("process %d lives on", (int)pid);
-        test_pause();
-    }
-}
-
 #endif
