@@ -33,6 +33,9 @@ void render_wait_line(struct buf *out, const json_t *migration, int64_t waited_m
 void render_hold(struct buf *out, const json_t *hold, int64_t version, int64_t wall_ms,
                  bool colour);
 
+/* Who is in the way of its next try, a line each, and what to do about it. */
+void render_blockers(struct buf *out, const json_t *migration);
+
 /* The screens of `status VERSION`, `gate VERSION` and `status`. */
 void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms, bool colour);
 void render_gate(struct buf *out, const json_t *gate, int64_t version, int64_t wall_ms,

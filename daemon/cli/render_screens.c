@@ -41,6 +41,24 @@ static void append_steps(struct buf *out, const json_t *steps, bool colour)
     table_finish(&table, out, colour);
 }
 
+/* What PostgreSQL tells of the statement that runs. */
+static void append_progress(struct buf *out, const json_t *steps)
+{
+    size_t n;
+    json_t *step;
+    json_array_foreach(steps, n, step) {
+        const json_t *progress = json_object_get(step, "progress");
+        if (!json_is_object(progress))
+            continue;
+        text_after(out, "progress  ", render_text(step, "phase"));
+        buf_printf(out, " step %" PRId64, render_number(step, "n"));
+        render_any(out, ": ", progress, "phase", "");
+        buf_printf(out, ", %" PRId64 " of %" PRId64, render_number(progress, "done"),
+                   render_number(progress, "total"));
+        render_any(out, " ", progress, "unit", "\n");
+    }
+}
+
 static void append_backfill(struct buf *out, const json_t *migration)
 {
     const json_t *backfill = json_object_get(migration, "backfill");
@@ -65,7 +83,17 @@ static void append_backfill(struct buf *out, const json_t *migration)
     buf_puts(out, "\n");
 }
 
-/* "prepared-transaction t1, report, user app, idle in transaction" */
+/* ", transaction 3m04s old" */
+static void append_age(struct buf *out, const char *what, double seconds)
+{
+    if (seconds <= 0)
+        return;
+    buf_printf(out, ", %s ", what);
+    text_duration(out, (int64_t)(seconds * 1000));
+    buf_puts(out, " old");
+}
+
+/* "prepared-transaction t1, report, user app, idle in transaction, on customer, transaction 3m04s old" */
 static void append_words(struct buf *out, const json_t *blocker)
 {
     static const struct {
@@ -74,14 +102,18 @@ static void append_words(struct buf *out, const json_t *blocker)
                  {"gid", " "},
                  {"application_name", ", "},
                  {"user", ", user "},
-                 {"state", ", "}};
+                 {"state", ", "},
+                 {"relation", ", on "}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         render_any(out, words[i].before, blocker, words[i].member, "");
+    append_age(out, "transaction", json_number_value(json_object_get(blocker, "transaction_seconds")));
+    append_age(out, "query", json_number_value(json_object_get(blocker, "query_seconds")));
 }
 
-static void append_blockers(struct buf *out, const json_t *lock)
+void render_blockers(struct buf *out, const json_t *migration)
 {
+    const json_t *lock = json_object_get(migration, "lock");
     size_t n;
     json_t *blocker;
     json_array_foreach(json_object_get(lock, "blockers"), n, blocker) {
@@ -170,7 +202,8 @@ void render_migration(struct buf *out, const json_t *migration, int64_t wall_ms,
     text_after(out, " by ", render_text(migration, "submitted_by"));
     buf_puts(out, "\n");
     append_backfill(out, migration);
-    append_blockers(out, json_object_get(migration, "lock"));
+    append_progress(out, json_object_get(migration, "steps"));
+    render_blockers(out, migration);
     append_hidden(out, migration);
     append_error(out, json_object_get(migration, "error"));
     append_actions(out, json_object_get(migration, "actions"), version);

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 struct steer {
     struct connection connection;
@@ -66,6 +67,26 @@ static int act(const char *verb, const struct steer *options, int64_t version)
         .context = &(struct steered){verb, version}});
 }
 
+/* Whose sessions `unblock` would end. */
+static int show_blockers(const struct steer *options, int64_t version)
+{
+    struct client *client = client_open(&options->connection);
+    if (!client)
+        return CLI_USAGE;
+    char *path = memory_printf("/v1/migrations/%" PRId64, version);
+    struct buf screen = BUF_INIT(0);
+    struct reply reply;
+    int code = client_call(client, "GET", path, NULL, NULL, &reply);
+    if (code == CLI_DONE)
+        render_blockers(&screen, reply.body);
+    fputs(buf_text(&screen), stderr);
+    buf_free(&screen);
+    reply_free(&reply);
+    free(path);
+    client_close(client);
+    return code;
+}
+
 int verb_steer(int argc, char **argv)
 {
     struct steer options = {0};
@@ -78,6 +99,11 @@ int verb_steer(int argc, char **argv)
         return code;
     if (rest.count && !verb_read_version(argv[0], rest.items[0], &version))
         return CLI_USAGE;
+    if (strcmp(argv[0], "unblock") == 0 && !options.yes && isatty(STDIN_FILENO)) {
+        code = show_blockers(&options, version);
+        if (code != CLI_DONE)
+            return code;
+    }
     code = version
                ? verb_confirm(argv[0], options.yes, "%s migration %" PRId64 "?", argv[0], version)
                : verb_confirm(argv[0], options.yes, "%s the whole daemon?", argv[0]);

@@ -38,7 +38,8 @@ void backfill_prepare(const struct coordinator *c, struct migration *m, struct r
         step->started_wall = coordinator_now(c).wall_ms;
     run->statements = memory_new(sizeof *run->statements);
     run->statements[run->statement_count++] =
-        (struct execution_statement){step->sql, step->line, step->column, step->number};
+        (struct execution_statement){step->sql, step->line, step->column, step->number,
+                                     step->work.generated};
     run->batch = (struct execution_batch){
         .pieces = record_batch(&step->work.batch),
         .progress = step->progress,

@@ -86,6 +86,7 @@ static void read_blocker(struct blocker *b, const json_t *row)
         .transaction_seconds = json_number_value(json_object_get(row, "transaction_seconds")),
         .query_seconds = json_number_value(json_object_get(row, "query_seconds")),
         .blocks = record_flag(row, "blocks"),
+        .waits_for = json_object_get(row, "waits_for"),
     };
 }
 
@@ -209,6 +210,7 @@ static bool is_quiet(const struct lock_wait *wait, int64_t now)
 
 static void begin_watch(struct migration *m, int64_t now)
 {
+    m->next_try_wall = 0; /* that time is over: the next try is made when the tables are quiet */
     m->lock.since_boot = m->lock.due_boot = now;
     m->lock.pause_ms = 0;
     m->lock.free_boot = m->lock.ahead_boot;
@@ -364,7 +366,7 @@ void coordinator_unblock(struct coordinator *c, int64_t version, const char *rea
 {
     const struct migration *m = migrations_find(c, version);
     struct blocker_list list = {0};
-    char detail[384];
+    char detail[BLOCKER_ADVICE_SIZE + 64], advice[BLOCKER_ADVICE_SIZE];
 
     if (term_goes_on(c) && !m) {
         snprintf(detail, sizeof detail, "no migration has version %lld: `schemagate status` lists them",
@@ -378,13 +380,19 @@ void coordinator_unblock(struct coordinator *c, int64_t version, const char *rea
     if (term_goes_on(c) && list.count == 0) {
         if (m->lock.blocker_count > 0)
             snprintf(detail, sizeof detail,
-                     "a prepared transaction has no session to end: COMMIT PREPARED or "
-                     "ROLLBACK PREPARED '%s'",
-                     m->lock.blockers[0].gid ? m->lock.blockers[0].gid : "");
+                     "a prepared transaction has no session to end: %s",
+                     blocker_advice(&m->lock.blockers[0], version, advice));
         else
             snprintf(detail, sizeof detail, "no session is in the way of migration %lld now",
                      (long long)version);
         refuse(PROBLEM_INVALID_TRANSITION, detail, answer, context);
+        return;
+    }
+    if (list.count > 0 && m->lock.blind && !*list.blockers[0]->backend_start) {
+        snprintf(detail, sizeof detail,
+                 "sessions of other roles cannot be told apart: GRANT pg_read_all_stats to the daemon's "
+                 "database role; or, as a superuser: SELECT pg_terminate_backend(%d)", list.blockers[0]->pid);
+        refuse(PROBLEM_NOT_TERMINATED, detail, answer, context);
         return;
     }
     sessions_end_blockers(c, version, &list, reason, actor, answer, context);
@@ -395,19 +403,61 @@ void coordinator_unblock(struct coordinator *c, int64_t version, const char *rea
 static const struct {
     const char *kind, *advice;
 } advices[] = {
-    {"session", "wait for the end of its transaction, or `schemagate unblock` ends the session"},
     {"autovacuum", "it makes way after deadlock_timeout, which a try does not wait for: "
                    "GRANT SET ON PARAMETER deadlock_timeout TO the daemon's role (PostgreSQL 15), or "
                    "wait for its end"},
     {"autovacuum-wraparound", "it prevents transaction ids from wrapping around and makes way for nobody: "
                               "wait for its end, and do not cancel it"},
-    {"prepared-transaction", "COMMIT PREPARED or ROLLBACK PREPARED ends it"},
     {"replication", "a subscription copies the table, or a slot is made: wait for its end"},
     {"background", "a background worker: wait for the end of what it works for"},
 };
 
-const char *blocker_advice(const struct blocker *b)
+/* Of a prepared transaction, as a literal. */
+static void quote_gid(const struct blocker *b, char *text, size_t size)
 {
+    size_t used = 0;
+
+    text[used++] = '\'';
+    for (const char *at = b->gid ? b->gid : ""; *at && used + 3 < size; at++) {
+        if (*at == '\'')
+            text[used++] = '\'';
+        text[used++] = *at;
+    }
+    text[used++] = '\'';
+    text[used] = '\0';
+}
+
+static void advise_preparer(const struct blocker *b, char *text, size_t size)
+{
+    char gid[2 * 200 + 3]; /* PostgreSQL's bound, doubled and quoted */
+
+    quote_gid(b, gid, sizeof gid);
+    snprintf(text, size, "COMMIT PREPARED %s or ROLLBACK PREPARED %s, in this database, ends it", gid, gid);
+}
+
+static void advise_session(const struct blocker *b, int64_t version, char *text, size_t size)
+{
+    int64_t first = json_integer_value(json_array_get(b->waits_for, 0));
+
+    if (first)
+        snprintf(text, size,
+                 "it waits for pid %lld itself: look there first; or `schemagate unblock %lld` ends it",
+                 (long long)first, (long long)version);
+    else
+        snprintf(text, size,
+                 "wait for the end of its transaction, or `schemagate unblock %lld` ends the session",
+                 (long long)version);
+}
+
+const char *blocker_advice(const struct blocker *b, int64_t version, char text[BLOCKER_ADVICE_SIZE])
+{
+    if (!b->pid || strcmp(b->kind, "session") == 0) {
+        if (b->pid)
+            advise_session(b, version, text, BLOCKER_ADVICE_SIZE);
+        else
+            advise_preparer(b, text, BLOCKER_ADVICE_SIZE);
+        return text;
+    }
     for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
         if (strcmp(advices[i].kind, b->kind) == 0)
             return advices[i].advice;
@@ -425,6 +475,27 @@ static void describe(const struct blocker *b, char *text, size_t size)
                                                                : b->kind);
 }
 
+const json_t *coordinator_progress(const struct migration *m, const struct step *step)
+{
+    const json_t *progress = json_object_get(m->lock.seen, "progress");
+    bool runs = m->running && !step->transactional && step == migration_next_step(m, migration_section(m));
+
+    return runs && json_is_object(progress) ? progress : NULL;
+}
+
+/* "building index: scanning table, 14241 of 43308 blocks" */
+static bool summarize_progress(const struct migration *m, char *text, size_t size)
+{
+    const struct step *next = m->running ? migration_next_step(m, migration_section(m)) : NULL;
+    const json_t *progress = next ? coordinator_progress(m, next) : NULL;
+
+    if (progress)
+        snprintf(text, size, "%s, %lld of %lld %s", record_text(progress, "phase"),
+                 (long long)record_number(progress, "done"), (long long)record_number(progress, "total"),
+                 record_text(progress, "unit"));
+    return progress != NULL;
+}
+
 bool locks_summarize(const struct migration *m, char *text, size_t size)
 {
     const struct lock_wait *wait = &m->lock;
@@ -433,7 +504,7 @@ bool locks_summarize(const struct migration *m, char *text, size_t size)
     char who[160] = "", more[32] = "";
 
     if (wait->blocker_count == 0 && !fails)
-        return false;
+        return summarize_progress(m, text, size);
     if (wait->blocker_count == 0) {
         snprintf(text, size, "waits for a lock, try %u", attempt);
         return true;

@@ -91,6 +91,11 @@ static void apply_pause(struct coordinator *c, struct act_intent *a, struct migr
     m->paused_since_wall = m->paused ? coordinator_now(c).wall_ms : 0;
 }
 
+static bool is_cancelled(const struct migration *m)
+{
+    return m->phase == PHASE_CANCELLED;
+}
+
 static bool is_restoring(const struct migration *m)
 {
     return m->phase == PHASE_RESTORING && !m->failed;
@@ -146,7 +151,7 @@ static const struct {
     [EVENT_RETRY] = {NULL, write_phase, apply_phase},
     [EVENT_UNDO] = {NULL, write_phase, apply_phase},
     [EVENT_RESTORE] = {is_restoring, write_restore, apply_restore},
-    [EVENT_CANCEL] = {NULL, write_phase, apply_phase},
+    [EVENT_CANCEL] = {is_cancelled, write_phase, apply_phase},
 };
 
 static bool refuse_action(const struct coordinator *c, const struct act_intent *a,

@@ -57,7 +57,8 @@ static void collect_statements(const struct coordinator *c, struct migration *m,
             step->attempts++;
             step->started_wall = coordinator_now(c).wall_ms;
             run->statements[run->statement_count++] =
-                (struct execution_statement){step->sql, step->line, step->column, step->number};
+                (struct execution_statement){step->sql, step->line, step->column, step->number,
+                                             step->work.generated};
         }
         if (!takes_back)
             changes_row(&run->changes, "steps", record_step(m->version, step, STEP_DONE));

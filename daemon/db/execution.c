@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OWN_FUNCTION "PL/pgSQL function schemagate."
 
 struct executor_try *execution_new(struct database *db, const struct execution *execution,
                                    execution_done *done, void *context)
@@ -56,8 +57,7 @@ static enum execution_status status_of(const struct executor_try *try, const PGr
     return cancelled ? EXECUTION_CANCELLED : EXECUTION_FAILED;
 }
 
-/* Where the error is, in the file: where PostgreSQL says, else at the beginning of the statement.
- * */
+/* Where the error is, in the file: where PostgreSQL says, else at the beginning of the statement. */
 static void locate_error(const struct executor_try *try, struct execution_error *error)
 {
     if (try->failed == 0) {
@@ -67,7 +67,7 @@ static void locate_error(const struct executor_try *try, struct execution_error 
     const char *position = PQresultErrorField(try->error, PG_DIAG_STATEMENT_POSITION);
     struct file_place place = {statement->line, statement->column};
 
-    if (position != NULL) {
+    if (position != NULL && !statement->generated) {
         place = file_place_of(place, statement->sql, (unsigned)strtoul(position, NULL, 10));
     }
     error->step = statement->number;
@@ -81,6 +81,12 @@ static void describe_error(const struct executor_try *try, struct execution_erro
     error->detail = PQresultErrorField(try->error, PG_DIAG_MESSAGE_DETAIL);
     error->hint = PQresultErrorField(try->error, PG_DIAG_MESSAGE_HINT);
     error->context = PQresultErrorField(try->error, PG_DIAG_CONTEXT);
+    if (error->context != NULL && strncmp(error->context, OWN_FUNCTION, sizeof OWN_FUNCTION - 1) == 0) {
+        error->context = NULL; /* what schemagate's own functions refuse, they explain */
+    }
+    if (try->left[0] != '\0' && error->hint == NULL) {
+        error->hint = try->left;
+    }
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", answer_sqlstate(try->error));
     if (error->message == NULL) {
         error->message = PQresultErrorMessage(try->error);

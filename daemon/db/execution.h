@@ -18,6 +18,7 @@ struct executor_try {
     bool alone_done;    /* a statement outside of transactions has succeeded */
     bool goes_back;     /* it has failed: once the sequence is through, all is as it was before */
     bool untouched;     /* all is */
+    char left[512];     /* what it has left behind, and what to do; "": nothing that is known */
     json_t *sequence;   /* owned: what is run outside of transactions, one after another; "": the submitted
                            statement. NULL: that alone */
     size_t place;       /* in the sequence */

@@ -345,6 +345,7 @@ static bool goes_on_taking_away(struct executor_try *try, const struct session_o
     if (outcome->lost) {
         execution_finish(try, EXECUTION_UNKNOWN);
     } else if (outcome->error != NULL) {
+        online_tell_left_over(try);
         tidy_alone(try);
     } else {
         return true;

@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "sql.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool online_applies(const struct executor_try *try)
@@ -65,6 +66,16 @@ void online_take_left_over(struct executor_try *try, const struct session_outcom
     json_decref(try->sequence);
     try->sequence = left;
     try->place = 0;
+}
+
+void online_tell_left_over(struct executor_try *try)
+{
+    if (try->goes_back) {
+        snprintf(try->left, sizeof try->left,
+                 "An INVALID index of %s is left, for somebody is in its way. `schemagate retry %s` drops "
+                 "it before all else; before you give it up: DROP INDEX CONCURRENTLY.",
+                 try->execution.work->object, try->version);
+    }
 }
 
 bool online_is_unfinished(const struct executor_try *try)

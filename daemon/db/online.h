@@ -26,6 +26,8 @@ bool online_is_mending(const struct executor_try *try);
  * taking it away is the sequence then, with a short lock_timeout: who has cancelled it does not wait for
  * others. What is half dropped or half detached is left to the next attempt. */
 void online_take_left_over(struct executor_try *try, const struct session_outcome *outcome);
+/* It could not be taken away: the error says so. */
+void online_tell_left_over(struct executor_try *try);
 
 /* The build has failed because something of that name was there: made by somebody else, after the first
  * attempt had found none. Then the step forgets that it has begun. */

@@ -236,6 +236,7 @@ static void witness_statements(void *witness, json_t *roles, json_t *wanted,
 struct termination {
     void (*done)(void *context, bool ended, const char *error);
     void *context;
+    int pid;
 };
 
 static void on_terminated(void *context, struct session_outcome *outcome)
@@ -250,7 +251,8 @@ static void on_terminated(void *context, struct session_outcome *outcome)
     } else if (outcome->error != NULL) {
         answer_describe_error(outcome->error, &error);
         if (strcmp(answer_sqlstate(outcome->error), "42501") == 0) {
-            buf_puts(&error, "; as a superuser: GRANT pg_signal_backend TO the daemon's role");
+            buf_printf(&error, "; GRANT pg_signal_backend TO the daemon's role; or, as a superuser: "
+                       "SELECT pg_terminate_backend(%d)", t.pid);
         }
     } else {
         ended = answer_is_true(outcome->results[0], 0);
@@ -269,7 +271,7 @@ static void witness_terminate(void *witness, const struct witness_target *target
     struct termination *t = memory_new(sizeof *t);
     char number[16];
 
-    *t = (struct termination){done, context};
+    *t = (struct termination){done, context, target->pid};
     snprintf(number, sizeof number, "%d", target->pid);
     const struct session_statement statement = {
         .sql = sql_terminate,

@@ -10,10 +10,9 @@ static const char *const step_state_names[] = {
 /* Of an index that is being built, as PostgreSQL counts it. */
 static void write_progress(struct writer *w, const struct migration *m, const struct step *step)
 {
-    const json_t *progress = json_object_get(m->lock.seen, "progress");
-    bool runs = m->running && !step->transactional && step->state != STEP_DONE;
+    const json_t *progress = coordinator_progress(m, step);
 
-    if (runs && json_is_object(progress)) {
+    if (progress != NULL) {
         writer_json(w, "progress", progress);
     } else {
         writer_null(w, "progress");
@@ -162,8 +161,10 @@ static void write_backfill(struct writer *w, const struct migration *m)
     writer_close_object(w);
 }
 
-static void write_blocker(struct writer *w, const struct blocker *b)
+static void write_blocker(struct writer *w, const struct blocker *b, int64_t version)
 {
+    char advice[BLOCKER_ADVICE_SIZE];
+
     writer_open_object(w, NULL);
     if (b->pid != 0) {
         writer_number(w, "pid", b->pid);
@@ -180,7 +181,12 @@ static void write_blocker(struct writer *w, const struct blocker *b)
     writer_real(w, "transaction_seconds", b->transaction_seconds);
     writer_text_or_null(w, "relation", b->relation);
     writer_bool(w, "waited_for", b->blocks);
-    writer_text(w, "advice", blocker_advice(b));
+    if (json_is_array(b->waits_for)) {
+        writer_json(w, "waits_for", b->waits_for);
+    } else {
+        writer_null(w, "waits_for");
+    }
+    writer_text(w, "advice", blocker_advice(b, version, advice));
     writer_close_object(w);
 }
 
@@ -205,7 +211,7 @@ static void write_lock(struct writer *w, const struct migration *m)
     writer_number(w, "blockers_total", (int64_t)wait->blocker_count);
     writer_open_list(w, "blockers");
     for (size_t i = 0; i < wait->blocker_count && i < DOCUMENT_HOLDS_MAX; i++) {
-        write_blocker(w, &wait->blockers[i]);
+        write_blocker(w, &wait->blockers[i], m->version);
     }
     writer_close_list(w);
     writer_close_object(w);

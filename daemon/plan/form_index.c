@@ -26,19 +26,26 @@ void form_create_index(struct place *place)
     size_t start = place->statement->start, end = place->statement->end;
     size_t at = piece_token(reader, start, end, PG_QUERY__TOKEN__INDEX);
     char *name = NULL, *inserted, *sql;
+    bool named;
 
     if (form_is_partitioned(place)) {
         form_partitioned_index(place);
         return;
     }
-    if (index->concurrent || at == end) {
+    named = index->idxname != NULL && *index->idxname != '\0';
+    if ((index->concurrent && named) || at == end) {
         form_written(place);
         return;
     }
-    if (index->idxname == NULL || *index->idxname == '\0')
+    if (index->concurrent) /* without a name, what an interruption leaves could not be found again */
+        at = piece_token(reader, at, end, PG_QUERY__TOKEN__CONCURRENTLY) + strlen("CONCURRENTLY");
+    else
+        at += strlen("INDEX");
+    if (!named)
         name = emit_name(form_free_name(place, piece_index_name(index)));
-    inserted = allocate_text(" CONCURRENTLY%s%s", name == NULL ? "" : " ", name == NULL ? "" : name);
-    sql = piece_with(reader, start, end, at + strlen("INDEX"), inserted);
+    inserted = allocate_text("%s%s%s", index->concurrent ? "" : " CONCURRENTLY", named ? "" : " ",
+                             named ? "" : name);
+    sql = piece_with(reader, start, end, at, inserted);
     form_emit(place, place->section, EMIT_OUTSIDE, built, "%s", sql);
     if (name == NULL)
         undo_derive(place);
@@ -67,7 +74,7 @@ void form_drop_index(struct place *place)
 
     if (place->operation != &place->all->items[0])
         return; /* all of them were placed with the first */
-    if (drop->concurrent || drop->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE
+    if ((drop->concurrent && drop->n_objects == 1) || drop->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE
         || form_is_partitioned(place)) {
         form_written(place);
         return;
@@ -92,6 +99,10 @@ void form_reindex(struct place *place)
     const struct reader *reader = place->statement->reader;
     size_t start = place->statement->start, end = place->statement->end;
 
+    if (place->operation->concurrently) {
+        form_written(place);
+        return;
+    }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         size_t at = piece_token(reader, start, end, words[i].token);
         char *sql;

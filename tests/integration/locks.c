@@ -93,19 +93,49 @@ static void the_configuration_ends_what_is_idle_in_transaction(void **state)
     PQfinish(reader);
 }
 
+/* The chain's root is elsewhere: whoever is in the way waits for somebody. */
+static void for_whom_those_in_the_way_wait_is_told(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = begin(world, NULL);
+    PGconn *root = sql_open(world->conninfo), *reader = hold_table(world, "application_name=report");
+    const struct http_answer *answer;
+    char advice[64];
+
+    sql_run(root, "SELECT pg_advisory_lock(5)");
+    assert_int_equal(PQsendQuery(reader, "SELECT pg_advisory_lock(5)"), 1);
+    sql_wait(world->sql, "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %d",
+             PQbackendPID(reader));
+    rollout_submit(client, 2, ALTERS);
+    rollout_wait_blocked(client, 2);
+    answer = rollout_get(client, 2);
+    assert_int_equal(json_number_at(answer->json, "/lock/blockers/0/pid"), PQbackendPID(reader));
+    assert_int_equal(json_number_at(answer->json, "/lock/blockers/0/waits_for/0"), PQbackendPID(root));
+    snprintf(advice, sizeof advice, "it waits for pid %d itself", PQbackendPID(root));
+    assert_non_null(strstr(json_text_at(answer->json, "/lock/blockers/0/advice"), advice));
+    PQfinish(root);
+    PQfinish(reader);
+    rollout_wait(client, 2, "complete");
+}
+
 static void a_prepared_transaction_is_named(void **state)
 {
     struct world *world = *state;
     struct http_client *client = begin(world, NULL);
 
-    sql_run(world->sql, "BEGIN; UPDATE customer SET name = 'x'; PREPARE TRANSACTION 'two-phase'");
+    sql_run(world->sql, "BEGIN; UPDATE customer SET name = 'x'; PREPARE TRANSACTION 'two''phase'");
     rollout_submit(client, 2, ALTERS);
     rollout_wait_blocked(client, 2);
     const struct http_answer *answer = rollout_get(client, 2);
     assert_string_equal(json_text_at(answer->json, "/lock/blockers/0/kind"), "prepared-transaction");
-    assert_string_equal(json_text_at(answer->json, "/lock/blockers/0/gid"), "two-phase");
+    assert_string_equal(json_text_at(answer->json, "/lock/blockers/0/gid"), "two'phase");
+    assert_non_null(strstr(json_text_at(answer->json, "/lock/blockers/0/advice"),
+                           "ROLLBACK PREPARED 'two''phase'"));
     assert_null(strstr(answer->body, "\"unblock\""));
-    sql_run(world->sql, "ROLLBACK PREPARED 'two-phase'");
+    answer = http_tell(client, "POST", NULL, "/v1/migrations/2/unblock");
+    assert_int_equal(answer->status, 409);
+    assert_non_null(strstr(json_text_at(answer->json, "/detail"), "ROLLBACK PREPARED 'two''phase'"));
+    sql_run(world->sql, "ROLLBACK PREPARED 'two''phase'");
     rollout_wait(client, 2, "complete");
 }
 
@@ -175,6 +205,24 @@ static void it_is_cancelled_at_once_while_it_watches(void **state)
     rollout_wait(client, 3, "complete");
 }
 
+/* Whom it may not end, or cannot tell from another, it says, with what a superuser can type. */
+static void expect_not_ended(struct http_client *client, const char *because, PGconn *reader)
+{
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
+    const char *detail;
+    char remedy[64];
+
+    snprintf(remedy, sizeof remedy, "SELECT pg_terminate_backend(%d)", PQbackendPID(reader));
+    do { /* the next look may still be to come */
+        const struct http_answer *answer = http_tell(client, "POST", NULL, "/v1/migrations/2/unblock");
+        assert_int_equal(answer->status, 409);
+        assert_string_equal(json_text_at(answer->json, "/type"), "urn:schemagate:problem:not-terminated");
+        detail = json_text_at(answer->json, "/detail");
+        assert_non_null(strstr(detail, remedy));
+    } while (!strstr(detail, because) && test_now_ms() < deadline);
+    assert_non_null(strstr(detail, because));
+}
+
 /* Whoever may not see the age of transactions makes plain tries, and says so. */
 static void without_the_right_to_look_tries_are_made_all_the_same(void **state)
 {
@@ -199,6 +247,9 @@ static void without_the_right_to_look_tries_are_made_all_the_same(void **state)
     assert_true(json_is_true(json_at(answer->json, "/lock/blind")));
     assert_non_null(strstr(json_text_at(answer->json, "/lock/advice"), "pg_read_all_stats"));
     assert_string_equal(json_text_at(answer->json, "/lock/blockers/0/application_name"), "report");
+    expect_not_ended(client, "pg_read_all_stats", reader);
+    sql_run(world->sql, "GRANT pg_read_all_stats TO modest");
+    expect_not_ended(client, "GRANT pg_signal_backend", reader);
     sql_run(reader, "COMMIT");
     rollout_wait(client, 2, "complete");
     PQfinish(reader);
@@ -210,6 +261,7 @@ int main(void)
         world_test(an_idle_reader_is_named_and_nobody_queues),
         world_test(those_in_the_way_are_ended_when_an_operator_says_so),
         world_test(the_configuration_ends_what_is_idle_in_transaction),
+        world_test(for_whom_those_in_the_way_wait_is_told),
         world_test(a_prepared_transaction_is_named),
         world_test(the_other_end_of_a_foreign_key_is_watched),
         world_test(partitions_are_watched_with_their_parent),

@@ -232,6 +232,24 @@ static void a_baseline_that_shuts_out_a_replica_is_refused(void **state)
                   NULL);
 }
 
+/* A place in a text that was generated is none in the file. */
+static void an_error_in_what_was_generated_is_at_its_statement(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = &world_daemon(world, NULL)->client;
+
+    sql_run(world->sql, "CREATE TABLE t (id int PRIMARY KEY, b int)");
+    rollout_submit(client, 1, "ALTER TABLE t\n\n ALTER COLUMN b\n TYPE uuid USING missing(b);\n");
+    rollout_wait_status(client, 1, "failed");
+    const struct http_answer *answer = rollout_get(client, 1);
+    assert_string_equal(json_text_at(answer->json, "/error/sqlstate"), "42883");
+    assert_int_equal(json_number_at(answer->json, "/error/position/line"), 1);
+    assert_int_equal(json_number_at(answer->json, "/error/position/column"), 1);
+    rollout_act(client, 1, "cancel");
+    rollout_wait_status(client, 1, "done");
+    assert_int_equal(json_array_size(json_at(rollout_get(client, 1)->json, "/actions")), 0);
+}
+
 static void a_lock_that_is_not_to_be_had_is_waited_for(void **state)
 {
     struct world *world = *state;
@@ -306,6 +324,7 @@ int main(void)
         world_test(several_migrations_are_open_at_once),
         world_test(an_existing_database_is_adopted),
         world_test(a_baseline_that_shuts_out_a_replica_is_refused),
+        world_test(an_error_in_what_was_generated_is_at_its_statement),
         world_test(a_lock_that_is_not_to_be_had_is_waited_for),
         world_test(every_step_leaves_a_row_and_every_transition_an_event),
         world_test(a_long_poll_ends_with_the_change_that_it_waits_for),

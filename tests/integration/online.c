@@ -128,6 +128,8 @@ static void a_cancelled_build_is_tried_again(void **state)
     rollout_submit(client, 2, BUILD);
     wait_until_it_waits(world, reader, "CREATE INDEX");
     cancel(client);
+    const struct http_answer *answer = rollout_get(client, 2);
+    assert_non_null(strstr(json_text_at(answer->json, "/error/hint"), "INVALID index of by_name"));
     rollout_act(client, 2, "retry");
     wait_until_it_waits(world, reader, "DROP INDEX");
     cancel(client);
@@ -136,6 +138,26 @@ static void a_cancelled_build_is_tried_again(void **state)
     finish(reader);
     rollout_wait(client, 2, "complete");
     expect_built_once(world, 2);
+}
+
+/* Of the step that runs, and of no other. */
+static void its_progress_is_shown_while_it_runs(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = &begin(world, NULL)->client;
+    PGconn *reader = read_for_long(world, "customer");
+
+    rollout_submit(client, 2, "CREATE INDEX by_name ON customer (name);\n");
+    wait_until_it_waits(world, reader, "CREATE INDEX");
+    rollout_wait_blocked(client, 2);
+    const struct http_answer *answer = rollout_get(client, 2);
+    assert_string_equal(json_text_at(answer->json, "/steps/0/phase"), "expand");
+    assert_string_equal(json_text_at(answer->json, "/steps/0/progress/unit"), "transactions to wait for");
+    assert_string_equal(json_text_at(answer->json, "/steps/1/phase"), "undo");
+    assert_true(json_is_null(json_at(answer->json, "/steps/1/progress")));
+    finish(reader);
+    rollout_wait(client, 2, "complete");
+    assert_true(json_is_null(json_at(rollout_get(client, 2)->json, "/steps/0/progress")));
 }
 
 static void a_duplicate_is_named(void **state)
@@ -337,6 +359,25 @@ static void a_killed_rebuild_leaves_nothing(void **state)
     expect_built_once(world, 2);
 }
 
+/* An index of a TOAST table is a superuser's to drop: what is left of it keeps nobody from going on. */
+static void what_it_may_not_drop_is_left(void **state)
+{
+    struct world *world = *state;
+    const char *environment[] = {"SCHEMAGATE_MIGRATION_RUN_AS=rebuilder", NULL};
+
+    sql_run(world->sql, "CREATE ROLE rebuilder; GRANT ALL ON SCHEMA public TO rebuilder");
+    struct http_client *client = &begin(world, &(struct daemon_options){.environment = environment})->client;
+    PGconn *reader = read_for_long(world, "customer");
+    rollout_submit(client, 2, "-- schemagate: expand\nREINDEX TABLE CONCURRENTLY customer;\n");
+    wait_until_it_waits(world, reader, "REINDEX");
+    cancel(client);
+    finish(reader);
+    rollout_act(client, 2, "retry");
+    rollout_wait(client, 2, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_index "
+                                "WHERE NOT indisvalid AND indrelid = 'customer'::regclass"), 0);
+}
+
 static void a_killed_detach_is_finished(void **state)
 {
     struct world *world = *state;
@@ -474,6 +515,7 @@ int main(void)
         world_test(a_build_that_was_only_noted_is_begun),
         world_test(a_build_that_had_ended_is_not_done_again),
         world_test(a_cancelled_build_is_tried_again),
+        world_test(its_progress_is_shown_while_it_runs),
         world_test(a_duplicate_is_named),
         world_test(a_failed_build_that_is_given_up_leaves_nothing),
         world_test(what_is_somebody_elses_is_left_as_it_is),
@@ -482,6 +524,7 @@ int main(void)
         world_test(a_killed_drop_goes_on),
         world_test(a_drop_that_has_ended_is_not_done_again),
         world_test(a_killed_rebuild_leaves_nothing),
+        world_test(what_it_may_not_drop_is_left),
         world_test(a_killed_detach_is_finished),
         world_test(a_contract_that_has_left_nothing_is_taken_back),
         world_test(a_contract_that_is_half_done_stays),

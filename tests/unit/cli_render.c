@@ -161,6 +161,20 @@ static void an_error_is_told_line_by_line(void **state)
                         "            ends\n");
 }
 
+/* How long somebody is there already decides whether an operator ends the session. */
+static void who_is_in_the_way_and_how_far_it_is(void **state)
+{
+    (void)state;
+    expect_line("{\"lock\":{\"blockers\":[{\"pid\":7,\"kind\":\"session\",\"user\":\"app\","
+                "\"application_name\":\"report\",\"state\":\"idle in transaction\",\"relation\":\"customer\","
+                "\"transaction_seconds\":184.2,\"query_seconds\":12,\"advice\":\"wait\"}]}}",
+                "blocker   pid 7 (session, report, user app, idle in transaction, on customer, "
+                "transaction 3m04s old, query 12s old)\n          wait\n");
+    expect_line("{\"steps\":[{\"phase\":\"expand\",\"n\":2,\"progress\":{\"phase\":\"building index\","
+                "\"done\":3,\"total\":8,\"unit\":\"blocks\"}}]}",
+                "progress  expand step 2: building index, 3 of 8 blocks\n");
+}
+
 static void absent_members_do_not_harm(void **state)
 {
     static const char *const documents[] = {
@@ -199,6 +213,7 @@ int main(void)
         cmocka_unit_test(remedies_are_commands_to_type),
         cmocka_unit_test(a_gate_is_a_list_of_holds),
         cmocka_unit_test(the_screen_of_everything),
+        cmocka_unit_test(who_is_in_the_way_and_how_far_it_is),
         cmocka_unit_test(a_backfill_says_how_far_it_is),
         cmocka_unit_test(an_error_is_told_line_by_line),
         cmocka_unit_test(absent_members_do_not_harm),

@@ -50,7 +50,7 @@ WITH RECURSIVE wanted AS (
 ), named AS (
     SELECT s.pid, s.relation, s.blocks, a.backend_start, a.xact_start, a.query_start, a.state_change,
            coalesce(a.state, '') AS state, coalesce(a.application_name, '') AS application_name,
-           coalesce(pg_get_userbyid(a.usesysid), '') AS role, NULL::text AS gid,
+           coalesce(pg_get_userbyid(a.usesysid), '') AS role, NULL::text AS gid, a.wait_event_type,
            CASE WHEN a.backend_type = 'autovacuum worker' AND a.query LIKE '%(to prevent wraparound)%'
                 THEN 'autovacuum-wraparound'
                 WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum'
@@ -60,7 +60,7 @@ WITH RECURSIVE wanted AS (
     FROM sessions AS s, pg_stat_get_activity(s.pid) AS a
     UNION ALL
     SELECT NULL, min(regexp_replace(held.relation::regclass::text, '^public\.', '')), true, NULL, p.prepared, NULL, p.prepared, 'prepared', '',
-           p.owner, p.gid, 'prepared-transaction'
+           p.owner, p.gid, NULL, 'prepared-transaction'
     FROM held
     JOIN locks AS own ON own.locktype = 'transactionid' AND own.pid IS NULL
                      AND own.virtualtransaction = held.virtualtransaction
@@ -79,6 +79,7 @@ SELECT json_build_object(
         SELECT coalesce(json_agg(json_build_object(
             'pid', pid, 'gid', gid, 'kind', kind, 'relation', relation, 'role', role,
             'application_name', application_name, 'state', state, 'blocks', blocks,
+            'waits_for', CASE WHEN wait_event_type = 'Lock' THEN pg_blocking_pids(pid) END,
             'backend_start', to_char(backend_start AT TIME ZONE 'UTC',
                                      'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
             'transaction_start', to_char(xact_start AT TIME ZONE 'UTC',

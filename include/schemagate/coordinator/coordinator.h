@@ -188,7 +188,12 @@ void coordinator_terminate(struct coordinator *c, int pid, const char *backend_s
 void coordinator_unblock(struct coordinator *c, int64_t version, const char *reason, const char *actor,
                          coordinator_answer *answer, void *context);
 bool coordinator_can_unblock(const struct coordinator *c, const struct migration *m);
-const char *blocker_advice(const struct blocker *b); /* what an operator can do; or NULL */
+/* How far PostgreSQL is with the statement outside of transactions that runs now; NULL: the step is not that
+ * one, or it is not known. {"phase", "done", "total", "unit"} */
+const json_t *coordinator_progress(const struct migration *m, const struct step *step);
+/* What an operator can do, in `text` or elsewhere; or NULL. */
+#define BLOCKER_ADVICE_SIZE 1024
+const char *blocker_advice(const struct blocker *b, int64_t version, char text[BLOCKER_ADVICE_SIZE]);
 
 /* Pauses or resumes the whole daemon. */
 void coordinator_pause_all(struct coordinator *c, bool paused, const char *reason, const char *actor,

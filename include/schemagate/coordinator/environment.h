@@ -80,6 +80,7 @@ struct execution_statement {
     const char *sql;
     unsigned line, column; /* of its first token in the submitted file */
     unsigned number;       /* step number within its phase */
+    bool generated;        /* its text is not the submitted one: a position in it is none in the file */
 };
 
 /* One batch of a step that runs in batches (plan/work.h). How far it has come is an object that belongs to

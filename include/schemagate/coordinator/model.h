@@ -56,6 +56,7 @@ struct blocker {
     int64_t since_wall; /* of its state; 0: hidden */
     double state_seconds, transaction_seconds, query_seconds;
     bool blocks; /* the executor waits for it */
+    const json_t *waits_for; /* pids for which it waits itself, 0 a prepared transaction; or null */
 };
 
 /* A migration's wait for its tables: before a try, during it, and after one that failed. */
