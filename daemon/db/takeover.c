@@ -66,7 +66,8 @@ static void fall_from_former_primary(struct database *db, const struct identity 
     connect_describe(session_connection(db->holder), &text);
     buf_printf(&text,
                ") is on timeline %s, and this daemon has seen timeline %s of the same cluster: "
-               "a former primary. Stop it, or take it out of database.conninfo; if it is meant, restart schemagate",
+               "a former primary. Stop it, or take it out of database.conninfo; if it is meant, "
+               "restart schemagate",
                identity->timeline, db->identity.timeline);
     leadership_fall(db, buf_text(&text));
     buf_free(&text);

@@ -122,6 +122,28 @@ static void add_migrations(struct buf *out, const struct coordinator *c)
     }
 }
 
+static void add_behind(void *out, const struct http_notify *notify)
+{
+    buf_printf(out, "schemagate_notify_behind{target=\"%s\"} %" PRId64 "\n", notify->name, notify->behind);
+}
+
+static void add_tries(void *out, const struct http_notify *notify)
+{
+    buf_printf(out, "schemagate_notify_tries{target=\"%s\"} %u\n", notify->name, notify->tries);
+}
+
+/* Their names need no escaping either. */
+static void add_notifies(struct buf *out, const struct http_server *server)
+{
+    if (server->list_notifies == NULL) {
+        return;
+    }
+    describe(out, "notify_behind", "gauge", "Events that a [notify NAME] has not taken yet; 0 on a standby.");
+    server->list_notifies(server->notifies, add_behind, out);
+    describe(out, "notify_tries", "gauge", "Tries of its next event that have failed.");
+    server->list_notifies(server->notifies, add_tries, out);
+}
+
 static void add_http(struct buf *out, const struct http_server *server)
 {
     gauge(out, "http_connections", "Open connections of clients.", (int64_t)server->connections);
@@ -145,6 +167,7 @@ void metrics_show(struct request *r)
     add_replicas(&body, c);
     add_migrations(&body, c);
     add_counts(&body, coordinator_counts(c));
+    add_notifies(&body, r->server);
     add_http(&body, r->server);
     request_answer(r, 200, METRICS_TYPE, &body);
 }

@@ -148,6 +148,13 @@ bool http_server_configure(struct http_server *server, const struct config *conf
 
 /* ---- while it runs ---- */
 
+void http_server_show_notifies(struct http_server *server,
+                               void (*list)(void *context, http_notify_row *row, void *out), void *context)
+{
+    server->list_notifies = list;
+    server->notifies = context;
+}
+
 void http_server_changed(struct http_server *server)
 {
     if (server->waiters != NULL) {

@@ -41,6 +41,9 @@ struct http_server {
     void *stopped_context;
     struct event *stop_deadline;
 
+    void (*list_notifies)(void *context, http_notify_row *row, void *out); /* NULL: there are none */
+    void *notifies;
+
     uint64_t answers[ANSWER_CLASSES]; /* by the first digit of their status */
     char *style_source;               /* the page's Content-Security-Policy names it */
     struct {

@@ -102,6 +102,21 @@ void hooks_changed(struct hooks *hooks)
         event_active(hooks->soon, EV_TIMEOUT, 1);
 }
 
+void hooks_list(void *context, http_notify_row *row, void *out)
+{
+    const struct hooks *hooks = context;
+    const struct hook_target *target;
+    int64_t newest = coordinator_index(hooks->world.coordinator);
+
+    DL_FOREACH(hooks->targets, target) {
+        row(out, &(struct http_notify){
+                     .name = target->settings->name,
+                     .behind = target->active ? newest - target->told : 0,
+                     .tries = target->active ? target->attempt : 0,
+                 });
+    }
+}
+
 /* ---- life ---- */
 
 struct hooks *hooks_new(struct event_base *base, const struct config *config,

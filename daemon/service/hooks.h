@@ -5,6 +5,7 @@
 #define SERVICE_HOOKS_H
 
 #include <schemagate/base/config.h>
+#include <schemagate/http/server.h>
 
 struct coordinator;
 struct database;
@@ -17,6 +18,8 @@ struct hooks *hooks_new(struct event_base *base, const struct config *config,
 void hooks_configure(struct hooks *hooks, const struct config *config); /* after a reload */
 /* Something has changed: looks for new events in the next turn of the loop. Cheap. */
 void hooks_changed(struct hooks *hooks);
+/* How far each of them is; `hooks` as it was made by hooks_new. */
+void hooks_list(void *hooks, http_notify_row *row, void *out);
 /* What is under way is ended, and told again by the next leader. Call it when the database is gone. */
 void hooks_free(struct hooks *hooks);
 

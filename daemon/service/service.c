@@ -199,6 +199,7 @@ static bool open_parts(struct service *s)
                                                 });
     s->http = http_server_new(s->base, s->config, s->coordinator);
     s->hooks = hooks_new(s->base, s->config, s->coordinator, s->database);
+    http_server_show_notifies(s->http, hooks_list, s->hooks);
     return true;
 }
 

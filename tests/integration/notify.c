@@ -67,6 +67,15 @@ static void wait_told(const struct world *world, const char *last)
     }
 }
 
+static void wait_metric(struct http_client *client, const char *line)
+{
+    int64_t end = test_now_ms() + PATIENCE_MS;
+
+    for (; !strstr(http_call(client, "GET", NULL, "/metrics")->body, line); test_pause())
+        if (test_now_ms() > end)
+            test_fail("%s is not in /metrics", line);
+}
+
 static void a_command_is_told_of_each_transition_in_order(void **state)
 {
     struct world *world = *state;
@@ -110,6 +119,7 @@ static void what_a_command_refuses_it_is_told_again(void **state)
                               "migration.complete\n");
     free(text);
     daemon_wait_log(daemon, "exit code 3: not now");
+    wait_metric(&daemon->client, "schemagate_notify_behind{target=\"pager\"} 0\n");
     char *mark = scratch_path(&world->scratch, "refused");
     unlink(mark);
     free(mark);
@@ -146,6 +156,7 @@ static void what_a_dying_daemon_was_telling_the_next_one_tells(void **state)
     rollout_submit(&daemon->client, 1, CREATE);
     wait_told(world, "begins migration.submitted\n");
     rollout_wait(&daemon->client, 1, "complete"); /* nobody waits for it */
+    wait_metric(&daemon->client, "schemagate_notify_behind{target=\"pager\"} 3\n");
     pid_t sleeper = read_sleeper(world);
     daemon_kill(daemon);
     process_wait_dead(sleeper); /* with all that the command had started */

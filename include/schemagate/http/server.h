@@ -22,6 +22,19 @@ struct http_server *http_server_new(struct event_base *base, const struct config
  * logged as `listening address=…`. */
 bool http_server_listen(struct http_server *server, struct buf *errors);
 
+/* One [notify NAME], for /metrics. */
+struct http_notify {
+    const char *name;
+    int64_t behind; /* events that it still has to be told, or to be asked whether it cares for */
+    unsigned tries; /* of the next one, that have failed */
+};
+
+typedef void http_notify_row(void *out, const struct http_notify *notify);
+
+/* `list` calls `row` for each target, whenever somebody asks. Before the first request. */
+void http_server_show_notifies(struct http_server *server,
+                               void (*list)(void *context, http_notify_row *row, void *out), void *context);
+
 /* The coordinator's model or the event list has changed: long polls look again, once per turn of the loop.
  * Cheap; may come often. */
 void http_server_changed(struct http_server *server);
