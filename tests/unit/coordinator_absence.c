@@ -62,23 +62,13 @@ static void test_absence_counts_from_the_first_look_that_shows_it(void **state)
  * its own sessions were away when the other's were seen. */
 static void test_a_pinned_session_from_its_address_under_another_name_is_no_evidence(void **state)
 {
-    struct reply reply = {0};
     (void)state;
     connect_session(10, "app", "new", "");
     pin(10, 0, 1);
     connect_session(12, "app", "another", "10.0.0.1");
     pin(12, 0, 0);
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = "a",
-                                                .incarnation = "i1",
-                                                .lease_seconds = 30,
-                                                .release = "",
-                                                .application_name = "a",
-                                                .address = "10.0.0.1",
-                                                .actor = "app:web"},
-                         take_reply, &reply);
-    world_settle(w);
+    register_as(w, (struct registration){.instance = "a", .lease_seconds = 30, .application_name = "a",
+                                         .address = "10.0.0.1"});
     join(w, "new", 0, 1);
     submit(w, 1, EXPAND CONTRACT);
     live_for(10000, "a");

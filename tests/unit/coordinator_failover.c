@@ -45,18 +45,7 @@ static void test_no_gate_opens_for_the_longest_lease_and_grace(void **state)
 static void test_a_longer_lease_counts_even_when_its_replica_is_gone(void **state)
 {
     (void)state;
-    struct reply reply = {0};
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = "slow",
-                                                .incarnation = "i1",
-                                                .range = {0, 0},
-                                                .lease_seconds = 600,
-                                                .release = "",
-                                                .application_name = "",
-                                                .actor = "app:web"},
-                         take_reply, &reply);
-    world_settle(w);
+    register_as(w, (struct registration){.instance = "slow", .lease_seconds = 600});
     leave(w, "slow");
     join(w, "new", 0, 1);
     submit(w, 1, EXPAND);

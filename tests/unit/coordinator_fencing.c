@@ -10,19 +10,12 @@
 static void register_with(const char *instance, const char *incarnation, int64_t max, bool exits,
                           int64_t lease_seconds)
 {
-    struct reply reply = {0};
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = instance,
-                                                .incarnation = incarnation,
-                                                .range = {0, max},
-                                                .release = "",
-                                                .application_name = instance,
-                                                .on_lost_exit = exits,
-                                                .lease_seconds = lease_seconds,
-                                                .actor = "app:web"},
-                         take_reply, &reply);
-    world_settle(w);
+    struct reply reply = register_as(w, (struct registration){.instance = instance,
+                                                              .incarnation = incarnation,
+                                                              .range = {0, max},
+                                                              .application_name = instance,
+                                                              .on_lost_exit = exits,
+                                                              .lease_seconds = lease_seconds});
     assert_int_equal(reply.problem, PROBLEM_NONE);
 }
 

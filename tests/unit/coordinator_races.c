@@ -4,21 +4,9 @@
 static struct reply join_listing(const char *instance, int64_t max, int64_t version,
                                  const char *checksum)
 {
-    struct reply reply = {0};
     const struct gate_knows knows = {version, checksum};
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = instance,
-                                                .incarnation = "i1",
-                                                .range = {0, max},
-                                                .release = "",
-                                                .application_name = "",
-                                                .knows = &knows,
-                                                .knows_count = 1,
-                                                .actor = "app:web"},
-                         take_reply, &reply);
-    world_settle(w);
-    return reply;
+    return register_as(w, (struct registration){
+                              .instance = instance, .range = {0, max}, .knows = &knows, .knows_count = 1});
 }
 
 /* The next execution stays under way. */

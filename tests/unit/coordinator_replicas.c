@@ -27,19 +27,8 @@ static struct reply take_away(enum replica_event how, const char *instance, cons
 
 static struct reply restart(const char *instance, const char *incarnation, int64_t max)
 {
-    struct reply reply = {0};
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = instance,
-                                                .incarnation = incarnation,
-                                                .range = {0, max},
-                                                .release = "",
-                                                .application_name = "",
-                                                .predecessor_ended = true,
-                                                .actor = "app:web"},
-                         take_reply, &reply);
-    world_settle(w);
-    return reply;
+    return register_as(w, (struct registration){.instance = instance, .incarnation = incarnation,
+                                                .range = {0, max}, .predecessor_ended = true});
 }
 
 /* A contract 1 that waits for a/i1 alone. */
@@ -362,21 +351,10 @@ static void test_an_attested_restart_ends_the_predecessor(void **state)
 static void test_a_late_word_about_a_predecessor_is_none_about_a_younger_one(void **state)
 {
     (void)state;
-    struct reply reply = {0};
     begin_contract();
     join_as("a", "i3", 0, 0);
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = "a",
-                                                .incarnation = "i2",
-                                                .range = {0, 1},
-                                                .release = "",
-                                                .application_name = "",
-                                                .predecessor_ended = true,
-                                                .predecessor = "i1",
-                                                .actor = "app:web"},
-                         take_reply, &reply);
-    world_settle(w);
+    register_as(w, (struct registration){.instance = "a", .incarnation = "i2", .range = {0, 1},
+                                         .predecessor_ended = true, .predecessor = "i1"});
     assert_string_equal(stored_state(w, "a", "i1"), "gone");
     assert_string_equal(stored_state(w, "a", "i3"), "lost");
     assert_int_equal(w->contracts_run, 0);
@@ -463,19 +441,9 @@ static void test_a_compatible_release_does_not_hold(void **state)
 static void test_a_release_that_lists_another_text_is_behind(void **state)
 {
     (void)state;
-    struct reply reply = {0};
     const struct gate_knows knows = {1, "sha256:another"};
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = "a",
-                                                .incarnation = "i1",
-                                                .range = {0, 1},
-                                                .release = "r1",
-                                                .application_name = "a",
-                                                .knows = &knows,
-                                                .knows_count = 1,
-                                                .actor = "app:web"},
-                         take_reply, &reply);
+    register_as(w, (struct registration){.instance = "a", .range = {0, 1}, .release = "r1",
+                                         .application_name = "a", .knows = &knows, .knows_count = 1});
     submit(w, 1, EXPAND CONTRACT);
     assert_true(has_hold(w, 1, HOLD_REPLICA_BEHIND));
     world_restart_term(w);

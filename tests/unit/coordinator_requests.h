@@ -32,18 +32,30 @@ static inline void take_reply(void *context, const struct outcome *o)
 
 /* ---- requests; those that return a reply settle first ---- */
 
+static inline void send_registration(struct world *w, struct registration r, struct reply *reply)
+{
+    r.app = "web";
+    r.actor = "app:web";
+    r.incarnation = r.incarnation ? r.incarnation : "i1";
+    r.release = r.release ? r.release : "";
+    r.application_name = r.application_name ? r.application_name : "";
+    coordinator_register(w->c, &r, take_reply, reply);
+}
+
+static inline struct reply register_as(struct world *w, struct registration r)
+{
+    struct reply reply = {0};
+    send_registration(w, r, &reply);
+    world_settle(w);
+    assert_int_equal(reply.count, 1);
+    return reply;
+}
+
 static inline void send_register(struct world *w, const char *instance, const char *incarnation,
                                  int64_t min, int64_t max, struct reply *reply)
 {
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = instance,
-                                                .incarnation = incarnation,
-                                                .range = {min, max},
-                                                .release = "",
-                                                .application_name = instance,
-                                                .actor = "app:web"},
-                         take_reply, reply);
+    send_registration(w, (struct registration){.instance = instance, .incarnation = incarnation,
+                                               .range = {min, max}, .application_name = instance}, reply);
 }
 
 static inline struct reply join(struct world *w, const char *instance, int64_t min, int64_t max)

@@ -50,18 +50,9 @@ static void test_a_session_is_matched_by_its_name(void **state)
 
 static void register_from(const char *instance, const char *name, const char *address)
 {
-    struct reply reply = {0};
-    coordinator_register(w->c,
-                         &(struct registration){.app = "web",
-                                                .instance = instance,
-                                                .incarnation = "i1",
-                                                .range = {0, 1},
-                                                .release = "",
-                                                .application_name = name,
-                                                .address = address,
-                                                .actor = "app:web"},
-                         take_reply, &reply);
-    world_settle(w);
+    struct reply reply = register_as(w, (struct registration){.instance = instance, .range = {0, 1},
+                                                              .application_name = name,
+                                                              .address = address});
     assert_int_equal(reply.problem, PROBLEM_NONE);
 }
 
