@@ -189,8 +189,22 @@ void daemon_wait_log(const struct daemon *daemon, const char *text)
     }
 }
 
+/* Ten messages that nobody reads, and the daemon waits. */
+static void read_until_end(struct daemon *daemon)
+{
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
+    char message[1024];
+
+    while (process_runs(daemon->pid) && test_now_ms() < deadline) {
+        while (recv(daemon->notifications, message, sizeof message, 0) > 0)
+            continue;
+        test_pause();
+    }
+}
+
 int daemon_wait_end(struct daemon *daemon)
 {
+    read_until_end(daemon);
     int status = process_wait(daemon->pid, PATIENCE_MS);
     daemon->pid = 0;
     return status;
