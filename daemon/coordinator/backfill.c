@@ -111,6 +111,16 @@ static void log_end(const struct migration *m, const struct step *step)
                  LOG_NUMBER("rows", progress_number(step->progress, "left")));
 }
 
+static void log_whole(const struct migration *m, const struct step *step)
+{
+    const char *whole = json_string_value(json_object_get(step->progress, "whole"));
+
+    if (whole && !is_done(step))
+        log_warn("the backfill runs as one statement, which locks its rows until it ends",
+                 LOG_NUMBER("version", m->version), LOG_NUMBER("step", step->number),
+                 LOG_TEXT("because", whole));
+}
+
 void backfill_advance(struct coordinator *c, struct migration *m, const struct run *run,
                       const struct execution_result *result)
 {
@@ -123,6 +133,7 @@ void backfill_advance(struct coordinator *c, struct migration *m, const struct r
     step->progress = json_deep_copy(result->progress);
     for (size_t i = 0; i < result->seconds_count; i++)
         step->seconds += result->seconds[i];
+    log_whole(m, step);
     follow_pace(c, m, run, now > before ? now - before : now, result);
     batch_meter_add(&m->pace.meter, coordinator_now(c).boot_ms, now);
     if (is_done(step)) {
@@ -166,6 +177,7 @@ bool coordinator_backfill(const struct migration *m, struct backfill_view *view)
         .eta_seconds = done ? -1 : batch_meter_eta(&m->pace.meter, estimate - walked),
         .throttled_by = m->pace.throttle ? batch_throttle_name(m->pace.throttle) : NULL,
         .verifying = !done && progress_number(step->progress, "pass") > 1,
+        .whole = done ? NULL : json_string_value(json_object_get(step->progress, "whole")),
     };
     return true;
 }

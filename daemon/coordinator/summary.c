@@ -70,6 +70,11 @@ static bool summarize_backfill(const struct migration *m, char *text, size_t siz
 
     if (m->phase != PHASE_BACKFILLING || !coordinator_backfill(m, &view))
         return false;
+    if (view.whole) {
+        snprintf(text, size, "fills about %lld rows in one statement: %s", (long long)view.rows_estimate,
+                 view.whole);
+        return true;
+    }
     used = snprintf(text, size, "%s %lld of about %lld rows", view.verifying ? "verifies" : "fills",
                     (long long)view.rows_done, (long long)view.rows_estimate);
     if (view.throttled_by)

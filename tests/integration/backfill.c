@@ -271,6 +271,77 @@ static void partitions_and_heirs_go_one_by_one(void **state)
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM p WHERE at = id %% 200"), 0);
 }
 
+static void pause_within(struct http_client *client, struct world *world, const char *part)
+{
+    while (sql_number(world->sql, "SELECT count(*) FROM schemagate.step WHERE progress->>'part' = '%s'",
+                      part) == 0)
+        continue;
+    rollout_act(client, 1, "pause");
+    while (sql_number(world->sql, "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND "
+                                  "query LIKE '%%One batch%%' AND pid <> pg_backend_pid()") > 0)
+        continue;
+}
+
+static void make_partitions(struct world *world)
+{
+    sql_run(world->sql,
+            "CREATE TABLE p (k int PRIMARY KEY, n int DEFAULT 0) PARTITION BY RANGE (k);"
+            "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100000);"
+            "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (100000) TO (200000);"
+            "INSERT INTO p SELECT generate_series(1, 102000); ANALYZE p");
+}
+
+/* Those who keep data for a time drop partitions whenever it is over. */
+static void a_partition_that_is_dropped_meanwhile_is_passed_over(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    make_partitions(world);
+    submit_backfill(client, 1, "UPDATE p SET n = n + 1");
+    pause_within(client, world, "public.p1");
+    sql_run(world->sql, "DROP TABLE p1");
+    rollout_act(client, 1, "resume");
+    rollout_wait(client, 1, "complete");
+    expect_all_once(world, "p");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM p"), 2001);
+}
+
+/* Neither missed under its new name, nor met again from its first row on. */
+static void a_partition_that_is_renamed_meanwhile_is_asked_for(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    make_partitions(world);
+    submit_backfill(client, 1, "UPDATE p SET n = n + 1");
+    pause_within(client, world, "public.p1");
+    sql_run(world->sql, "ALTER TABLE p1 RENAME TO p9");
+    rollout_act(client, 1, "resume");
+    rollout_wait_status(client, 1, "failed");
+    sql_run(world->sql, "ALTER TABLE p9 RENAME TO p1");
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+    expect_all_once(world, "p");
+}
+
+/* Pages are no way to go where a row must not be met twice. */
+static void a_partition_without_a_key_is_asked_for_one(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = client_of_small_batches(world);
+    sql_run(world->sql, "CREATE TABLE p (k int, n int DEFAULT 0);"
+                        "ALTER TABLE p ADD PRIMARY KEY (k); INSERT INTO p SELECT generate_series(1, 100000);"
+                        "ANALYZE p");
+    submit_backfill(client, 1, "UPDATE p SET n = n + 1");
+    pause_within(client, world, "public.p");
+    sql_run(world->sql, "CREATE TABLE q () INHERITS (p); INSERT INTO q SELECT generate_series(1, 2000)");
+    rollout_act(client, 1, "resume");
+    rollout_wait_status(client, 1, "failed");
+    sql_run(world->sql, "ALTER TABLE q ADD PRIMARY KEY (k)");
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+    expect_all_once(world, "p");
+}
+
 /* ---- other statements ---- */
 
 static void deletes_and_copies_run_in_batches(void **state)
@@ -415,6 +486,9 @@ int main(void)
         world_test(empty_and_tiny_tables_take_one_batch),
         world_test(only_the_last_batch_waits_for_the_disk),
         world_test(partitions_and_heirs_go_one_by_one),
+        world_test(a_partition_that_is_dropped_meanwhile_is_passed_over),
+        world_test(a_partition_that_is_renamed_meanwhile_is_asked_for),
+        world_test(a_partition_without_a_key_is_asked_for_one),
         world_test(deletes_and_copies_run_in_batches),
         world_test(aggregates_of_authors_see_all_rows),
         world_test(functions_that_read_as_of_the_statement_run_in_one),

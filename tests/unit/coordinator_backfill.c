@@ -212,6 +212,26 @@ static void test_a_cancel_that_meets_a_failed_try_ends_the_tries(void **state)
     expect_cancelled(2);
 }
 
+static void test_that_it_runs_whole_is_told_before_it_does(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    char summary[256];
+    w->batches.whole = "t has no key";
+    send_submit(w, 1, EXPAND FILL, &reply);
+    while (!migration(1) || !migration(1)->steps[1].progress)
+        assert_true(world_turn(w));
+    up_to_run(w, "backfill")->held = true;
+    world_settle(w);
+    coordinator_migration_summary(w->c, migration(1), summary, sizeof summary);
+    assert_string_equal(summary, "fills about 20000 rows in one statement: t has no key");
+    assert_int_equal(w->batches.count, 0);
+    world_answer(w, world_find(w, CALL_RUN));
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
 /* ---- what makes it wait ---- */
 
 static void test_it_waits_while_a_standby_lags(void **state)
@@ -296,6 +316,7 @@ int main(void)
         TEST(test_a_cancel_that_a_batch_outruns_stops_the_next_one),
         TEST(test_a_cancel_that_is_committed_behind_a_batch_stops_the_next_one),
         TEST(test_a_cancel_that_meets_a_failed_try_ends_the_tries),
+        TEST(test_that_it_runs_whole_is_told_before_it_does),
         TEST(test_it_waits_while_a_standby_lags),
         TEST(test_it_waits_for_a_standby_that_only_the_witness_sees),
         TEST(test_it_waits_while_too_many_sessions_are_at_work),

@@ -13,6 +13,7 @@ struct world_batches {
     struct batch_load load;
     int64_t wal_bytes; /* that a batch adds to the log */
     double seconds; /* that a batch takes */
+    const char *whole; /* why it runs as one statement, or NULL: the first batch says so */
 };
 
 /* Carries out a batch of at most `rows` rows; returns the progress behind it. */
@@ -20,7 +21,10 @@ static inline json_t *batches_carry_out(struct world_batches *b, const json_t *p
 {
     int64_t from = json_integer_value(json_object_get(progress, "walked")), upto = from + rows;
 
-    if (upto > b->row_count)
+    if (b->whole && !progress)
+        return json_pack("{s:i, s:i, s:I, s:i, s:b, s:s}", "rows", 0, "walked", 0, "estimate",
+                         (json_int_t)b->row_count, "pass", 1, "done", 0, "whole", b->whole);
+    if (upto > b->row_count || b->whole)
         upto = b->row_count;
     for (int64_t i = from; i < upto; i++)
         b->rows[i]++;

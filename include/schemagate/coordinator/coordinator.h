@@ -231,6 +231,7 @@ struct backfill_view {
     int64_t eta_seconds;      /* -1: the same */
     const char *throttled_by; /* or NULL */
     bool verifying;           /* a further pass looks for rows that were missed */
+    const char *whole;        /* why it runs as one statement, which is under way; or NULL */
 };
 bool coordinator_backfill(const struct migration *m, struct backfill_view *view);
 /* One line: what has failed, what it waits for, or what it does; the first of these that there is. */

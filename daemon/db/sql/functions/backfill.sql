@@ -6,7 +6,7 @@
 --   "pass": 1…, "rows": changed in all, "pass_rows", "pass_before": changed in this pass and the one before,
 --   "walked": gone through in this pass, "done", "verified": the last pass found none (null: no pass could tell),
 --   "left": what the last pass still changed, "vacuum": the command, where many dead rows are left behind, or null,
---   "part": the table that is gone through, or the last one; "open": whether it is not at its end;
+--   "part": the table that is gone through, or the last one, with its "oid"; "open": whether it is not at its end;
 --   "key": [{"name", "type", "collation"}], "last": [texts], "end": [texts]     -- by a key
 --   "page", "pages", "per_page"}                                                -- by pages, where "key" is null
 --
@@ -309,8 +309,13 @@ BEGIN
         IF pass = 1 OR NOT schemagate.backfill_has_ranges() THEN
             key := schemagate.backfill_key(next.part, (pieces->>'assigned')::text[]);
         END IF;
+        IF key IS NULL AND NOT (pieces->'repeats')::bool THEN -- it had one when the backfill began, or was not there
+            RAISE object_not_in_prerequisite_state USING
+                MESSAGE = format('%s has no unique key to go by any more', next.name),
+                HINT = 'give it the primary key or unique index that the others have, then retry';
+        END IF;
         RETURN progress || jsonb_build_object(
-            'part', next.name, 'open', true, 'key', key, 'last', NULL, 'end', NULL, 'page', 0,
+            'part', next.name, 'oid', next.part::bigint, 'open', true, 'key', key, 'last', NULL, 'end', NULL, 'page', 0,
             'pages', next.pages, 'per_page', next.per_page);
     ELSIF (pieces->'repeats')::bool AND changed > 0 AND pass < 6
           AND NOT (pass > 2 AND changed >= (progress->'pass_before')::bigint) THEN
@@ -323,6 +328,22 @@ BEGIN
         'vacuum', CASE WHEN (progress->'rows')::bigint > greatest(10000, (progress->'estimate')::bigint / 10)
                         AND upper(left(pieces->>'head', 6)) <> 'INSERT'
                        THEN 'VACUUM (ANALYZE) ' || (progress->>'relation') END);
+END $$;
+
+-- Whether the open table, a partition, was dropped meanwhile. One that has another name now is an error: its rows were
+-- met up to the last key, and would be missed, or met again, under the other name.
+CREATE OR REPLACE FUNCTION schemagate.backfill_is_gone(progress jsonb) RETURNS bool
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    is_gone bool := progress->>'part' <> progress->>'relation' AND to_regclass(progress->>'part') IS NULL;
+BEGIN
+    IF is_gone AND EXISTS (SELECT FROM pg_class WHERE oid = (progress->>'oid')::oid) THEN
+        RAISE undefined_table USING
+            MESSAGE = format('%s was renamed while its rows were gone through', progress->>'part'),
+            DETAIL = format('It is %s now.', (progress->>'oid')::oid::regclass),
+            HINT = 'give it its name back, then retry; it can be renamed when the backfill is done';
+    END IF;
+    RETURN is_gone;
 END $$;
 
 -- Both of these run the author's SQL, or read his table, as `role` and with the session's search_path. What calls them sets
@@ -469,6 +490,9 @@ BEGIN
                 MESSAGE = pg_catalog.format('relation %s does not exist', pieces->>'relation');
         END IF;
         p := schemagate.backfill_begin(relation, pieces, role);
+        IF p->>'whole' IS NOT NULL THEN
+            left_over := 0; -- that it will run for long is told before it does
+        END IF;
     END IF;
     WHILE left_over > 0 AND NOT (p->'done')::bool LOOP
         walked := p->'walked';
@@ -479,6 +503,8 @@ BEGIN
             p := schemagate.backfill_next(p, pieces);
             walked := 0;
             CONTINUE;
+        ELSIF schemagate.backfill_is_gone(p) THEN
+            p := p || '{"open": false}';
         ELSIF p->'key' <> 'null' THEN
             p := schemagate.backfill_by_key(p, pieces, left_over, role);
         ELSE
