@@ -51,7 +51,7 @@ void losses_begin_term(struct coordinator *c)
 {
     struct migration *m = find_paused(c);
 
-    if (!m)
+    if (!m || c->losses.count >= LOSSES_MAX) /* what comes next is only said */
         return;
     int64_t pause = (int64_t)FIRST_PAUSE_MS << (c->losses.count - PAUSES_FROM);
     m->next_try_boot = coordinator_now(c).boot_ms + pause;

@@ -248,7 +248,7 @@ static void test_what_ends_its_session_again_and_again_fails(void **state)
     (void)state;
     struct world *w = world_that_has_lost(5);
     world_restart_term(w);
-    world_pass(w, 8000);
+    world_settle(w);
     assert_int_equal(w->restarts, 0);
     assert_true(the_migration(w, 1)->failed);
     assert_non_null(strstr(the_migration(w, 1)->error->message, "ended 5 times in a row"));
