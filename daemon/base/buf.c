@@ -31,12 +31,10 @@ static bool buf_reserve(struct buf *b, size_t more)
 
 void buf_append(struct buf *b, const void *bytes, size_t length)
 {
-    if (!buf_reserve(b, length)) {
+    if (!buf_reserve(b, length))
         return;
-    }
-    if (length > 0) {
+    if (length > 0)
         memcpy(b->data + b->length, bytes, length);
-    }
     b->length += length;
     b->data[b->length] = '\0';
 }
@@ -72,9 +70,8 @@ void buf_vprintf(struct buf *b, const char *format, va_list arguments)
 void buf_consume(struct buf *b, size_t length)
 {
     assert(length <= b->length);
-    if (length == 0) {
+    if (length == 0)
         return;
-    }
     memmove(b->data, b->data + length, b->length - length + 1);
     b->length -= length;
 }

@@ -47,9 +47,8 @@ static const char *const passed_on[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", 
 
 static void free_environment(char **environment)
 {
-    for (size_t i = 0; environment[i] != NULL; i++) {
+    for (size_t i = 0; environment[i] != NULL; i++)
         free(environment[i]);
-    }
     free(environment);
 }
 
@@ -57,9 +56,8 @@ static bool is_set(const char *const *own, const char *name)
 {
     size_t length = strlen(name);
 
-    while (*own != NULL && (strncmp(*own, name, length) != 0 || (*own)[length] != '=')) {
+    while (*own != NULL && (strncmp(*own, name, length) != 0 || (*own)[length] != '='))
         own++;
-    }
     return *own != NULL;
 }
 
@@ -68,18 +66,15 @@ static char **make_environment(const char *const *own)
     size_t count = 0, own_count = 0;
     char **environment;
 
-    while (own[own_count] != NULL) {
+    while (own[own_count] != NULL)
         own_count++;
-    }
     environment = memory_new((own_count + PASSED_ON + 1) * sizeof(*environment));
-    for (size_t i = 0; i < own_count; i++) {
+    for (size_t i = 0; i < own_count; i++)
         environment[count++] = memory_copy(own[i]);
-    }
     for (size_t i = 0; i < PASSED_ON; i++) {
         const char *value = getenv(passed_on[i]);
-        if (value != NULL && !is_set(own, passed_on[i])) {
+        if (value != NULL && !is_set(own, passed_on[i]))
             environment[count++] = memory_printf("%s=%s", passed_on[i], value);
-        }
     }
     return environment;
 }
@@ -89,12 +84,10 @@ void child_begin(pid_t parent)
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) {
+    if (getppid() != parent)
         _exit(EXEC_FAILED); /* it died before the line above could see it */
-    }
-    for (int number = 1; number <= SIGRTMAX; number++) {
+    for (int number = 1; number <= SIGRTMAX; number++)
         signal(number, SIG_DFL);
-    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -125,8 +118,8 @@ static bool is_proved(int lifeline, int ms)
     char bytes[64];
     int ready;
 
-    while ((ready = poll(&end, 1, ms)) < 0 && errno == EINTR) {
-    }
+    while ((ready = poll(&end, 1, ms)) < 0 && errno == EINTR)
+        ;
     return ready > 0 && read(lifeline, bytes, sizeof(bytes)) > 0;
 }
 
@@ -141,8 +134,8 @@ static void stand_guard(pid_t group, int lifeline, int ms)
     setpgid(0, 0);
     dup2(lifeline, STDIN_FILENO);
     close_range(STDIN_FILENO + 1, ~0u, 0);
-    while (is_proved(STDIN_FILENO, ms)) {
-    }
+    while (is_proved(STDIN_FILENO, ms))
+        ;
     kill(-group, SIGKILL);
     _exit(0);
 }
@@ -152,14 +145,12 @@ static int set_guard(struct child *child)
 {
     int ends[2];
 
-    if (pipe2(ends, O_CLOEXEC) != 0) {
+    if (pipe2(ends, O_CLOEXEC) != 0)
         return errno;
-    }
     child->guard = fork();
     int error = errno;
-    if (child->guard == 0) {
+    if (child->guard == 0)
         stand_guard(child->pid, ends[0], child->guard_ms > 0 ? (int)child->guard_ms : -1);
-    }
     close(ends[0]);
     if (child->guard < 0) {
         child->guard = 0;
@@ -185,19 +176,15 @@ static void dismiss_guard(struct child *child)
 
 static void child_free(struct child *child)
 {
-    if (child->exited != NULL) {
+    if (child->exited != NULL)
         event_free(child->exited);
-    }
     event_free(child->deadline);
-    if (child->input != NULL) {
+    if (child->input != NULL)
         bufferevent_free(child->input);
-    }
-    if (child->output != NULL) {
+    if (child->output != NULL)
         bufferevent_free(child->output);
-    }
-    if (child->pidfd >= 0) {
+    if (child->pidfd >= 0)
         close(child->pidfd);
-    }
     buf_free(&child->kept);
     buf_free(&child->last);
     free(child);
@@ -227,9 +214,8 @@ static void keep(struct child *child, char *bytes, size_t length)
 static void join_output(struct child *child)
 {
     child->kept.maximum = 0;
-    if (child->last_max > 0 && child->left_out > 0) {
+    if (child->last_max > 0 && child->left_out > 0)
         buf_printf(&child->kept, "\n… %zu bytes are left out …\n", child->left_out);
-    }
     buf_append(&child->kept, buf_text(&child->last), child->last.length);
 }
 
@@ -240,9 +226,8 @@ static void take_output(struct bufferevent *output, void *context)
     char bytes[READ_SIZE];
     int got;
 
-    while ((got = evbuffer_remove(input, bytes, sizeof(bytes))) > 0) {
+    while ((got = evbuffer_remove(input, bytes, sizeof(bytes))) > 0)
         keep(child, bytes, (size_t)got);
-    }
 }
 
 /* What it wrote last may still be in the pipe; what its descendants will write is nobody's. */
@@ -345,11 +330,10 @@ static struct bufferevent *open_end(struct child *child, struct event_base *base
 
     evutil_make_socket_nonblocking(fd);
     end = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (direction == EV_READ) {
+    if (direction == EV_READ)
         bufferevent_setcb(end, take_output, NULL, NULL, child);
-    } else {
+    else
         bufferevent_setcb(end, NULL, on_input_written, on_input_event, child);
-    }
     bufferevent_enable(end, direction);
     return end;
 }
@@ -359,9 +343,8 @@ static int spawn(struct child *child, struct event_base *base, const struct chil
 {
     int input[2], output[2];
 
-    if (pipe2(input, O_CLOEXEC) != 0) {
+    if (pipe2(input, O_CLOEXEC) != 0)
         return errno;
-    }
     if (pipe2(output, O_CLOEXEC) != 0) {
         int error = errno;
         close(input[0]);
@@ -372,9 +355,8 @@ static int spawn(struct child *child, struct event_base *base, const struct chil
     pid_t parent = getpid();
     child->pid = fork();
     int error = errno;
-    if (child->pid == 0) {
+    if (child->pid == 0)
         become(command, parent, environment, input[0], output[1]);
-    }
     free_environment(environment);
     close(input[0]);
     close(output[1]);
@@ -387,9 +369,8 @@ static int spawn(struct child *child, struct event_base *base, const struct chil
     child->input = open_end(child, base, input[1], EV_WRITE);
     child->output = open_end(child, base, output[0], EV_READ);
     bufferevent_write(child->input, command->input, command->input_length);
-    if (command->input_length == 0) {
+    if (command->input_length == 0)
         close_input(child);
-    }
     child->pidfd = pidfd_open(child->pid, 0);
     error = child->pidfd < 0 ? errno : command->guarded ? set_guard(child) : 0;
     if (error != 0) {
@@ -419,27 +400,24 @@ struct child *child_start(struct event_base *base, const struct child_command *c
     child->context = context;
     child->deadline = evtimer_new(base, on_deadline, child);
     child->start_error = spawn(child, base, command);
-    if (child->pid < 0) {
+    if (child->pid < 0)
         event_active(child->deadline, EV_TIMEOUT, 1);
-    } else if (command->timeout_ms > 0) {
+    else if (command->timeout_ms > 0)
         event_add(child->deadline, &wait);
-    }
     return child;
 }
 
 /* A guard that has read nothing for so long that the pipe is full has no need of more. */
 void child_prove(struct child *child)
 {
-    if (child->guard > 0 && (write(child->lifeline, "", 1) == 1 || errno == EAGAIN)) {
+    if (child->guard > 0 && (write(child->lifeline, "", 1) == 1 || errno == EAGAIN))
         child->proved_boot = clock_sample().boot_ms;
-    }
 }
 
 void child_kill(struct child *child)
 {
-    if (child->pid > 0) {
+    if (child->pid > 0)
         kill(-child->pid, SIGKILL);
-    }
 }
 
 void child_abandon(struct child *child)

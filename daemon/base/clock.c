@@ -11,9 +11,8 @@ static int64_t clock_read_ms(clockid_t clock)
 {
     struct timespec now;
 
-    if (clock_gettime(clock, &now) != 0) {
+    if (clock_gettime(clock, &now) != 0)
         abort(); /* both clocks exist on every Linux that can run this program */
-    }
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -27,11 +26,10 @@ char *clock_rfc3339(int64_t wall_ms, char text[CLOCK_RFC3339_SIZE])
 {
     struct tm parts;
 
-    if (wall_ms < 0) {
+    if (wall_ms < 0)
         wall_ms = 0;
-    } else if (wall_ms > CLOCK_LAST_MS) {
+    else if (wall_ms > CLOCK_LAST_MS)
         wall_ms = CLOCK_LAST_MS;
-    }
     int64_t milliseconds = wall_ms % 1000;
     time_t seconds = (time_t)(wall_ms / 1000);
     gmtime_r(&seconds, &parts);

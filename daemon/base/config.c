@@ -23,11 +23,9 @@ struct config_reader {
 
 static const struct config_key *key_find(const struct config_section *section, const char *name)
 {
-    for (const struct config_key *key = section->keys; key->name != NULL; key++) {
-        if (strcmp(key->name, name) == 0) {
+    for (const struct config_key *key = section->keys; key->name != NULL; key++)
+        if (strcmp(key->name, name) == 0)
             return key;
-        }
-    }
     return NULL;
 }
 
@@ -39,9 +37,8 @@ static const struct config_section *section_find(const char *header, const char 
     *name = header + word + strspn(header + word, " \t");
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         bool same = strlen(section->name) == word && memcmp(section->name, header, word) == 0;
-        if (same && (section->element != NULL || **name == '\0')) {
+        if (same && (section->element != NULL || **name == '\0'))
             return section;
-        }
     }
     return NULL;
 }
@@ -56,11 +53,10 @@ static void set_defaults(const struct config_section *section, void *base)
     struct buf complaint = BUF_INIT(0);
 
     for (const struct config_key *key = section->keys; key->name != NULL; key++) {
-        if (key->initial != NULL) {
+        if (key->initial != NULL)
             config_value_read(key, slot_of(key, base), key->initial, &complaint);
-        } else {
+        else
             *(int64_t *)slot_of(key, base) = -1;
-        }
     }
     assert(complaint.length == 0);
 }
@@ -70,14 +66,11 @@ static void *section_base(const struct config_section *section, struct config *c
 {
     void *base;
 
-    if (section->element == NULL) {
+    if (section->element == NULL)
         return c;
-    }
-    for (size_t i = 0; (base = section->element(c, i)) != NULL; i++) {
-        if (strcmp(*(char **)base, name) == 0) {
+    for (size_t i = 0; (base = section->element(c, i)) != NULL; i++)
+        if (strcmp(*(char **)base, name) == 0)
             return base;
-        }
-    }
     base = section->add(c, name);
     set_defaults(section, base);
     return base;
@@ -107,9 +100,8 @@ static void name_keys(const struct config_section *section, struct buf *out)
 
 static const char *wrong_name(const struct config_section *section, const char *name)
 {
-    if (section->element == NULL) {
+    if (section->element == NULL)
         return NULL;
-    }
     return section->reserved != NULL && strcmp(section->reserved, name) == 0
                ? "must have another name: holds call the primary so"
                : config_check_name(name);
@@ -139,9 +131,8 @@ static void take_value(struct config_reader *reader, const char *what, const str
 {
     struct buf complaint = BUF_INIT(0);
 
-    if (!config_value_read(key, slot_of(key, base), value, &complaint)) {
+    if (!config_value_read(key, slot_of(key, base), value, &complaint))
         buf_printf(reader->errors, "%s %s\n", what, buf_text(&complaint));
-    }
     buf_free(&complaint);
 }
 
@@ -156,9 +147,8 @@ static void take_entry(void *context, const char *where, const char *header, con
         take_section(reader, where, header);
         return;
     }
-    if (section == NULL || wrong_name(section, name) != NULL) {
+    if (section == NULL || wrong_name(section, name) != NULL)
         return; /* the section's mistake has been said */
-    }
     const struct config_key *key = key_find(section, key_name);
     if (key == NULL) {
         buf_printf(reader->errors, "%s: [%s] %s is unknown; this section has ", where, header, key_name);
@@ -186,9 +176,8 @@ static void read_files(struct config_reader *reader, const char *path)
     char *folder = memory_printf("%s.d", main_file);
     struct dirent **names = NULL;
 
-    if (path != NULL || access(main_file, F_OK) == 0) {
+    if (path != NULL || access(main_file, F_OK) == 0)
         config_file_read(main_file, take_entry, reader, reader->errors);
-    }
     int count = scandir(folder, &names, is_drop_in, alphasort);
     for (int i = 0; i < count; i++) {
         char *file = memory_printf("%s/%s", folder, names[i]->d_name);
@@ -205,17 +194,14 @@ static void read_environment(struct config_reader *reader)
 {
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         for (const struct config_key *key = section->keys; key->name != NULL; key++) {
-            if (section->element != NULL) {
+            if (section->element != NULL)
                 continue;
-            }
             char *variable = memory_printf("SCHEMAGATE_%s_%s", section->name, key->name);
-            for (char *at = variable; *at != '\0'; at++) {
+            for (char *at = variable; *at != '\0'; at++)
                 *at = (char)toupper((unsigned char)*at);
-            }
             const char *value = getenv(variable);
-            if (value != NULL) {
+            if (value != NULL)
                 take_value(reader, variable, key, reader->config, value);
-            }
             free(variable);
         }
     }
@@ -225,10 +211,9 @@ static void check_runner(struct buf *errors, const struct config_runner *runner)
 {
     const char *program = runner->command.count > 0 ? runner->command.items[0] : "";
 
-    if (program[0] != '/' || strchr(program, '{') != NULL) {
+    if (program[0] != '/' || strchr(program, '{') != NULL)
         buf_printf(errors, "[runner %s] command must begin with the absolute path of a program\n",
                    runner->name);
-    }
 }
 
 /* Rules between keys. */
@@ -236,22 +221,18 @@ static void check_rules(struct config_reader *reader)
 {
     const struct config *c = reader->config;
 
-    if (c->migration.retry_first_ms > c->migration.retry_max_ms) {
+    if (c->migration.retry_first_ms > c->migration.retry_max_ms)
         buf_puts(reader->errors, "[migration] retry_first_ms must be at most retry_max_ms\n");
-    }
     for (size_t i = 0; i < c->notify_count; i++) {
         const struct config_notify *notify = &c->notifies[i];
-        if ((notify->command.count > 0) == (notify->url[0] != '\0')) {
+        if ((notify->command.count > 0) == (notify->url[0] != '\0'))
             buf_printf(reader->errors, "[notify %s] must have either a command or a url\n", notify->name);
-        }
-        if (notify->command.count > 0 && notify->command.items[0][0] != '/') {
+        if (notify->command.count > 0 && notify->command.items[0][0] != '/')
             buf_printf(reader->errors, "[notify %s] command must begin with the absolute path of a program\n",
                        notify->name);
-        }
     }
-    for (size_t i = 0; i < c->runner_count; i++) {
+    for (size_t i = 0; i < c->runner_count; i++)
         check_runner(reader->errors, &c->runners[i]);
-    }
 }
 
 /* ---- what the header offers ---- */
@@ -261,35 +242,30 @@ struct config *config_read(const char *path, struct buf *errors)
     struct config_reader reader = {memory_new(sizeof(struct config)), errors};
     size_t before = errors->length;
 
-    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
-        if (section->element == NULL) {
+    for (const struct config_section *section = config_sections; section->name != NULL; section++)
+        if (section->element == NULL)
             set_defaults(section, reader.config);
-        }
-    }
     read_files(&reader, path);
     read_environment(&reader);
     check_rules(&reader);
-    if (errors->length == before && !errors->overflowed) {
+    if (errors->length == before && !errors->overflowed)
         return reader.config;
-    }
     config_free(reader.config);
     return NULL;
 }
 
 static void section_release(const struct config_section *section, void *base)
 {
-    for (const struct config_key *key = section->keys; key->name != NULL; key++) {
+    for (const struct config_key *key = section->keys; key->name != NULL; key++)
         config_value_release(key, slot_of(key, base));
-    }
 }
 
 void config_free(struct config *c)
 {
     void *base;
 
-    if (c == NULL) {
+    if (c == NULL)
         return;
-    }
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         if (section->element == NULL) {
             section_release(section, c);
@@ -309,33 +285,26 @@ void config_free(struct config *c)
 
 const struct config_app *config_app_find(const struct config *c, const char *app)
 {
-    for (size_t i = 0; i < c->app_count; i++) {
-        if (strcmp(c->apps[i].name, app) == 0) {
+    for (size_t i = 0; i < c->app_count; i++)
+        if (strcmp(c->apps[i].name, app) == 0)
             return &c->apps[i];
-        }
-    }
     return NULL;
 }
 
 const struct config_runner *config_runner_find(const struct config *c, const char *name)
 {
-    for (size_t i = 0; i < c->runner_count; i++) {
-        if (strcmp(c->runners[i].name, name) == 0) {
+    for (size_t i = 0; i < c->runner_count; i++)
+        if (strcmp(c->runners[i].name, name) == 0)
             return &c->runners[i];
-        }
-    }
     return NULL;
 }
 
 void config_fixed_changes(const struct config *running, const struct config *next, struct buf *names)
 {
-    for (const struct config_section *section = config_sections; section->name != NULL; section++) {
-        for (const struct config_key *key = section->keys; key->name != NULL; key++) {
+    for (const struct config_section *section = config_sections; section->name != NULL; section++)
+        for (const struct config_key *key = section->keys; key->name != NULL; key++)
             if (section->element == NULL && key->change == CONFIG_FIXED &&
                 !config_value_equal(key, (const char *)running + key->offset,
-                                    (const char *)next + key->offset)) {
+                                    (const char *)next + key->offset))
                 buf_printf(names, "%s.%s\n", section->name, key->name);
-            }
-        }
-    }
 }

@@ -35,12 +35,10 @@ const char *config_check_address(const char *value)
                                              : NULL;
     }
     const char *colon = strrchr(value, ':');
-    if (colon == NULL || colon == value || !is_port(colon + 1)) {
+    if (colon == NULL || colon == value || !is_port(colon + 1))
         return form;
-    }
-    if (value[0] == '[') {
+    if (value[0] == '[')
         return colon[-1] == ']' ? NULL : form;
-    }
     return memchr(value, ':', (size_t)(colon - value)) == NULL ? NULL : form; /* v6 needs brackets */
 }
 
@@ -53,14 +51,11 @@ const char *config_check_socket_role(const char *value)
     const char *who = value + (is_uid ? 4 : 5);
 
     if (equals == NULL || (!is_uid && !is_user) || equals <= who ||
-        (is_uid && strspn(who, "0123456789") != (size_t)(equals - who))) {
+        (is_uid && strspn(who, "0123456789") != (size_t)(equals - who)))
         return "must be uid:NUMBER=ROLE or user:NAME=ROLE";
-    }
-    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-        if (strcmp(equals + 1, roles[i]) == 0) {
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+        if (strcmp(equals + 1, roles[i]) == 0)
             return NULL;
-        }
-    }
     return "must give one of the roles viewer, operator, app, agent, deployer";
 }
 
@@ -68,9 +63,8 @@ const char *config_check_conninfo(const char *value)
 {
     PQconninfoOption *options = PQconninfoParse(value, NULL); /* its message could repeat a password */
 
-    if (options == NULL) {
+    if (options == NULL)
         return "must be a connection string or URI that libpq can read (try it with psql)";
-    }
     PQconninfoFree(options);
     return NULL;
 }
@@ -89,9 +83,8 @@ const char *config_check_variable(const char *value)
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
     size_t length = strspn(value, letters);
 
-    if (length == 0 || value[length] != '=' || strchr("0123456789", value[0]) != NULL) {
+    if (length == 0 || value[length] != '=' || strchr("0123456789", value[0]) != NULL)
         return "must be NAME=value, with a name of A-Z a-z 0-9 _ that begins with no digit";
-    }
     return strncmp(value, "SCHEMAGATE_", 11) == 0 ? "must leave the names SCHEMAGATE_* to the daemon" : NULL;
 }
 
@@ -105,9 +98,8 @@ const char *config_check_name(const char *value)
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-";
     size_t length = strlen(value);
 
-    if (length == 0 || length > NAME_MAXIMUM || strspn(value, allowed) != length) {
+    if (length == 0 || length > NAME_MAXIMUM || strspn(value, allowed) != length)
         return "must have a name of 1 to 40 of A-Z a-z 0-9 . _ : -";
-    }
     return NULL;
 }
 

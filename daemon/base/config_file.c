@@ -47,9 +47,8 @@ static void report_parse_errors(struct ini_cfgobj *ini, const char *path, struct
         buf_printf(errors, "%s: a key has a character that is not ASCII\n", path);
         return;
     }
-    for (size_t i = 0; texts[i] != NULL; i++) {
+    for (size_t i = 0; texts[i] != NULL; i++)
         report_syntax_error(path, texts[i], errors);
-    }
     ini_config_free_errors(texts);
 }
 
@@ -62,9 +61,8 @@ static unsigned section_line(const char *text, const char *section)
         const char *at = text + strspn(text, " \t" BYTE_ORDER_MARK);
         if (*at == '[') {
             at += 1 + strspn(at + 1, " \t");
-            if (strncasecmp(at, section, length) == 0 && at[length + strspn(at + length, " \t")] == ']') {
+            if (strncasecmp(at, section, length) == 0 && at[length + strspn(at + length, " \t")] == ']')
                 return number;
-            }
         }
         text += strcspn(text, "\n");
         text += *text == '\n';
@@ -81,9 +79,8 @@ static void hand_on_keys(struct ini_cfgobj *ini, const char *path, const char *s
         struct value_obj *value = NULL;
         uint32_t line = 0;
         ini_get_config_valueobj(section, *key, ini, INI_GET_FIRST_VALUE, &value);
-        if (value == NULL) {
+        if (value == NULL)
             continue;
-        }
         value_get_line(value, &line);
         char *where = memory_printf("%s:%u", path, (unsigned)line);
         entry(context, where, section, *key, ini_get_const_string_config_value(value, NULL));
@@ -115,9 +112,8 @@ static bool load(const char *path, struct buf *text, struct buf *errors)
     char chunk[4096];
     size_t got;
 
-    while (file != NULL && (got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+    while (file != NULL && (got = fread(chunk, 1, sizeof(chunk), file)) > 0)
         buf_append(text, chunk, got);
-    }
     bool failed = file == NULL || ferror(file);
     if (failed) {
         buf_printf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
@@ -127,9 +123,8 @@ static bool load(const char *path, struct buf *text, struct buf *errors)
         buf_printf(errors, "%s: has a NUL byte\n", path);
         failed = true;
     }
-    if (file != NULL) {
+    if (file != NULL)
         fclose(file);
-    }
     return !failed && !text->overflowed;
 }
 
@@ -143,16 +138,14 @@ void config_file_read(const char *path, config_file_entry *entry, void *context,
         goto out;
     }
     int error = ini_config_create(&ini);
-    if (error == 0) {
+    if (error == 0)
         error = ini_config_file_from_mem(text.data, (uint32_t)text.length, &file);
-    }
-    if (error != 0) {
+    if (error != 0)
         buf_printf(errors, "%s: %s\n", path, error == EILSEQ ? "is not UTF-8 text" : strerror(error));
-    } else if (ini_config_parse(file, INI_STOP_ON_NONE, COLLISIONS, SYNTAX, ini) != 0) {
+    else if (ini_config_parse(file, INI_STOP_ON_NONE, COLLISIONS, SYNTAX, ini) != 0)
         report_parse_errors(ini, path, errors);
-    } else {
+    else
         hand_on(ini, path, text.data, entry, context);
-    }
 out:
     ini_config_destroy(ini);
     ini_config_file_destroy(file);

@@ -15,9 +15,8 @@ static void print_comment(FILE *out, const char *text)
         size_t length = strlen(text);
         if (length > SAMPLE_WIDTH) {
             length = SAMPLE_WIDTH;
-            while (length > 0 && text[length] != ' ') {
+            while (length > 0 && text[length] != ' ')
                 length--;
-            }
         }
         fprintf(out, "# %.*s\n", (int)length, text);
         text += length;
@@ -50,18 +49,16 @@ void config_print_sample(FILE *out)
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         print_comment(out, section->meaning);
         fprintf(out, section->element != NULL ? ";[%s NAME]\n\n" : "[%s]\n\n", section->name);
-        for (const struct config_key *key = section->keys; key->name != NULL; key++) {
+        for (const struct config_key *key = section->keys; key->name != NULL; key++)
             print_sample_key(out, key);
-        }
     }
 }
 
 /* A cell of a Markdown table: a bar would end it. */
 static void print_cell(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; text++)
         fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
-    }
 }
 
 static void print_reference_key(FILE *out, const struct config_key *key)
@@ -70,9 +67,8 @@ static void print_reference_key(FILE *out, const struct config_key *key)
 
     config_value_describe(key, &values);
     fprintf(out, "| `%s` | ", key->name);
-    if (key->initial != NULL && *key->initial != '\0') {
+    if (key->initial != NULL && *key->initial != '\0')
         fprintf(out, "`%s`", key->initial);
-    }
     fprintf(out, " | %s | ", buf_text(&values));
     print_cell(out, key->meaning);
     fprintf(out, " | %s |\n", key->change == CONFIG_FIXED ? "restart" : "reload");
@@ -98,8 +94,7 @@ void config_print_reference(FILE *out)
         fprintf(out, "\n## [%s%s]\n\n%s\n\n", section->name, section->element != NULL ? " NAME" : "",
                 section->meaning);
         fputs("| key | default | values | meaning | change |\n| --- | --- | --- | --- | --- |\n", out);
-        for (const struct config_key *key = section->keys; key->name != NULL; key++) {
+        for (const struct config_key *key = section->keys; key->name != NULL; key++)
             print_reference_key(out, key);
-        }
     }
 }

@@ -57,9 +57,8 @@ static void release_list(void *slot)
 {
     struct config_list *list = slot;
 
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++)
         free(list->items[i]);
-    }
     free(list->items);
     *list = (struct config_list){0};
 }
@@ -67,15 +66,13 @@ static void release_list(void *slot)
 /* Cuts the next item off *text: [*item, *item + *length), trimmed. False at the end. */
 static bool list_next(const char **text, const char **item, size_t *length)
 {
-    while (isspace((unsigned char)**text) || **text == ',') {
+    while (isspace((unsigned char)**text) || **text == ',')
         (*text)++;
-    }
     *item = *text;
     *text += strcspn(*text, ",");
     *length = (size_t)(*text - *item);
-    while (*length > 0 && isspace((unsigned char)(*item)[*length - 1])) {
+    while (*length > 0 && isspace((unsigned char)(*item)[*length - 1]))
         (*length)--;
-    }
     return *length > 0;
 }
 
@@ -106,11 +103,9 @@ static bool equal_list(const void *slot, const void *other)
 {
     const struct config_list *one = slot, *two = other;
 
-    for (size_t i = 0; one->count == two->count && i < one->count; i++) {
-        if (strcmp(one->items[i], two->items[i]) != 0) {
+    for (size_t i = 0; one->count == two->count && i < one->count; i++)
+        if (strcmp(one->items[i], two->items[i]) != 0)
             return false;
-        }
-    }
     return one->count == two->count;
 }
 
@@ -124,9 +119,8 @@ static bool read_number(const struct config_key *key, void *slot, const char *te
     errno = 0;
     long long number = strtoll(text, &end, 10);
     if (!isdigit((unsigned char)*text) || *end != '\0' || errno != 0 || number < key->minimum ||
-        number > key->maximum) {
+        number > key->maximum)
         return refuse(key, text, complaint);
-    }
     *(int64_t *)slot = number;
     return true;
 }
@@ -150,9 +144,8 @@ static int choice_index(const char *choices, const char *text)
 
     for (int index = 0; *choices != '\0'; index++) {
         size_t width = strcspn(choices, "|");
-        if (width == length && memcmp(choices, text, length) == 0) {
+        if (width == length && memcmp(choices, text, length) == 0)
             return index;
-        }
         choices += width + (choices[width] == '|');
     }
     return -1;
@@ -161,9 +154,8 @@ static int choice_index(const char *choices, const char *text)
 static bool read_choice(const struct config_key *key, void *slot, const char *text,
                         struct buf *complaint)
 {
-    if (choice_index(key->choices, text) < 0) {
+    if (choice_index(key->choices, text) < 0)
         return refuse(key, text, complaint);
-    }
     memory_replace(slot, text);
     return true;
 }
@@ -175,9 +167,8 @@ static bool read_enum(const struct config_key *key, void *slot, const char *text
                    "an enum is stored like an int");
     int index = choice_index(key->choices, text);
 
-    if (index < 0) {
+    if (index < 0)
         return refuse(key, text, complaint);
-    }
     memcpy(slot, &index, sizeof(index));
     return true;
 }
@@ -192,9 +183,8 @@ static bool read_flag(const struct config_key *key, void *slot, const char *text
 {
     int index = choice_index(key->choices, text);
 
-    if (index < 0) {
+    if (index < 0)
         return refuse(key, text, complaint);
-    }
     *(bool *)slot = index == 1;
     return true;
 }

@@ -27,9 +27,8 @@ char *digest_sha256_hex(const void *bytes, size_t length, char hex[DIGEST_HEX_SI
 {
     unsigned char sum[SHA256_BYTES];
 
-    if (EVP_Digest(bytes, length, sum, NULL, EVP_sha256(), NULL) != 1) {
+    if (EVP_Digest(bytes, length, sum, NULL, EVP_sha256(), NULL) != 1)
         abort(); /* libcrypto without SHA-256: nothing that we say could be trusted */
-    }
     return write_hex(sum, hex);
 }
 
@@ -37,9 +36,8 @@ char *digest_hmac_hex(const char *secret, const void *bytes, size_t length, char
 {
     unsigned char sum[SHA256_BYTES];
 
-    if (HMAC(EVP_sha256(), secret, (int)strlen(secret), bytes, length, sum, NULL) == NULL) {
+    if (HMAC(EVP_sha256(), secret, (int)strlen(secret), bytes, length, sum, NULL) == NULL)
         abort(); /* as above */
-    }
     return write_hex(sum, hex);
 }
 
@@ -58,16 +56,14 @@ char *digest_migration_text(const char *sql, size_t length, char text[DIGEST_TAG
     struct buf plain = BUF_INIT(0);
     const char *end = sql + length;
 
-    if (length >= 3 && memcmp(sql, byte_order_mark, 3) == 0) {
+    if (length >= 3 && memcmp(sql, byte_order_mark, 3) == 0)
         sql += 3;
-    }
     while (sql < end) {
         const char *carriage = memchr(sql, '\r', (size_t)(end - sql));
         const char *stop = carriage != NULL ? carriage : end;
         buf_append(&plain, sql, (size_t)(stop - sql));
-        if (carriage != NULL && (carriage + 1 == end || carriage[1] != '\n')) {
+        if (carriage != NULL && (carriage + 1 == end || carriage[1] != '\n'))
             buf_append(&plain, "\r", 1);
-        }
         sql = carriage != NULL ? carriage + 1 : end;
     }
     digest_sha256_tagged(buf_text(&plain), plain.length, text);
@@ -81,9 +77,8 @@ char *digest_random_hex(size_t digits, char *text)
 
     for (size_t i = 0; i < digits; i++) {
         size_t place = i % RANDOM_BYTES_AT_ONCE;
-        if (place == 0 && RAND_bytes(noise, RANDOM_BYTES_AT_ONCE) != 1) {
+        if (place == 0 && RAND_bytes(noise, RANDOM_BYTES_AT_ONCE) != 1)
             abort(); /* without entropy no nonce and no token is safe */
-        }
         text[i] = hex_digits[noise[place] & 15];
     }
     text[digits] = '\0';

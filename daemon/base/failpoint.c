@@ -25,11 +25,9 @@ const char *const failpoint_names[] = {
 
 static void failpoint_check(const char *name)
 {
-    for (size_t i = 0; failpoint_names[i] != NULL; i++) {
-        if (strcmp(failpoint_names[i], name) == 0) {
+    for (size_t i = 0; failpoint_names[i] != NULL; i++)
+        if (strcmp(failpoint_names[i], name) == 0)
             return;
-        }
-    }
     fprintf(stderr, "failpoint %s is not listed in daemon/base/failpoint.c\n", name);
     abort();
 }
@@ -53,9 +51,8 @@ static void read_request(char request[96])
 
     snprintf(request, 96, "%s", asked != NULL ? asked : "");
     if (file != NULL) {
-        if (fgets(request, 96, file) == NULL) {
+        if (fgets(request, 96, file) == NULL)
             request[0] = '\0';
-        }
         fclose(file);
     }
 }
@@ -65,9 +62,8 @@ static int failpoint_asked(const char *request, const char *name, unsigned long 
 {
     size_t length = strlen(name);
 
-    if (strncmp(request, name, length) != 0 || request[length] != '=') {
+    if (strncmp(request, name, length) != 0 || request[length] != '=')
         return 0;
-    }
     const char *action = request + length + 1;
     const char *count = strchr(action, ':');
     *arrival = count != NULL ? strtoul(count + 1, NULL, 10) : 1;
@@ -89,8 +85,7 @@ void failpoint(const char *name)
     int signal_number = failpoint_asked(request, name, &wanted);
     failpoint_check(name);
     failpoint_trace(name);
-    if (signal_number != 0 && ++arrivals == wanted) {
+    if (signal_number != 0 && ++arrivals == wanted)
         raise(signal_number);
-    }
 }
 #endif

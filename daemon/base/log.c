@@ -71,9 +71,8 @@ void log_open(enum log_level level, enum log_format format)
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
-    if (level <= logger.level) {
+    if (level <= logger.level)
         logger.write(&(struct log_line){level, message, fields, count});
-    }
 }
 
 static void log_write_auto(const struct log_line *line)
@@ -100,14 +99,11 @@ static void log_emit(struct buf *line)
 
 static bool log_needs_quotes(const char *text)
 {
-    if (*text == '\0') {
+    if (*text == '\0')
         return true;
-    }
-    for (const char *at = text; *at != '\0'; at++) {
-        if (iscntrl((unsigned char)*at) || strchr(" \"=\\", *at) != NULL) {
+    for (const char *at = text; *at != '\0'; at++)
+        if (iscntrl((unsigned char)*at) || strchr(" \"=\\", *at) != NULL)
             return true;
-        }
-    }
     return false;
 }
 
@@ -123,13 +119,12 @@ static void log_put_value(struct buf *line, const char *text)
     buf_puts(line, "\"");
     for (const char *at = text; *at != '\0'; at++) {
         unsigned char byte = (unsigned char)*at;
-        if (byte < sizeof(escapes) && escapes[byte] != 0) {
+        if (byte < sizeof(escapes) && escapes[byte] != 0)
             buf_printf(line, "\\%c", escapes[byte]);
-        } else if (iscntrl(byte)) {
+        else if (iscntrl(byte))
             buf_printf(line, "\\x%02x", byte);
-        } else {
+        else
             buf_append(line, at, 1);
-        }
     }
     buf_puts(line, "\"");
 }
@@ -138,15 +133,13 @@ static void log_put_fields(struct buf *out, const struct log_line *line)
 {
     for (size_t i = 0; i < line->count; i++) {
         const struct log_field *field = &line->fields[i];
-        if (field->key == NULL) {
+        if (field->key == NULL)
             continue;
-        }
         buf_printf(out, " %s=", field->key);
-        if (field->text != NULL) {
+        if (field->text != NULL)
             log_put_value(out, field->text);
-        } else {
+        else
             buf_printf(out, "%" PRId64, field->number);
-        }
     }
 }
 
@@ -180,9 +173,8 @@ static json_t *log_json_text(const char *text)
 
     if (string == NULL) {
         char *plain = memory_copy(text);
-        for (char *at = plain; *at != '\0'; at++) {
+        for (char *at = plain; *at != '\0'; at++)
             *at = isascii((unsigned char)*at) ? *at : '?';
-        }
         string = json_string(plain);
         free(plain);
     }
@@ -199,11 +191,10 @@ static void log_write_json(const struct log_line *line)
     json_object_set_new(object, "message", log_json_text(line->message));
     for (size_t i = 0; i < line->count; i++) {
         const struct log_field *field = &line->fields[i];
-        if (field->key != NULL) {
+        if (field->key != NULL)
             json_object_set_new(object, field->key,
                                 field->text != NULL ? log_json_text(field->text)
                                                     : json_integer(field->number));
-        }
     }
     struct buf out = BUF_INIT(0); /* a cut JSON text would not be JSON */
     char *text = json_dumps(object, JSON_COMPACT);
@@ -220,9 +211,8 @@ static char *log_journal_entry(const struct log_field *field)
                       ? memory_printf("SCHEMAGATE_%s=%s", field->key, field->text)
                       : memory_printf("SCHEMAGATE_%s=%" PRId64, field->key, field->number);
 
-    for (char *at = entry; *at != '='; at++) {
+    for (char *at = entry; *at != '='; at++)
         *at = (char)toupper((unsigned char)*at);
-    }
     return entry;
 }
 
@@ -237,19 +227,14 @@ static void log_write_journal(const struct log_line *line)
     log_put_fields(&message, line);
     entries[used++].iov_base = buf_take(&message);
     entries[used++].iov_base = memory_printf("PRIORITY=%d", log_levels[line->level].priority);
-    for (size_t i = 0; i < line->count; i++) {
-        if (line->fields[i].key != NULL) {
+    for (size_t i = 0; i < line->count; i++)
+        if (line->fields[i].key != NULL)
             entries[used++].iov_base = log_journal_entry(&line->fields[i]);
-        }
-    }
-    for (int i = 0; i < used; i++) {
+    for (int i = 0; i < used; i++)
         entries[i].iov_len = strlen(entries[i].iov_base);
-    }
-    if (sd_journal_sendv(entries, used) < 0) {
+    if (sd_journal_sendv(entries, used) < 0)
         log_write_logfmt(line);
-    }
-    for (int i = 0; i < used; i++) {
+    for (int i = 0; i < used; i++)
         free(entries[i].iov_base);
-    }
     free(entries);
 }

@@ -21,21 +21,18 @@ void *memory_new(size_t size)
 {
     void *fresh = calloc(1, size > 0 ? size : 1);
 
-    if (fresh == NULL) {
+    if (fresh == NULL)
         memory_exhausted();
-    }
     return fresh;
 }
 
 void *memory_grow(void *old, size_t count, size_t size)
 {
-    if (count == 0 || size == 0) {
+    if (count == 0 || size == 0)
         count = size = 1;
-    }
     void *grown = reallocarray(old, count, size);
-    if (grown == NULL) {
+    if (grown == NULL)
         memory_exhausted();
-    }
     return grown;
 }
 
@@ -46,13 +43,11 @@ char *memory_copy(const char *text)
 
 char *memory_copy_n(const char *text, size_t length)
 {
-    if (length == SIZE_MAX) {
+    if (length == SIZE_MAX)
         memory_exhausted();
-    }
     char *copy = memory_grow(NULL, length + 1, 1);
-    if (length > 0) {
+    if (length > 0)
         memcpy(copy, text, length);
-    }
     copy[length] = '\0';
     return copy;
 }
@@ -65,9 +60,8 @@ char *memory_printf(const char *format, ...)
     va_start(arguments, format);
     int length = vasprintf(&text, format, arguments);
     va_end(arguments);
-    if (length < 0) {
+    if (length < 0)
         memory_exhausted();
-    }
     return text;
 }
 

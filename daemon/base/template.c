@@ -18,9 +18,8 @@ static enum template_place place_at(const char *text)
 {
     enum template_place place = 0;
 
-    while (place < TEMPLATE_PLACES && strncmp(text, places[place], strlen(places[place])) != 0) {
+    while (place < TEMPLATE_PLACES && strncmp(text, places[place], strlen(places[place])) != 0)
         place++;
-    }
     return place;
 }
 
@@ -29,9 +28,8 @@ const char *template_check(const char *word)
     for (const char *at = strpbrk(word, "{}"); at != NULL; at = strpbrk(at, "{}")) {
         enum template_place place = place_at(at);
 
-        if (place == TEMPLATE_PLACES) {
+        if (place == TEMPLATE_PLACES)
             return "must have no braces but those of {version}, {phase}, {name} and {argument}";
-        }
         at += strlen(places[place]);
     }
     return NULL;

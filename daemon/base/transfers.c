@@ -20,11 +20,9 @@ static void collect(struct transfers *transfers)
     const CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read(transfers->multi, &left)) != NULL) {
-        if (message->msg == CURLMSG_DONE) {
+    while ((message = curl_multi_info_read(transfers->multi, &left)) != NULL)
+        if (message->msg == CURLMSG_DONE)
             transfers->ended(transfers->context, message->easy_handle, message->data.result);
-        }
-    }
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *context)
@@ -56,9 +54,8 @@ static int watch_socket(CURL *handle, curl_socket_t fd, int what, void *context,
     struct event *event = assigned;
 
     (void)handle;
-    if (event != NULL) {
+    if (event != NULL)
         event_free(event);
-    }
     event = NULL;
     if (what != CURL_POLL_REMOVE) {
         short wanted = (short)(((what & CURL_POLL_IN) != 0 ? EV_READ : 0) |
@@ -76,11 +73,10 @@ static int watch_timer(CURLM *multi, long timeout_ms, void *context)
     struct timeval wait = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
 
     (void)multi;
-    if (timeout_ms < 0) {
+    if (timeout_ms < 0)
         event_del(transfers->timer);
-    } else {
+    else
         event_add(transfers->timer, &wait);
-    }
     return 0;
 }
 
@@ -101,9 +97,8 @@ struct transfers *transfers_open(struct event_base *base, transfers_ended *ended
 
 void transfers_close(struct transfers *transfers)
 {
-    if (transfers == NULL) {
+    if (transfers == NULL)
         return;
-    }
     curl_multi_cleanup(transfers->multi);
     event_free(transfers->timer);
     free(transfers);

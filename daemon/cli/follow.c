@@ -69,10 +69,9 @@ static void print_cut(const char *line)
                          ? size.ws_col - 1u
                          : 79;
     const char *end = line;
-    for (size_t width = 0; *end; end++) {
+    for (size_t width = 0; *end; end++)
         if (((unsigned char)*end & 0xc0) != 0x80 && ++width > columns)
             break;
-    }
     fprintf(stderr, "\r\033[K%.*s", (int)(end - line), line);
     fflush(stderr);
 }

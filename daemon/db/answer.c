@@ -25,9 +25,8 @@ void answer_describe_error(const PGresult *error, struct buf *text)
     const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
     const char *sqlstate = answer_sqlstate(error);
 
-    if (sqlstate[0] != '\0') {
+    if (sqlstate[0] != '\0')
         buf_printf(text, "%s: ", sqlstate);
-    }
     connect_append_line(text, message != NULL ? message : PQresultErrorMessage(error));
 }
 
@@ -43,9 +42,8 @@ static void read_event_ids(struct commit_answer *answer, const json_t *events)
     size_t count = json_array_size(events);
 
     answer->event_ids = memory_new((count + 1) * sizeof *answer->event_ids);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         answer->event_ids[i] = json_integer_value(json_array_get(events, i));
-    }
     answer->result.event_ids = answer->event_ids;
     answer->result.event_count = count;
 }

@@ -19,9 +19,8 @@ static double monotonic_seconds(void)
 
 static void pending_free(struct pending *p)
 {
-    for (size_t i = 0; i < p->batch.count; i++) {
+    for (size_t i = 0; i < p->batch.count; i++)
         PQclear(p->outcome.results[i]);
-    }
     PQclear(p->outcome.error);
     free(p->outcome.results);
     free(p->drops);
@@ -54,9 +53,8 @@ static void session_begin_turn(struct session *s)
     struct pending *p = s->pending;
 
     event_del(s->deadline);
-    if (p == NULL) {
+    if (p == NULL)
         return;
-    }
     p->since = monotonic_seconds();
     if (p->batch.deadline_ms > 0) {
         const struct timeval delay = {p->batch.deadline_ms / 1000,
@@ -71,19 +69,16 @@ static void session_begin_statement(struct session *s)
 {
     const struct pending *p = s->pending;
 
-    if (p == NULL || p->current == p->batch.count) {
+    if (p == NULL || p->current == p->batch.count)
         return;
-    }
-    if (p->drops[p->current] || p->batch.row != NULL) {
+    if (p->drops[p->current] || p->batch.row != NULL)
         PQsetSingleRowMode(s->connection);
-    }
 }
 
 static void pending_take_row(struct pending *p, const PGresult *result)
 {
-    if (p->batch.row != NULL && PQntuples(result) > 0) {
+    if (p->batch.row != NULL && PQntuples(result) > 0)
         p->batch.row(p->batch.context, result);
-    }
 }
 
 static void pending_take_result(struct pending *p, PGresult *result)
@@ -108,14 +103,12 @@ static void pending_take_result(struct pending *p, PGresult *result)
 
 static void pending_take_error(struct pending *p, PGresult *error)
 {
-    if (p->current < p->batch.count) {
+    if (p->current < p->batch.count)
         p->seconds[p->current] = monotonic_seconds() - p->since;
-    }
-    if (p->outcome.error == NULL) {
+    if (p->outcome.error == NULL)
         p->outcome.error = error;
-    } else {
+    else
         PQclear(error);
-    }
 }
 
 /* NULL: the statement, or the script, is done. */
@@ -125,9 +118,8 @@ static void session_end_statement(struct session *s)
 
     if (p->current < p->batch.count) {
         p->current++;
-        if (p->outcome.error == NULL) {
+        if (p->outcome.error == NULL)
             p->outcome.succeeded = p->current;
-        }
     }
     if (!p->script) {
         session_begin_statement(s);
@@ -200,12 +192,10 @@ void session_drain(struct session *s)
             break;
         }
     }
-    if (s->pending == NULL) {
+    if (s->pending == NULL)
         PQisBusy(s->connection); /* lets libpq look at notices */
-    }
-    if (PQstatus(s->connection) != CONNECTION_OK) {
+    if (PQstatus(s->connection) != CONNECTION_OK)
         session_lose_connection(s);
-    }
 }
 
 /* ---- sending ---- */
@@ -220,21 +210,18 @@ static struct pending *session_queue(struct session *s, const struct session_bat
     p->outcome.results = memory_new((batch->count + 1) * sizeof(PGresult *));
     p->outcome.seconds = p->seconds;
     DL_APPEND(s->pending, p);
-    if (session_is_lost(s)) {
+    if (session_is_lost(s))
         event_active(s->ending, EV_TIMEOUT, 0);
-    }
     return p;
 }
 
 static int session_send_statement(struct session *s, const struct session_statement *statement)
 {
-    if (statement->prepare != NULL) {
+    if (statement->prepare != NULL)
         return PQsendPrepare(s->connection, statement->prepare, statement->sql, 0, NULL);
-    }
-    if (statement->prepared != NULL) {
+    if (statement->prepared != NULL)
         return PQsendQueryPrepared(s->connection, statement->prepared, statement->parameter_count,
                                    statement->parameters, NULL, NULL, 0);
-    }
     return PQsendQueryParams(s->connection, statement->sql, statement->parameter_count, NULL,
                              statement->parameters, NULL, NULL, 0);
 }
@@ -243,12 +230,10 @@ static bool session_send(struct session *s, const struct session_batch *batch, s
 {
     for (size_t i = 0; i < batch->count; i++) {
         p->drops[i] = batch->statements[i].drops_rows;
-        if (session_send_statement(s, &batch->statements[i]) != 1) {
+        if (session_send_statement(s, &batch->statements[i]) != 1)
             return false;
-        }
-        if (batch->flushes && PQsendFlushRequest(s->connection) != 1) {
+        if (batch->flushes && PQsendFlushRequest(s->connection) != 1)
             return false;
-        }
     }
     return PQpipelineSync(s->connection) == 1;
 }
@@ -259,9 +244,8 @@ void session_run(struct session *s, const struct session_batch *batch)
     struct pending *p = session_queue(s, batch);
 
     p->batch.statements = NULL;
-    if (session_is_lost(s)) {
+    if (session_is_lost(s))
         return;
-    }
     if (!session_send(s, batch, p)) {
         session_lose_connection(s);
         return;
@@ -281,9 +265,8 @@ void session_run_script(struct session *s, const char *script, session_answered 
     struct pending *p = session_queue(s, &batch);
 
     p->script = true;
-    if (session_is_lost(s)) {
+    if (session_is_lost(s))
         return;
-    }
     if (PQexitPipelineMode(s->connection) != 1 || PQsendQuery(s->connection, script) != 1) {
         session_lose_connection(s);
         return;

@@ -34,9 +34,8 @@ static void cancel_finish(void *argument)
 {
     struct cancel_job *job = argument;
 
-    if (job->error[0] != '\0') {
+    if (job->error[0] != '\0')
         log_warn("a running statement could not be cancelled", LOG_TEXT("error", job->error));
-    }
     job->done(job->context);
     cancel_discard(job);
 }

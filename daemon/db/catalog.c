@@ -52,15 +52,14 @@ static void call_on_answer(void *context, struct session_outcome *outcome)
 {
     struct catalog_call *call = context;
 
-    if (outcome->error != NULL) {
+    if (outcome->error != NULL)
         call_on_error(call, outcome->error);
-    } else if (outcome->lost) {
+    else if (outcome->lost)
         call_finish(call, NULL, "there is no connection to the database");
-    } else if (strcmp(PQgetvalue(outcome->results[1], 0, 0), too_large) == 0) {
+    else if (strcmp(PQgetvalue(outcome->results[1], 0, 0), too_large) == 0)
         call_finish(call, NULL, "the facts about these tables are more than 16 MB");
-    } else {
+    else
         call_finish(call, PQgetvalue(outcome->results[1], 0, 0), NULL);
-    }
 }
 
 /* Both statements are one transaction: the settings end with it. */

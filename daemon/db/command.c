@@ -46,20 +46,15 @@ static char *clean_output(const char *output)
 {
     char *text = memory_copy(output), *end = text + strlen(text);
 
-    while (end > text && strchr(" \t\r\n", end[-1]) != NULL) {
+    while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
         *--end = '\0';
-    }
-    for (char *at = text; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t') {
+    for (char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t')
             *at = ' ';
-        }
-    }
     json_t *as_json = json_string(text); /* NULL: it is not UTF-8 */
-    for (char *at = text; as_json == NULL && *at != '\0'; at++) {
-        if ((unsigned char)*at >= 0x80) {
+    for (char *at = text; as_json == NULL && *at != '\0'; at++)
+        if ((unsigned char)*at >= 0x80)
             *at = '?';
-        }
-    }
     json_decref(as_json);
     return text;
 }

@@ -52,15 +52,13 @@ void connect_append_line(struct buf *text, const char *message)
 {
     size_t length = strlen(message);
 
-    while (length > 0 && message[length - 1] == '\n') {
+    while (length > 0 && message[length - 1] == '\n')
         length--;
-    }
     for (size_t i = 0; i < length; i++) {
-        if (message[i] == '\n') {
+        if (message[i] == '\n')
             buf_puts(text, "; ");
-        } else {
+        else
             buf_append(text, message[i] == '\t' ? " " : message + i, 1);
-        }
     }
 }
 
@@ -113,16 +111,14 @@ static void connect_explain(const PGconn *connection, struct buf *trouble)
 static bool read_password(struct connect_job *job, char password[PASSWORD_BYTES])
 {
     password[0] = '\0';
-    if (job->password_file[0] == '\0') {
+    if (job->password_file[0] == '\0')
         return true;
-    }
     FILE *file = fopen(job->password_file, "re");
     if (file == NULL || fgets(password, PASSWORD_BYTES, file) == NULL) {
         buf_printf(&job->trouble, "cannot read database.password_file %s: %s", job->password_file,
                    file == NULL ? strerror(errno) : "it is empty");
-        if (file != NULL) {
+        if (file != NULL)
             fclose(file);
-        }
         return false;
     }
     fclose(file);
@@ -160,9 +156,8 @@ static void connect_work(void *argument)
     struct connect_job *job = argument;
     char password[PASSWORD_BYTES];
 
-    if (!check_conninfo(job) || !read_password(job, password)) {
+    if (!check_conninfo(job) || !read_password(job, password))
         return;
-    }
     /* What stands before dbname are defaults for the connection string, what follows overrides it.
      * */
     const char *const keywords[] = {

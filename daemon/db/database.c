@@ -83,9 +83,8 @@ const char *database_fatal(const struct database *db)
 
 void database_stop_finish(struct database *db)
 {
-    if (db->stopped == NULL) {
+    if (db->stopped == NULL)
         return;
-    }
     void (*stopped)(void *) = db->stopped;
 
     db->stopped = NULL;
@@ -115,9 +114,8 @@ static void on_store_drained(void *context, struct session_outcome *outcome)
     const struct session_statement unlock = {.sql = "SELECT pg_advisory_unlock_all()",
                                              .drops_rows = true};
 
-    if (outcome->lost) {
+    if (outcome->lost)
         return; /* the fall finishes */
-    }
     session_run(db->holder, &(struct session_batch){.statements = &unlock, .count = 1,
                                                     .done = on_unlocked, .context = db});
 }
@@ -126,9 +124,8 @@ void database_stop_step(struct database *db)
 {
     const struct session_statement nothing = {.sql = "SELECT"};
 
-    if (!db->stopping || db->running != NULL) {
+    if (!db->stopping || db->running != NULL)
         return;
-    }
     if (!leadership_is_leading(db)) {
         finish_soon(db);
         return;
@@ -146,17 +143,15 @@ void database_stop(struct database *db, int64_t deadline_ms, void (*done)(void *
     db->stopped = done;
     db->stop_context = context;
     evtimer_add(db->stop_deadline, &deadline);
-    if (db->running != NULL) {
+    if (db->running != NULL)
         database_executor_ops.cancel(db);
-    }
     database_stop_step(db);
 }
 
 void database_free(struct database *db)
 {
-    if (db == NULL) {
+    if (db == NULL)
         return;
-    }
     db->life = LIFE_ENDED;
     leadership_drop_sessions(db);
     executor_close(db);

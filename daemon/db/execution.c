@@ -48,11 +48,9 @@ static enum execution_status status_of(const struct executor_try *try, const PGr
 {
     const char *sqlstate = answer_sqlstate(error);
 
-    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
-        if (strcmp(meanings[i].sqlstate, sqlstate) == 0) {
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+        if (strcmp(meanings[i].sqlstate, sqlstate) == 0)
             return meanings[i].status;
-        }
-    }
     bool cancelled = try->cancelled && strcmp(sqlstate, "57014") == 0;
     return cancelled ? EXECUTION_CANCELLED : EXECUTION_FAILED;
 }
@@ -60,16 +58,14 @@ static enum execution_status status_of(const struct executor_try *try, const PGr
 /* Where the error is, in the file: where PostgreSQL says, else at the beginning of the statement. */
 static void locate_error(const struct executor_try *try, struct execution_error *error)
 {
-    if (try->failed == 0) {
+    if (try->failed == 0)
         return;
-    }
     const struct execution_statement *statement = &try->execution.statements[try->failed - 1];
     const char *position = PQresultErrorField(try->error, PG_DIAG_STATEMENT_POSITION);
     struct file_place place = {statement->line, statement->column};
 
-    if (position != NULL && !statement->generated) {
+    if (position != NULL && !statement->generated)
         place = file_place_of(place, statement->sql, (unsigned)strtoul(position, NULL, 10));
-    }
     error->step = statement->number;
     error->line = place.line;
     error->column = place.column;
@@ -81,16 +77,13 @@ static void describe_error(const struct executor_try *try, struct execution_erro
     error->detail = PQresultErrorField(try->error, PG_DIAG_MESSAGE_DETAIL);
     error->hint = PQresultErrorField(try->error, PG_DIAG_MESSAGE_HINT);
     error->context = PQresultErrorField(try->error, PG_DIAG_CONTEXT);
-    if (error->context != NULL && strncmp(error->context, OWN_FUNCTION, sizeof OWN_FUNCTION - 1) == 0) {
+    if (error->context != NULL && strncmp(error->context, OWN_FUNCTION, sizeof OWN_FUNCTION - 1) == 0)
         error->context = NULL; /* what schemagate's own functions refuse, they explain */
-    }
-    if (try->left[0] != '\0' && error->hint == NULL) {
+    if (try->left[0] != '\0' && error->hint == NULL)
         error->hint = try->left;
-    }
     snprintf(error->sqlstate, sizeof error->sqlstate, "%s", answer_sqlstate(try->error));
-    if (error->message == NULL) {
+    if (error->message == NULL)
         error->message = PQresultErrorMessage(try->error);
-    }
     if (try->deallocated) {
         error->detail = "The statements deallocated what schemagate had prepared. Nothing of them was kept.";
         error->hint = "Take out what deallocates prepared statements.";
@@ -115,9 +108,8 @@ void execution_finish_with(struct executor_try *try, struct execution_result *re
 
     result->seconds = try->seconds;
     result->seconds_count = try->seconds_count;
-    if (try->error != NULL) {
+    if (try->error != NULL)
         describe_error(try, &result->error);
-    }
     db->running = NULL;
     try->done(try->context, result);
     execution_free(try);

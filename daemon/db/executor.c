@@ -122,11 +122,9 @@ static const char *set_openly(const struct executor_try *try)
 {
     static const char setting[] = "search_path";
 
-    for (size_t i = 0; i < try->execution.statement_count; i++) {
-        if (strcasestr(try->execution.statements[i].sql, setting) != NULL) {
+    for (size_t i = 0; i < try->execution.statement_count; i++)
+        if (strcasestr(try->execution.statements[i].sql, setting) != NULL)
             return setting;
-        }
-    }
     return "";
 }
 
@@ -172,9 +170,8 @@ static void take_error(struct executor_try *try, struct session_outcome *outcome
 {
     size_t i = outcome->succeeded;
 
-    if (i >= try->first && i < try->first + try->execution.statement_count && !try->alone_done) {
+    if (i >= try->first && i < try->first + try->execution.statement_count && !try->alone_done)
         try->failed = (unsigned)(i - try->first + 1);
-    }
     try->error = outcome->error;
     outcome->error = NULL;
     try->deallocated = try->failed == 0 && strcmp(answer_sqlstate(try->error), "26000") == 0;
@@ -184,9 +181,8 @@ static void on_prepared_again(void *context, struct session_outcome *outcome)
 {
     struct executor_try *try = context;
 
-    if (outcome->error != NULL) {
+    if (outcome->error != NULL)
         leadership_fall(try->db, "what a migration has deallocated could not be prepared again");
-    }
     execution_finish_failed(try);
 }
 
@@ -212,9 +208,8 @@ static void roll_back(struct executor_try *try)
 
 static void on_tidied_after(void *context, struct session_outcome *outcome)
 {
-    if (outcome->error != NULL && !outcome->lost) {
+    if (outcome->error != NULL && !outcome->lost)
         leadership_fall(context, "the session could not be made clean after a migration");
-    }
 }
 
 /* The rest of the tidying is nobody's wait: the server does it while the next step is decided. A
@@ -238,18 +233,16 @@ static void on_committed(struct executor_try *try, const struct session_outcome 
     bool read;
 
     executor_failpoint(try, "committed");
-    if (!try->alone_done && try->execution.statement_count > 0 && !outcome->lost) {
+    if (!try->alone_done && try->execution.statement_count > 0 && !outcome->lost)
         tidy_after(try);
-    }
     if (backfill_is(try)) {
         read = backfill_read(outcome->results[try->first], end, &result);
     } else {
         read = commit_answer_read(&answer, PQgetvalue(end, 0, 2));
         result.commit = answer.result;
     }
-    if (!read) {
+    if (!read)
         result.status = EXECUTION_UNKNOWN;
-    }
     execution_finish_with(try, &result);
     json_decref((json_t *)result.progress);
     commit_answer_release(&answer);
@@ -259,13 +252,11 @@ static void on_transaction(void *context, struct session_outcome *outcome)
 {
     struct executor_try *try = context;
 
-    if (!try->alone_done) {
+    if (!try->alone_done)
         take_seconds(try, outcome);
-    }
     if (outcome->succeeded > try->commit) { /* COMMIT was answered, whatever came after it */
-        if (outcome->succeeded < try->sent) {
+        if (outcome->succeeded < try->sent)
             leadership_fall(try->db, "the markers of session pins cannot be set");
-        }
         on_committed(try, outcome);
     } else if (outcome->lost) {
         execution_finish(try, EXECUTION_UNKNOWN);
@@ -284,9 +275,8 @@ static void send_transaction(struct executor_try *try, bool with_sql)
 
     count += add_before(try, s, submitted > 0);
     try->first = count;
-    for (size_t i = 0; i < submitted; i++) {
+    for (size_t i = 0; i < submitted; i++)
         s[count++] = backfill_is(try) ? backfill_batch(try) : plain(e->statements[i].sql);
-    }
     if (submitted > 0) {
         if (!backfill_is(try)) { /* a batch sets some of them itself (functions/backfill.sql) */
             s[count++] = note_settings("schemagate.settings_behind");
@@ -329,9 +319,8 @@ static void tidy_alone(struct executor_try *try)
     struct session_statement tidy[TIDY + 1];
     size_t count = add_tidy(try, tidy);
 
-    if (online_met_another(try)) {
+    if (online_met_another(try))
         tidy[count++] = online_forget(try);
-    }
     executor_send(try, tidy, count, ANSWER_MS, on_tidied);
 }
 
@@ -407,9 +396,8 @@ static void on_alone(void *context, struct session_outcome *outcome)
     if (outcome->error != NULL) {
         take_error(try, outcome);
     } else {
-        if (online_is_mending(try)) {
+        if (online_is_mending(try))
             failpoint("alone-mended");
-        }
         try->place++;
     }
     if (try->error == NULL && online_is_unfinished(try)) {
@@ -432,11 +420,10 @@ static void send_next_alone(struct executor_try *try)
     const struct session_statement statement = plain(online_next(try));
     try->first = 0;
     executor_send(try, &statement, 1, 0, on_alone);
-    if (online_is_mending(try)) {
+    if (online_is_mending(try))
         failpoint("alone-mending");
-    } else {
+    else
         executor_failpoint(try, "sent");
-    }
 }
 
 static void on_alone_fenced(void *context, struct session_outcome *outcome)
@@ -485,11 +472,10 @@ static void on_online_begun(void *context, struct session_outcome *outcome)
         online_take(try, outcome);
         failpoint("alone-noted");
         try->alone_done = !online_is_unfinished(try);
-        if (try->alone_done) {
+        if (try->alone_done)
             send_transaction(try, false);
-        } else {
+        else
             fence_alone(try);
-        }
     }
 }
 
@@ -550,13 +536,12 @@ static void send_command(struct executor_try *try)
 static void executor_begin(struct executor_try *try)
 {
     executor_failpoint(try, "begin");
-    if (try->execution.transactional || try->execution.statement_count == 0) {
+    if (try->execution.transactional || try->execution.statement_count == 0)
         send_transaction(try, true);
-    } else if (try->execution.command != NULL) {
+    else if (try->execution.command != NULL)
         send_command(try);
-    } else {
+    else
         send_alone(try);
-    }
 }
 
 static void on_no_session(evutil_socket_t fd, short what, void *context)
@@ -598,16 +583,14 @@ static void on_cancelled(void *context)
     struct executor_try *waiting = db->running;
 
     db->cancelling = NULL;
-    if (waiting == NULL) {
+    if (waiting == NULL)
         return;
-    }
-    if (waiting->sent > 0) {
+    if (waiting->sent > 0)
         cancel_again(db);
-    } else if (waiting->cancelled) {
+    else if (waiting->cancelled)
         execution_finish(waiting, EXECUTION_CANCELLED);
-    } else {
+    else
         executor_begin(waiting);
-    }
 }
 
 /* A request that comes late must not hit the next try: that one waits for it. */
@@ -615,27 +598,23 @@ static void executor_cancel(void *executor)
 {
     struct database *db = executor;
 
-    if (db->running == NULL || !leadership_is_leading(db)) {
+    if (db->running == NULL || !leadership_is_leading(db))
         return;
-    }
     db->running->cancelled = true;
-    if (executor_runs_command(db)) {
+    if (executor_runs_command(db))
         command_kill(db->running);
-    } else if (db->cancelling == NULL) {
+    else if (db->cancelling == NULL)
         db->cancelling = cancel_start(db->base, session_connection(db->holder), on_cancelled, db);
-    }
 }
 
 void executor_on_cancel_again(struct database *db)
 {
-    if (db->running == NULL || !db->running->cancelled) {
+    if (db->running == NULL || !db->running->cancelled)
         return;
-    }
-    if (db->running->interruptible) {
+    if (db->running->interruptible)
         executor_cancel(db);
-    } else {
+    else
         cancel_again(db);
-    }
 }
 
 bool executor_runs_command(const struct database *db)
@@ -645,16 +624,14 @@ bool executor_runs_command(const struct database *db)
 
 void executor_prove(struct database *db)
 {
-    if (executor_runs_command(db)) {
+    if (executor_runs_command(db))
         command_prove(db->running);
-    }
 }
 
 void executor_close(struct database *db)
 {
-    if (executor_runs_command(db)) {
+    if (executor_runs_command(db))
         command_abandon(db->running);
-    }
 }
 
 void executor_stop(struct database *db)
@@ -668,9 +645,8 @@ void executor_stop(struct database *db)
     if (db->cancelling != NULL) {
         offload_abandon(db->cancelling);
         db->cancelling = NULL;
-        if (waiting != NULL && waiting->sent == 0) {
+        if (waiting != NULL && waiting->sent == 0)
             execution_finish(waiting, EXECUTION_UNKNOWN);
-        }
     }
 }
 

@@ -70,18 +70,16 @@ void leadership_begin(struct database *db)
 /* Nothing is begun beside a command that has been killed and has not ended. */
 static void begin_again(struct database *db)
 {
-    if (executor_runs_command(db)) {
+    if (executor_runs_command(db))
         leadership_set_timer(db, COMMAND_END_MS);
-    } else {
+    else
         leadership_begin(db);
-    }
 }
 
 void leadership_on_due(struct database *db)
 {
-    if (lives[db->life].due != NULL) {
+    if (lives[db->life].due != NULL)
         lives[db->life].due(db);
-    }
 }
 
 void leadership_set_timer(struct database *db, int64_t ms)
@@ -144,9 +142,8 @@ static void leadership_fall_error(struct database *db, const PGresult *error)
 
 bool leadership_failed(struct database *db, const struct session_outcome *outcome)
 {
-    if (outcome->error != NULL && !outcome->lost) {
+    if (outcome->error != NULL && !outcome->lost)
         leadership_fall_error(db, outcome->error);
-    }
     return outcome->error != NULL || outcome->lost || db->fall_reason.length > 0;
 }
 
@@ -271,10 +268,9 @@ static void term_describe(struct term *term, const struct identity *identity,
 
 static void tell_limits(const struct term *term)
 {
-    for (size_t i = 0; term->limits[i] != NULL; i++) {
+    for (size_t i = 0; term->limits[i] != NULL; i++)
         log_warn("this server has a limit", LOG_TEXT("server_version", term->server_version),
                  LOG_TEXT("limit", term->limits[i]));
-    }
 }
 
 static void enter_leading(struct database *db)
@@ -302,9 +298,8 @@ static void on_pinged(void *context, struct session_outcome *outcome)
     struct ping ping = *(struct ping *)context;
 
     free(context);
-    if (leadership_failed(ping.db, outcome)) {
+    if (leadership_failed(ping.db, outcome))
         return;
-    }
     if (answer_is_true(outcome->results[0], 0)) {
         executor_prove(ping.db);
         coordinator_prove_lead(ping.db->coordinator, ping.asked_boot);

@@ -30,13 +30,10 @@ void limits_describe(int server_version, bool may_hurry, const char *limits[TERM
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < sizeof limits_known / sizeof limits_known[0]; i++) {
-        if (server_version < limits_known[i].before) {
+    for (size_t i = 0; i < sizeof limits_known / sizeof limits_known[0]; i++)
+        if (server_version < limits_known[i].before)
             limits[count++] = limits_known[i].sentence;
-        }
-    }
-    if (server_version < 150000 && !may_hurry) {
+    if (server_version < 150000 && !may_hurry)
         limits[count++] = may_not_hurry;
-    }
     limits[count] = NULL;
 }

@@ -27,9 +27,8 @@ struct offload {
 
 static void offload_free(struct offload *o)
 {
-    if (o->wake_fd >= 0) {
+    if (o->wake_fd >= 0)
         close(o->wake_fd);
-    }
     free(o);
 }
 
@@ -40,12 +39,10 @@ static void *offload_thread(void *argument)
     o->kind->work(o->job);
     eventfd_write(o->wake_fd, 1);
     int before = atomic_exchange(&o->state, OFFLOAD_WORKED);
-    if (before == OFFLOAD_ABANDONED) {
+    if (before == OFFLOAD_ABANDONED)
         o->kind->discard(o->job);
-    }
-    if (before != OFFLOAD_WORKING) {
+    if (before != OFFLOAD_WORKING)
         offload_free(o);
-    }
     return NULL;
 }
 
@@ -58,9 +55,8 @@ static void offload_on_wake(evutil_socket_t fd, short what, void *context)
     void *job = o->job;
 
     event_free(o->wake);
-    if (atomic_exchange(&o->state, OFFLOAD_COLLECTED) == OFFLOAD_WORKED) {
+    if (atomic_exchange(&o->state, OFFLOAD_COLLECTED) == OFFLOAD_WORKED)
         offload_free(o);
-    }
     kind->done(job);
 }
 
@@ -89,9 +85,8 @@ struct offload *offload_start(struct event_base *base, const struct offload_job 
     o->job = job;
     o->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     o->wake = event_new(base, o->wake_fd, EV_READ, offload_on_wake, o);
-    if (o->wake == NULL) {
+    if (o->wake == NULL)
         abort();
-    }
     int error = o->wake_fd < 0 || event_add(o->wake, NULL) != 0 ? errno : offload_spawn(o);
     if (error != 0) {
         log_error("no thread for a database connection", LOG_TEXT("error", strerror(error)));
@@ -103,9 +98,8 @@ struct offload *offload_start(struct event_base *base, const struct offload_job 
 
 void offload_abandon(struct offload *o)
 {
-    if (o == NULL) {
+    if (o == NULL)
         return;
-    }
     event_free(o->wake);
     if (atomic_exchange(&o->state, OFFLOAD_ABANDONED) == OFFLOAD_WORKED) {
         o->kind->discard(o->job);

@@ -56,11 +56,10 @@ void online_take_left_over(struct executor_try *try, const struct session_outcom
     try->goes_back = false;
     json_array_foreach(next, i, statement)
     {
-        if (json_string_length(statement) == 0) {
+        if (json_string_length(statement) == 0)
             try->goes_back = true; /* all of it is still to be done */
-        } else if (takes_back) {
+        else if (takes_back)
             json_array_append(left, statement);
-        }
     }
     json_decref(next);
     json_decref(try->sequence);
@@ -70,12 +69,11 @@ void online_take_left_over(struct executor_try *try, const struct session_outcom
 
 void online_tell_left_over(struct executor_try *try)
 {
-    if (try->goes_back) {
+    if (try->goes_back)
         snprintf(try->left, sizeof try->left,
                  "An INVALID index of %s is left, for somebody is in its way. `schemagate retry %s` drops "
                  "it before all else; before you give it up: DROP INDEX CONCURRENTLY.",
                  try->execution.work->object, try->version);
-    }
 }
 
 bool online_is_unfinished(const struct executor_try *try)

@@ -35,9 +35,8 @@ void session_hear(struct session *s, const PGresult *said)
     const char *severity = PQresultErrorField(said, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *message = PQresultErrorField(said, PG_DIAG_MESSAGE_PRIMARY);
 
-    if (severity != NULL && message != NULL && strcmp(severity, "FATAL") == 0) {
+    if (severity != NULL && message != NULL && strcmp(severity, "FATAL") == 0)
         session_lose(s, message);
-    }
 }
 
 /* What the server said before it closed the connection may have arrived while we were writing. Where nothing
@@ -57,9 +56,8 @@ void session_lose_connection(struct session *s)
 {
     char *reason = memory_copy(PQerrorMessage(s->connection));
 
-    if (PQstatus(s->connection) == CONNECTION_BAD) {
+    if (PQstatus(s->connection) == CONNECTION_BAD)
         session_take_last_words(s);
-    }
     session_lose(s, reason);
     free(reason);
 }
@@ -81,22 +79,19 @@ static void session_on_end(evutil_socket_t fd, short what, void *context)
 
 static void event_release(struct event *event)
 {
-    if (event != NULL) {
+    if (event != NULL)
         event_free(event);
-    }
 }
 
 void session_free(struct session *s)
 {
-    if (s == NULL) {
+    if (s == NULL)
         return;
-    }
     s->owner.lost = NULL;
     session_lose(s, "the session is closed");
     session_answer_lost(s);
-    if (s->connecting != NULL) {
+    if (s->connecting != NULL)
         offload_abandon(s->connecting);
-    }
     event_release(s->readable);
     event_release(s->writable);
     event_release(s->deadline);
@@ -112,11 +107,10 @@ void session_flush(struct session *s)
 {
     int left = PQflush(s->connection);
 
-    if (left < 0) {
+    if (left < 0)
         session_lose_connection(s);
-    } else if (left > 0) {
+    else if (left > 0)
         event_add(s->writable, NULL);
-    }
 }
 
 static void session_on_readable(evutil_socket_t fd, short what, void *context)
@@ -131,11 +125,10 @@ static void session_on_readable(evutil_socket_t fd, short what, void *context)
     }
     bool alive = PQconsumeInput(s->connection) == 1;
     session_drain(s);
-    if (!alive) {
+    if (!alive)
         session_lose_connection(s);
-    } else if (!session_is_lost(s)) {
+    else if (!session_is_lost(s))
         session_flush(s);
-    }
 }
 
 static void session_on_writable(evutil_socket_t fd, short what, void *context)
@@ -165,9 +158,8 @@ static void session_on_notice(void *context, const PGresult *result)
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-    if (message == NULL) {
+    if (message == NULL)
         return;
-    }
     log_debug("PostgreSQL says", LOG_TEXT("session", s->settings.application_name),
               LOG_TEXT("severity", severity), LOG_TEXT("message", message));
     session_hear(s, result);
@@ -195,11 +187,10 @@ static void session_on_pinned(void *context, struct session_outcome *outcome)
 {
     struct session *s = context;
 
-    if (outcome->error != NULL) {
+    if (outcome->error != NULL)
         session_lose(s, PQresultErrorMessage(outcome->error));
-    } else if (!outcome->lost) {
+    else if (!outcome->lost)
         s->owner.opened(s->owner.context);
-    }
 }
 
 static void session_on_connected(void *context, PGconn *connection, const char *trouble)

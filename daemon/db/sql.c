@@ -79,11 +79,9 @@ static const char *const functions[] = {
 void sql_write_install_script(struct buf *script, int layout)
 {
     buf_puts(script, "BEGIN;\n");
-    for (int i = layout; i < SQL_LAYOUT; i++) {
+    for (int i = layout; i < SQL_LAYOUT; i++)
         buf_puts(script, layouts[i]);
-    }
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
         buf_puts(script, functions[i]);
-    }
     buf_puts(script, "COMMIT;\n");
 }

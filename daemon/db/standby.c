@@ -67,11 +67,10 @@ static void glance_again(struct glance *g, const char *error)
 {
     const struct timeval delay = {0, REPLAY_POLL_MS * 1000};
 
-    if (clock_sample().boot_ms < g->deadline) {
+    if (clock_sample().boot_ms < g->deadline)
         evtimer_add(g->timer, &delay);
-    } else {
+    else
         glance_end(g, NULL, error);
-    }
 }
 
 static void standby_fall(struct standby *s, const char *reason);
@@ -201,18 +200,14 @@ static const char *standby_wrong(const struct standby *s, const PGresult *row)
 {
     const struct identity *primary = &s->db->identity;
 
-    if (PQbackendPID(session_connection(s->session)) != atoi(PQgetvalue(row, 0, 0))) {
+    if (PQbackendPID(session_connection(s->session)) != atoi(PQgetvalue(row, 0, 0)))
         return "a connection pooler stands between: let its conninfo name the server itself";
-    }
-    if (strcmp(PQgetvalue(row, 0, 2), primary->system_identifier) != 0) {
+    if (strcmp(PQgetvalue(row, 0, 2), primary->system_identifier) != 0)
         return "its conninfo leads to another cluster: the system identifier differs";
-    }
-    if (!answer_is_true(row, 1)) {
+    if (!answer_is_true(row, 1))
         return "its conninfo leads to a server that is no standby";
-    }
-    if (strcmp(PQgetvalue(row, 0, 5), primary->database_oid) != 0) {
+    if (strcmp(PQgetvalue(row, 0, 5), primary->database_oid) != 0)
         return "its conninfo leads to another database: give it the dbname of database.conninfo";
-    }
     return NULL;
 }
 
@@ -220,9 +215,8 @@ static void standby_on_proved(void *context, struct session_outcome *outcome)
 {
     struct standby *s = context;
 
-    if (outcome->lost) {
+    if (outcome->lost)
         return; /* standby_on_lost knows why */
-    }
     if (outcome->error != NULL) {
         struct buf error = BUF_INIT(TROUBLE_BYTES);
 
@@ -330,9 +324,8 @@ static bool standbys_changed(const struct database *db)
     {
         if (i == db->config->standby_count ||
             strcmp(s->name, db->config->standbys[i].name) != 0 ||
-            strcmp(s->conninfo, db->config->standbys[i].conninfo) != 0) {
+            strcmp(s->conninfo, db->config->standbys[i].conninfo) != 0)
             return true;
-        }
         i++;
     }
     return i != db->config->standby_count;
@@ -352,9 +345,8 @@ struct session *standby_session(struct database *db, const char *name)
 
     DL_FOREACH(db->standbys, s)
     {
-        if (strcmp(s->name, name) == 0) {
+        if (strcmp(s->name, name) == 0)
             return s->ready ? s->session : NULL;
-        }
     }
     return NULL;
 }

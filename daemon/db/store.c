@@ -111,18 +111,16 @@ static void store_on_commit(void *context, struct session_outcome *outcome)
     } else if (!commit_answer_read(&call->answer, PQgetvalue(outcome->results[0], 0, 0))) {
         result->status = COMMIT_UNKNOWN;
     }
-    if (!call->settles) {
+    if (!call->settles)
         store_give_commit(call);
-    }
 }
 
 static void store_on_settled(void *context, struct session_outcome *outcome)
 {
     struct store_call *call = context;
 
-    if (outcome->error != NULL) {
+    if (outcome->error != NULL)
         leadership_fall(call->db, "the markers of session pins cannot be set");
-    }
     store_give_commit(call);
 }
 
@@ -200,9 +198,8 @@ static void store_on_json(void *context, struct session_outcome *outcome)
     json_t *value = NULL;
 
     store_log_error("cannot read schemagate's own tables", outcome);
-    if (!outcome->lost && outcome->error == NULL) {
+    if (!outcome->lost && outcome->error == NULL)
         value = json_loads(PQgetvalue(outcome->results[0], 0, 0), 0, NULL);
-    }
     call->done.json(call->context, value);
     json_decref(value);
     free(call);

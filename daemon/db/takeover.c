@@ -79,9 +79,8 @@ static void on_proved(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (leadership_failed(db, outcome)) {
+    if (leadership_failed(db, outcome))
         return;
-    }
     const PGresult *row = outcome->results[0];
     if (!is_real_session(db->holder, row)) {
         refuse_pooler(db, db->holder);
@@ -136,9 +135,8 @@ static void on_polled(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (leadership_failed(db, outcome)) {
+    if (leadership_failed(db, outcome))
         return;
-    }
     if (answer_is_true(outcome->results[0], 0)) {
         memory_replace(&db->leader_url, NULL);
         leadership_advance(db);
@@ -164,9 +162,8 @@ static void on_installed(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (!leadership_failed(db, outcome)) {
+    if (!leadership_failed(db, outcome))
         leadership_advance(db);
-    }
 }
 
 static void install(struct database *db, int layout)
@@ -182,9 +179,8 @@ static void on_layout(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (leadership_failed(db, outcome)) {
+    if (leadership_failed(db, outcome))
         return;
-    }
     int layout = atoi(PQgetvalue(outcome->results[0], 0, 0));
     if (layout > SQL_LAYOUT) {
         char text[256];
@@ -216,9 +212,8 @@ static void on_installation_known(void *context, struct session_outcome *outcome
 {
     struct database *db = context;
 
-    if (leadership_failed(db, outcome)) {
+    if (leadership_failed(db, outcome))
         return;
-    }
     bool installed = answer_is_true(outcome->results[0], 0);
     bool may_create = answer_is_true(outcome->results[0], 1);
     if (installed) {
@@ -244,9 +239,8 @@ static void on_taken_over(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (leadership_failed(db, outcome)) {
+    if (leadership_failed(db, outcome))
         return;
-    }
     const PGresult *row = outcome->results[0];
     if (PQntuples(row) != 1) {
         leadership_fall(db, "the migration lock was lost before the term began");
@@ -280,9 +274,8 @@ static void on_prepared(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (!leadership_failed(db, outcome)) {
+    if (!leadership_failed(db, outcome))
         leadership_advance(db);
-    }
 }
 
 static bool is_same_server(struct database *db, const struct session *s,
@@ -290,9 +283,8 @@ static bool is_same_server(struct database *db, const struct session *s,
 {
     struct identity identity;
 
-    if (leadership_failed(db, outcome)) {
+    if (leadership_failed(db, outcome))
         return false;
-    }
     identity_read(&identity, outcome->results[0]);
     if (!is_real_session(s, outcome->results[0])) {
         refuse_pooler(db, s);
@@ -310,9 +302,8 @@ static void on_store_proved(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (is_same_server(db, db->store, outcome)) {
+    if (is_same_server(db, db->store, outcome))
         store_prepare(db, on_prepared);
-    }
 }
 
 static void on_store_opened(void *context)
@@ -338,9 +329,8 @@ static void on_witness_proved(void *context, struct session_outcome *outcome)
 {
     struct database *db = context;
 
-    if (is_same_server(db, db->witness, outcome)) {
+    if (is_same_server(db, db->witness, outcome))
         witness_prepare(db, on_prepared);
-    }
 }
 
 static void on_witness_opened(void *context)

@@ -113,14 +113,12 @@ static void look_on_standby(void *context, const struct standby_answer *answer)
                                 answer->lag_seconds, "sees_all", 0, "sessions", "pins");
     static const char *const members[] = {"sees_all", "sessions", "pins"};
 
-    for (size_t i = 0; seen != NULL && i < sizeof members / sizeof members[0]; i++) {
+    for (size_t i = 0; seen != NULL && i < sizeof members / sizeof members[0]; i++)
         json_object_set(standby, members[i], json_object_get(seen, members[i]));
-    }
     json_decref(seen);
     json_array_set_new(look->standbys, answer->place, standby);
-    if (--look->awaited == 0) {
+    if (--look->awaited == 0)
         look_finish(look);
-    }
 }
 
 static void look_log_error(const PGresult *error)
@@ -136,11 +134,10 @@ static void look_on_primary(void *context, struct session_outcome *outcome)
 {
     struct look *look = context;
 
-    if (outcome->error != NULL) {
+    if (outcome->error != NULL)
         look_log_error(outcome->error);
-    } else if (!outcome->lost) {
+    else if (!outcome->lost)
         look->sight = json_loads(PQgetvalue(outcome->results[0], 0, 0), 0, NULL);
-    }
     if (look->sight != NULL) {
         json_object_set_new(look->sight, "barred_roles",
                             json_loads(PQgetvalue(outcome->results[1], 0, 0), 0, NULL));
@@ -149,12 +146,10 @@ static void look_on_primary(void *context, struct session_outcome *outcome)
         const char *lsn = json_string_value(json_object_get(look->sight, "lsn"));
         look->awaited = standbys_look(look->db, lsn, look_on_standby, look);
     }
-    for (size_t i = 0; i < look->awaited; i++) {
+    for (size_t i = 0; i < look->awaited; i++)
         json_array_append_new(look->standbys, json_null());
-    }
-    if (look->awaited == 0) {
+    if (look->awaited == 0)
         look_finish(look);
-    }
 }
 
 int session_pid(const struct session *s)
@@ -192,11 +187,10 @@ static void on_document(void *context, struct session_outcome *outcome)
     json_t *found = NULL;
 
     free(context);
-    if (outcome->error != NULL) {
+    if (outcome->error != NULL)
         look_log_error(outcome->error);
-    } else if (!outcome->lost) {
+    else if (!outcome->lost)
         found = json_loads(PQgetvalue(outcome->results[0], 0, 0), 0, NULL);
-    }
     question.done(question.context, found);
     json_decref(found);
 }
@@ -250,10 +244,9 @@ static void on_terminated(void *context, struct session_outcome *outcome)
         buf_puts(&error, "there is no connection to that server");
     } else if (outcome->error != NULL) {
         answer_describe_error(outcome->error, &error);
-        if (strcmp(answer_sqlstate(outcome->error), "42501") == 0) {
+        if (strcmp(answer_sqlstate(outcome->error), "42501") == 0)
             buf_printf(&error, "; GRANT pg_signal_backend TO the daemon's role; or, as a superuser: "
                        "SELECT pg_terminate_backend(%d)", t.pid);
-        }
     } else {
         ended = answer_is_true(outcome->results[0], 0);
     }

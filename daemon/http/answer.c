@@ -73,12 +73,10 @@ static void settle(struct request *r, unsigned status, struct MHD_Response *resp
 
 void request_answer(struct request *r, unsigned status, const char *type, struct buf *body)
 {
-    if (type == NULL) {
+    if (type == NULL)
         type = JSON_TYPE;
-    }
-    if (r->pretty && strstr(type, "json") != NULL) {
+    if (r->pretty && strstr(type, "json") != NULL)
         make_pretty(body);
-    }
     size_t length = body->length;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(length, buf_take(body), MHD_RESPMEM_MUST_FREE);
@@ -132,16 +130,13 @@ static void answer_problem(struct request *r, unsigned problem, const char *deta
     writer_number(&w, "status", kind->status);
     writer_text(&w, "detail", detail != NULL ? detail : kind->title);
     writer_text(&w, "instance", r->path);
-    if (members->mistakes != NULL) {
+    if (members->mistakes != NULL)
         write_mistakes(&w, members->mistakes);
-    }
-    if (members->more != NULL) {
+    if (members->more != NULL)
         members->more(&w, members->context);
-    }
     writer_close_object(&w);
-    if (kind->retry_after_seconds > 0) {
+    if (kind->retry_after_seconds > 0)
         request_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "%u", kind->retry_after_seconds);
-    }
     request_answer(r, kind->status, PROBLEM_TYPE, &body);
 }
 
@@ -243,9 +238,8 @@ void request_problem_outcome(struct request *r, const struct outcome *outcome)
 
 bool request_succeeded(struct request *r, const struct outcome *outcome)
 {
-    if (!request_returned(r)) {
+    if (!request_returned(r))
         return false;
-    }
     if (outcome->problem != PROBLEM_NONE) {
         request_problem_outcome(r, outcome);
         return false;
@@ -259,9 +253,8 @@ void request_answer_outcome(struct request *r, const struct outcome *outcome,
     struct buf body = BUF_INIT(0);
     struct writer w = WRITER_INIT(&body);
 
-    if (!request_succeeded(r, outcome)) {
+    if (!request_succeeded(r, outcome))
         return;
-    }
     writer_open_object(&w, NULL);
     write_members(&w, r);
     writer_close_object(&w);
@@ -283,14 +276,11 @@ static bool is_trace_parent(const char *text)
 {
     static const size_t dashes[] = {2, 35, 52};
 
-    if (text == NULL || strlen(text) != 55 || strncmp(text, "00", 2) != 0) {
+    if (text == NULL || strlen(text) != 55 || strncmp(text, "00", 2) != 0)
         return false;
-    }
-    for (size_t i = 0; i < sizeof(dashes) / sizeof(dashes[0]); i++) {
-        if (text[dashes[i]] != '-') {
+    for (size_t i = 0; i < sizeof(dashes) / sizeof(dashes[0]); i++)
+        if (text[dashes[i]] != '-')
             return false;
-        }
-    }
     return strspn(text, "0123456789abcdef-") == 55;
 }
 
@@ -298,9 +288,8 @@ static void log_request(const struct request *r, const char *id, const char *tra
 {
     char actor[CALLER_ACTOR_SIZE];
 
-    if (r->server->config->log.level < LOG_LEVEL_DEBUG) {
+    if (r->server->config->log.level < LOG_LEVEL_DEBUG)
         return; /* even to gather the fields would cost renewals some percent */
-    }
     log_debug("request", LOG_TEXT("method", r->method), LOG_TEXT("path", r->path),
               LOG_NUMBER("status", r->status), LOG_TEXT("actor", caller_actor(r->caller, actor)),
               LOG_TEXT("request_id", id), LOG_TEXT("traceparent", trace));
@@ -310,26 +299,22 @@ enum MHD_Result request_send(struct request *r)
 {
     const char *id = r->headers[HEADER_X_REQUEST_ID], *trace = r->headers[HEADER_TRACEPARENT];
 
-    if (is_identifier(id)) {
+    if (is_identifier(id))
         MHD_add_response_header(r->response, "X-Request-Id", id);
-    } else {
+    else
         id = NULL;
-    }
-    if (is_trace_parent(trace)) {
+    if (is_trace_parent(trace))
         MHD_add_response_header(r->response, "traceparent", trace);
-    } else {
+    else
         trace = NULL;
-    }
     if (r->route != NULL && r->route->method == METHOD_GET) {
         MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "private, no-cache");
         MHD_add_response_header(r->response, "X-Content-Type-Options", "nosniff");
     }
-    for (const struct answer_header *header = r->answer_headers; header != NULL; header = header->next) {
+    for (const struct answer_header *header = r->answer_headers; header != NULL; header = header->next)
         MHD_add_response_header(r->response, header->name, header->value);
-    }
-    if (r->server->stopping) {
+    if (r->server->stopping)
         MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
     r->server->answers[r->status / 100]++;
     log_request(r, id, trace);
     return MHD_queue_response(r->connection, r->status, r->response);

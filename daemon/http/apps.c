@@ -19,9 +19,8 @@ void apps_list(struct request *r)
     const struct application *app = coordinator_first_app(c);
     struct list list;
 
-    if (!list_begin(&list, r, request_query(r))) {
+    if (!list_begin(&list, r, request_query(r)))
         return;
-    }
     if (*list.from != '\0') {
         app = coordinator_find_app(c, list.from);
         if (app == NULL) {
@@ -49,12 +48,11 @@ void apps_show(struct request *r)
 {
     const struct application *app = coordinator_find_app(r->server->coordinator, r->at.app);
 
-    if (app == NULL) {
+    if (app == NULL)
         request_problem_f(r, PROBLEM_UNKNOWN_APP, "no replica of %s has ever registered, and nobody "
                           "declared it", r->at.app);
-    } else {
+    else
         answer_app(r, 200, app);
-    }
 }
 
 /* ---- changing ---- */
@@ -69,9 +67,8 @@ static void check_desired(const void *values, const char *prefix, struct mistake
 {
     const struct desired *desired = values;
 
-    if (desired->min > desired->max) {
+    if (desired->min > desired->max)
         mistakes_add(mistakes, prefix, "max", "must not be below min");
-    }
 }
 
 static const struct field desired_fields[] = {
@@ -100,14 +97,12 @@ static void on_app_answer(void *context, const struct outcome *outcome)
 {
     struct request *r = context;
 
-    if (!request_succeeded(r, outcome)) {
+    if (!request_succeeded(r, outcome))
         return;
-    }
-    if (outcome->app == NULL || r->route->method == METHOD_DELETE) {
+    if (outcome->app == NULL || r->route->method == METHOD_DELETE)
         request_answer_empty(r, 204);
-    } else {
+    else
         answer_app(r, outcome->created ? 201 : 200, outcome->app);
-    }
 }
 
 void apps_change(struct request *r)
@@ -186,9 +181,8 @@ static void check_range(const void *values, const char *prefix, struct mistakes 
 {
     const struct range_query *query = values;
 
-    if (query->min > query->max) {
+    if (query->min > query->max)
         mistakes_add(mistakes, prefix, "max", "must not be below min");
-    }
 }
 
 static const struct field range_query_fields[] = {
@@ -225,9 +219,8 @@ void apps_admission(struct request *r)
     writer_text(&w, "verdict", verdicts[verdict]);
     document_window(&w, "window", &coordinator_window(c)->window);
     writer_open_list(&w, "pending");
-    for (size_t i = 0; i < count && i < PENDING_MAX; i++) {
+    for (size_t i = 0; i < count && i < PENDING_MAX; i++)
         writer_number(&w, NULL, pending[i]);
-    }
     writer_close_list(&w);
     writer_close_object(&w);
     request_answer(r, 200, NULL, &body);

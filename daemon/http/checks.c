@@ -14,13 +14,12 @@ static bool check_framing(struct request *r)
 {
     const char *wrong = NULL;
 
-    if (r->headers[HEADER_CONTENT_LENGTH] != NULL && r->headers[HEADER_TRANSFER_ENCODING] != NULL) {
+    if (r->headers[HEADER_CONTENT_LENGTH] != NULL && r->headers[HEADER_TRANSFER_ENCODING] != NULL)
         wrong = "send either Content-Length or Transfer-Encoding, not both";
-    } else if (r->duplicate_header) {
+    else if (r->duplicate_header)
         wrong = "a header that may stand there once stands there twice";
-    } else if (r->headers[HEADER_HOST] == NULL) {
+    else if (r->headers[HEADER_HOST] == NULL)
         wrong = "send a Host header";
-    }
     if (wrong != NULL) {
         request_problem(r, PROBLEM_BAD_REQUEST, NULL, wrong);
         request_header(r, "Connection", "close");
@@ -30,9 +29,8 @@ static bool check_framing(struct request *r)
 
 static bool check_certificate(struct request *r)
 {
-    if (transport_is_certified(r->transport, r->connection, r->peer)) {
+    if (transport_is_certified(r->transport, r->connection, r->peer))
         return true;
-    }
     request_problem(r, PROBLEM_FORBIDDEN, NULL,
                     "connect with a client certificate of the authority in [http] tls_client_ca");
     return false;
@@ -43,11 +41,9 @@ static void allow_methods(struct request *r, unsigned allowed)
 {
     struct buf list = BUF_INIT(0);
 
-    for (unsigned i = 0; i < METHODS; i++) {
-        if ((allowed & 1U << i) != 0) {
+    for (unsigned i = 0; i < METHODS; i++)
+        if ((allowed & 1U << i) != 0)
             buf_printf(&list, "%s%s", method_name((enum method)i), i == METHOD_GET ? ", HEAD, " : ", ");
-        }
-    }
     request_header(r, "Allow", "%sOPTIONS", buf_text(&list));
     buf_free(&list);
 }
@@ -76,11 +72,10 @@ static bool check_route(struct request *r)
     case ROUTE_NO_METHOD:
         break;
     }
-    if (strcmp(r->method, "OPTIONS") == 0) {
+    if (strcmp(r->method, "OPTIONS") == 0)
         request_answer_empty(r, 204);
-    } else {
+    else
         request_problem(r, PROBLEM_METHOD_NOT_ALLOWED, NULL, "use one of the methods in the Allow header");
-    }
     allow_methods(r, allowed);
     return false;
 }
@@ -90,9 +85,8 @@ bool request_check_leadership(struct request *r)
     const struct coordinator *c = r->server->coordinator;
     enum coordinator_role role = coordinator_role(c);
 
-    if ((r->route->flags & ROUTE_STANDBY) != 0 || (role != ROLE_STARTING && role != ROLE_STANDBY)) {
+    if ((r->route->flags & ROUTE_STANDBY) != 0 || (role != ROLE_STARTING && role != ROLE_STANDBY))
         return true;
-    }
     if (role == ROLE_STARTING) {
         const char *trouble = coordinator_trouble(c);
         request_problem_f(r, PROBLEM_DATABASE_UNAVAILABLE, "%s%s", trouble,
@@ -150,9 +144,8 @@ static bool check_length(struct request *r)
     uint64_t maximum = (uint64_t)r->server->config->http.max_body_bytes;
 
     r->announced = announced != NULL ? strtoull(announced, NULL, 10) : 0;
-    if (r->announced > maximum) {
+    if (r->announced > maximum)
         return request_is_too_large(r);
-    }
     r->bytes = BUF_INIT(maximum);
     return true;
 }
@@ -164,6 +157,6 @@ void request_begin(struct request *r)
         auth_check,    request_check_leadership, check_media,      check_length,
     };
 
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && steps[i](r); i++) {
-    }
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && steps[i](r); i++)
+        ;
 }

@@ -34,16 +34,14 @@ bool cursor_decode(const char *cursor, char key[CURSOR_KEY_SIZE])
     unsigned char plain[CURSOR_SIZE];
     size_t length = strlen(cursor), padding = (4 - length % 4) % 4;
 
-    if (length == 0 || length >= CURSOR_SIZE - 8 || length % 4 == 1) {
+    if (length == 0 || length >= CURSOR_SIZE - 8 || length % 4 == 1)
         return false;
-    }
     memcpy(text, cursor, length + 1);
     swap_characters(text, "-_", "+/");
     memset(text + length, '=', padding);
     int decoded = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)(length + padding));
-    if (decoded <= (int)padding || decoded - (int)padding >= CURSOR_KEY_SIZE) {
+    if (decoded <= (int)padding || decoded - (int)padding >= CURSOR_KEY_SIZE)
         return false;
-    }
     memcpy(key, plain, (size_t)decoded - padding);
     key[(size_t)decoded - padding] = '\0';
     return true;

@@ -12,9 +12,8 @@
 void mistakes_add(struct mistakes *mistakes, const char *prefix, const char *member, const char *format,
                   ...)
 {
-    if (mistakes->count == MISTAKES_MAX) {
+    if (mistakes->count == MISTAKES_MAX)
         return;
-    }
     struct mistake *mistake = &mistakes->items[mistakes->count++];
     snprintf(mistake->pointer, sizeof(mistake->pointer), "%.*s%s%.64s", POINTER_SIZE - 80, prefix,
              member != NULL ? "/" : "", member != NULL ? member : "");
@@ -32,11 +31,9 @@ static void *field_place(const struct field *field, void *values)
 
 static const struct field *shape_find(const struct shape *shape, const char *name)
 {
-    for (size_t i = 0; i < shape->count; i++) {
-        if (strcmp(shape->fields[i].name, name) == 0) {
+    for (size_t i = 0; i < shape->count; i++)
+        if (strcmp(shape->fields[i].name, name) == 0)
             return &shape->fields[i];
-        }
-    }
     return NULL;
 }
 
@@ -50,13 +47,12 @@ void decode_defaults(const struct shape *shape, void *values)
     memset(values, 0, shape->size);
     for (size_t i = 0; i < shape->count; i++) {
         const struct field *field = &shape->fields[i];
-        if (field->kind == FIELD_INTEGER) {
+        if (field->kind == FIELD_INTEGER)
             *(int64_t *)field_place(field, values) = field->fallback;
-        } else if (field->kind == FIELD_CHOICE) {
+        else if (field->kind == FIELD_CHOICE)
             *(int *)field_place(field, values) = -1;
-        } else if (field->kind == FIELD_OBJECT) {
+        else if (field->kind == FIELD_OBJECT)
             decode_defaults(field->shape, field_place(field, values));
-        }
     }
 }
 
@@ -72,25 +68,20 @@ static const char *check_name(const struct field *field, const char *text, size_
 {
     size_t good = 0;
 
-    while (good < length && is_name_character(text[good])) {
+    while (good < length && is_name_character(text[good]))
         good++;
-    }
-    if (length == 0 || length > (size_t)field->high || good != length) {
+    if (length == 0 || length > (size_t)field->high || good != length)
         return "must be 1 to %" PRId64 " of A-Z a-z 0-9 . _ : -";
-    }
     return NULL;
 }
 
 static const char *check_line(const struct field *field, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
             return "must not have control characters";
-        }
-    }
-    if (length > (size_t)field->high) {
+    if (length > (size_t)field->high)
         return "must have at most %" PRId64 " bytes";
-    }
     return length < (size_t)field->low ? "must not be empty" : NULL;
 }
 
@@ -128,33 +119,30 @@ static void store_text(const struct field *field, const char *prefix, const char
 {
     const char *wrong = text_checks[field->kind](field, text, length);
 
-    if (wrong != NULL) {
+    if (wrong != NULL)
         complain(field, prefix, wrong, mistakes);
-    } else {
+    else
         *(const char **)field_place(field, values) = text;
-    }
 }
 
 static void store_integer(const struct field *field, const char *prefix, int64_t number, void *values,
                           struct mistakes *mistakes)
 {
-    if (number < field->low || number > field->high) {
+    if (number < field->low || number > field->high)
         mistakes_add(mistakes, prefix, field->name, "must be from %" PRId64 " to %" PRId64, field->low,
                      field->high);
-    } else {
+    else
         *(int64_t *)field_place(field, values) = number;
-    }
 }
 
 /* A number that is not written as a whole one, or that does not fit into 64 bits. */
 static void store_real(const struct field *field, const char *prefix, double number, void *values,
                        struct mistakes *mistakes)
 {
-    if (!(number >= (double)field->low && number <= (double)field->high)) {
+    if (!(number >= (double)field->low && number <= (double)field->high))
         store_integer(field, prefix, number < 0 ? INT64_MIN : INT64_MAX, values, mistakes);
-    } else if (!mistakes->whole_as_real) {
+    else if (!mistakes->whole_as_real)
         mistakes_add(mistakes, prefix, field->name, "must be a whole number");
-    }
 }
 
 static void store_choice(const struct field *field, const char *prefix, const char *text, void *values,
@@ -202,9 +190,8 @@ static void decode_nested(const struct field *field, const char *prefix, json_t 
     struct object_state *state = field_place(field, values);
 
     snprintf(pointer, sizeof(pointer), "%.80s/%s", prefix, field->name);
-    if (!json_is_null(object)) {
+    if (!json_is_null(object))
         decode_object(field->shape, object, pointer, field_place(field, values), mistakes);
-    }
     *state = (struct object_state){.given = true, .null = json_is_null(object)};
 }
 
@@ -213,12 +200,11 @@ static void decode_list(const struct field *field, const char *prefix, json_t *l
 {
     size_t count = json_array_size(list);
 
-    if (count < (size_t)field->low || count > (size_t)field->high) {
+    if (count < (size_t)field->low || count > (size_t)field->high)
         mistakes_add(mistakes, prefix, field->name, "must have %" PRId64 " to %" PRId64 " items",
                      field->low, field->high);
-    } else {
+    else
         *(const json_t **)field_place(field, values) = list;
-    }
 }
 
 static void decode_lines(const struct field *field, const char *prefix, json_t *list, void *values,
@@ -246,9 +232,8 @@ static bool kind_fits(const struct field *field, const json_t *value)
         [FIELD_TEXTS] = JSON_OBJECT,    [FIELD_LIST] = JSON_ARRAY,    [FIELD_LINES] = JSON_ARRAY,
     };
 
-    if (field->kind == FIELD_BOOLEAN) {
+    if (field->kind == FIELD_BOOLEAN)
         return json_is_boolean(value);
-    }
     return json_typeof(value) == wanted[field->kind] || (field->nullable && json_is_null(value));
 }
 
@@ -331,9 +316,8 @@ static bool parse_integer(const char *text, int64_t *number)
 {
     char *end;
 
-    if (strspn(text, "0123456789-") != strlen(text)) {
+    if (strspn(text, "0123456789-") != strlen(text))
         return false;
-    }
     errno = 0;
     long long parsed = strtoll(text, &end, 10);
     *number = parsed;
@@ -372,36 +356,30 @@ void decode_parameter(const struct shape *shape, const char *name, const char *t
     int64_t number;
     const char *plain = text != NULL ? text : "";
     if (field->kind == FIELD_INTEGER) {
-        if (parse_integer(plain, &number)) {
+        if (parse_integer(plain, &number))
             store_integer(field, "", number, values, mistakes);
-        } else {
+        else
             mistakes_add(mistakes, "", name, "must be a whole number");
-        }
     } else if (field->kind == FIELD_BOOLEAN) {
-        if (!parse_boolean(text, field_place(field, values))) {
+        if (!parse_boolean(text, field_place(field, values)))
             mistakes_add(mistakes, "", name, "must be true or false");
-        }
     } else if (field->kind == FIELD_CHOICE) {
         store_choice(field, "", plain, values, mistakes);
     } else {
         assert(field->kind <= FIELD_NAME);
-        if (field->kind == FIELD_NAME || is_utf8(plain)) {
+        if (field->kind == FIELD_NAME || is_utf8(plain))
             store_text(field, "", plain, strlen(plain), values, mistakes);
-        } else {
+        else
             mistakes_add(mistakes, "", name, "must be UTF-8");
-        }
     }
 }
 
 void decode_finish(const struct shape *shape, uint32_t seen, const char *prefix, const void *values,
                    struct mistakes *mistakes)
 {
-    for (size_t i = 0; i < shape->count; i++) {
-        if (shape->fields[i].required && (seen & field_bit(shape, &shape->fields[i])) == 0) {
+    for (size_t i = 0; i < shape->count; i++)
+        if (shape->fields[i].required && (seen & field_bit(shape, &shape->fields[i])) == 0)
             mistakes_add(mistakes, prefix, shape->fields[i].name, "is required");
-        }
-    }
-    if (mistakes->count == 0 && shape->check != NULL) {
+    if (mistakes->count == 0 && shape->check != NULL)
         shape->check(values, prefix, mistakes);
-    }
 }

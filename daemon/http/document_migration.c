@@ -12,11 +12,10 @@ static void write_progress(struct writer *w, const struct migration *m, const st
 {
     const json_t *progress = coordinator_progress(m, step);
 
-    if (progress != NULL) {
+    if (progress != NULL)
         writer_json(w, "progress", progress);
-    } else {
+    else
         writer_null(w, "progress");
-    }
 }
 
 static void write_steps(struct writer *w, const struct migration *m)
@@ -47,9 +46,8 @@ static void write_hold(struct writer *w, const struct hold *hold)
 {
     writer_open_object(w, NULL);
     writer_text(w, "code", gate_code_name(hold->code));
-    if (hold->app != NULL) {
+    if (hold->app != NULL)
         writer_text(w, "app", hold->app);
-    }
     if (hold->replica != NULL) {
         const struct version_range *range = &hold->replica->cohort->gate.range;
         writer_text(w, "instance", hold->replica->instance);
@@ -64,9 +62,8 @@ static void write_hold(struct writer *w, const struct hold *hold)
             writer_number(w, "max", hold->session->range.max);
         }
     }
-    if (hold->standby != NULL) {
+    if (hold->standby != NULL)
         writer_text(w, "standby", hold->standby);
-    }
     if (hold->statement != NULL) {
         writer_text(w, "queryid", hold->statement->id);
         writer_text(w, "role", hold->statement->role);
@@ -74,9 +71,8 @@ static void write_hold(struct writer *w, const struct hold *hold)
         writer_number(w, "calls", hold->statement->calls);
         writer_time(w, "called_at", hold->statement->seen_wall);
     }
-    if (hold->version != 0) {
+    if (hold->version != 0)
         writer_number(w, "version", hold->version);
-    }
     writer_time(w, "since", hold->since_wall);
     writer_text(w, "message", hold->message);
     writer_text(w, "clears_when", gate_code_clears_when(hold->code));
@@ -113,32 +109,26 @@ void document_gate(struct writer *w, const char *name, const struct coordinator 
     writer_text(w, "evidence", gate_evidence_name(coordinator_evidence(c, m)));
     writer_number(w, "holds_total", (int64_t)total);
     writer_open_list(w, "holds");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         write_hold(w, &holds[i]);
-    }
     writer_close_list(w);
     write_waivers(w, c, m);
     writer_json(w, "statements", statements);
     json_decref(statements);
-    if (name == NULL) {
+    if (name == NULL)
         writer_number(w, "index", m->index);
-    }
     writer_close_object(w);
 }
 
 bool document_has_gate(const struct migration *m)
 {
-    if (phase_is_final(m->phase)) {
+    if (phase_is_final(m->phase))
         return false;
-    }
-    if (m->phase == PHASE_UNDOING) {
+    if (m->phase == PHASE_UNDOING)
         return true;
-    }
-    for (size_t i = 0; i < m->step_count; i++) {
-        if (m->steps[i].section == PLAN_CONTRACT) {
+    for (size_t i = 0; i < m->step_count; i++)
+        if (m->steps[i].section == PLAN_CONTRACT)
             return true;
-        }
-    }
     return false;
 }
 
@@ -181,11 +171,10 @@ static void write_blocker(struct writer *w, const struct blocker *b, int64_t ver
     writer_real(w, "transaction_seconds", b->transaction_seconds);
     writer_text_or_null(w, "relation", b->relation);
     writer_bool(w, "waited_for", b->blocks);
-    if (json_is_array(b->waits_for)) {
+    if (json_is_array(b->waits_for))
         writer_json(w, "waits_for", b->waits_for);
-    } else {
+    else
         writer_null(w, "waits_for");
-    }
     writer_text(w, "advice", blocker_advice(b, version, advice));
     writer_close_object(w);
 }
@@ -210,9 +199,8 @@ static void write_lock(struct writer *w, const struct migration *m)
                             : NULL);
     writer_number(w, "blockers_total", (int64_t)wait->blocker_count);
     writer_open_list(w, "blockers");
-    for (size_t i = 0; i < wait->blocker_count && i < DOCUMENT_HOLDS_MAX; i++) {
+    for (size_t i = 0; i < wait->blocker_count && i < DOCUMENT_HOLDS_MAX; i++)
         write_blocker(w, &wait->blockers[i], m->version);
-    }
     writer_close_list(w);
     writer_close_object(w);
 }
@@ -256,17 +244,13 @@ void document_actions(struct writer *w, const struct coordinator *c, const struc
 
     coordinator_actions(c, m, allowed);
     writer_open_list(w, "actions");
-    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (allowed[actions[i].event]) {
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+        if (allowed[actions[i].event])
             writer_text(w, NULL, actions[i].name);
-        }
-    }
-    if (coordinator_can_unblock(c, m)) {
+    if (coordinator_can_unblock(c, m))
         writer_text(w, NULL, "unblock");
-    }
-    if (coordinator_may_waive(c, m)) {
+    if (coordinator_may_waive(c, m))
         writer_text(w, NULL, "waive");
-    }
     writer_close_list(w);
 }
 

@@ -28,9 +28,8 @@ static void write_locks(struct writer *w, const struct plan_work *work)
 {
     enum plan_lock strongest = LOCK_NONE;
 
-    for (size_t i = 0; i < work->lock_count; i++) {
+    for (size_t i = 0; i < work->lock_count; i++)
         strongest = work->locks[i].mode > strongest ? work->locks[i].mode : strongest;
-    }
     writer_text(w, "lock", strongest == LOCK_NONE ? NULL : plan_lock_name(strongest));
     writer_open_list(w, "locks");
     for (size_t i = 0; i < work->lock_count; i++) {
@@ -69,9 +68,8 @@ static void write_statements(struct writer *w, const struct plan *plan, enum pla
     for (size_t i = 0; i < plan->statement_count; i++) {
         const struct plan_statement *statement = &plan->statements[i];
 
-        if (statement->section != section) {
+        if (statement->section != section)
             continue;
-        }
         writer_open_object(w, NULL);
         writer_text(w, "phase", plan_section_name(section));
         writer_number(w, "n", statement->number);
@@ -95,9 +93,8 @@ void http_write_plan(struct buf *out, const struct plan *plan)
     writer_text(&w, "plan_checksum", plan->plan_checksum);
     writer_bool(&w, "refused", plan_is_refused(plan));
     writer_open_list(&w, "steps");
-    for (enum plan_section section = 0; section < PLAN_SECTIONS; section++) {
+    for (enum plan_section section = 0; section < PLAN_SECTIONS; section++)
         write_statements(&w, plan, section);
-    }
     writer_close_list(&w);
     document_findings(&w, plan);
     writer_close_object(&w);

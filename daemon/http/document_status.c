@@ -13,9 +13,8 @@ static const char *const database_states[] = {
 static void write_limits(struct writer *w, const struct term *term)
 {
     writer_open_list(w, "limits");
-    for (size_t i = 0; term != NULL && term->limits[i] != NULL; i++) {
+    for (size_t i = 0; term != NULL && term->limits[i] != NULL; i++)
         writer_text(w, NULL, term->limits[i]);
-    }
     writer_close_list(w);
 }
 
@@ -60,9 +59,8 @@ static void write_apps(struct writer *w, const struct coordinator *c, struct fle
         fleet->live += a->gate.live;
         fleet->waiting += a->waiting;
         fleet->lost += a->lost;
-        if (a->retired) {
+        if (a->retired)
             continue;
-        }
         writer_open_object(w, a->gate.name); /* its characters need no escaping */
         writer_number(w, "live", (int64_t)a->gate.live);
         writer_number(w, "waiting", (int64_t)a->waiting);

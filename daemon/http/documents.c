@@ -81,9 +81,8 @@ static int compare_ranges(const void *left, const void *right)
     const struct version_range *a = &((const struct range_count *)left)->range;
     const struct version_range *b = &((const struct range_count *)right)->range;
 
-    if (a->min != b->min) {
+    if (a->min != b->min)
         return a->min < b->min ? -1 : 1;
-    }
     return a->max < b->max ? -1 : a->max > b->max;
 }
 
@@ -97,16 +96,14 @@ void document_each_range(const struct application *app,
     for (size_t i = 0; i < cohorts; i++) {
         const struct gate_cohort *cohort = app->gate.cohorts[i];
         size_t present = cohort->live + cohort->lost;
-        if (present > 0) {
+        if (present > 0)
             counts[used++] = (struct range_count){cohort->range, present};
-        }
     }
     qsort(counts, used, sizeof(*counts), compare_ranges);
     for (size_t i = 0; i < used; i++) {
         size_t sum = counts[i].count;
-        while (i + 1 < used && compare_ranges(&counts[i], &counts[i + 1]) == 0) {
+        while (i + 1 < used && compare_ranges(&counts[i], &counts[i + 1]) == 0)
             sum += counts[++i].count;
-        }
         range(context, counts[i].range, sum);
     }
     free(counts);

@@ -61,9 +61,8 @@ char *etag_status(const struct coordinator *c, char tag[ETAG_SIZE])
                view->window.contracting, view->window.undoing, (int)coordinator_paused(c).paused);
     for (const struct migration *m = coordinator_first_migration(c); m != NULL;
          m = coordinator_next_migration(m)) {
-        if (!phase_is_final(m->phase)) {
+        if (!phase_is_final(m->phase))
             add_migration(&facts, c, m);
-        }
     }
     for (const struct application *a = coordinator_first_app(c); a != NULL; a = coordinator_next_app(a)) {
         buf_printf(&facts, "%s %zu %zu %zu", a->gate.name, a->gate.live, a->waiting, a->lost);
@@ -79,13 +78,11 @@ static bool list_has(const char *list, const char *tag)
 
     while (*list != '\0') {
         list += strspn(list, " \t,");
-        if (strcmp(list, "*") == 0) {
+        if (strcmp(list, "*") == 0)
             return true;
-        }
         list += strncmp(list, "W/", 2) == 0 ? 2 : 0;
-        if (strncmp(list, tag, length) == 0 && strchr(" \t,", list[length]) != NULL) {
+        if (strncmp(list, tag, length) == 0 && strchr(" \t,", list[length]) != NULL)
             return true; /* strchr finds the end, too */
-        }
         list += strcspn(list, ",");
     }
     return false;
@@ -96,9 +93,8 @@ bool etag_offer(struct request *r, const char *tag)
     const char *known = r->headers[HEADER_IF_NONE_MATCH];
 
     request_header(r, MHD_HTTP_HEADER_ETAG, "%s", tag);
-    if (known == NULL || !list_has(known, tag)) {
+    if (known == NULL || !list_has(known, tag))
         return false;
-    }
     request_answer_empty(r, 304);
     return true;
 }
@@ -107,9 +103,8 @@ bool etag_check(struct request *r, const char *tag)
 {
     const char *wanted = r->headers[HEADER_IF_MATCH];
 
-    if (wanted == NULL || (tag != NULL && list_has(wanted, tag))) {
+    if (wanted == NULL || (tag != NULL && list_has(wanted, tag)))
         return true;
-    }
     request_problem(r, PROBLEM_PRECONDITION_FAILED, NULL, "read it again, look at it, then repeat this");
     return false;
 }

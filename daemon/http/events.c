@@ -35,12 +35,10 @@ static int64_t first_id(const struct events_query *query)
 {
     char key[CURSOR_KEY_SIZE];
 
-    if (query->list.cursor == NULL) {
+    if (query->list.cursor == NULL)
         return query->after;
-    }
-    if (!cursor_decode(query->list.cursor, key) || strspn(key, "0123456789") != strlen(key)) {
+    if (!cursor_decode(query->list.cursor, key) || strspn(key, "0123456789") != strlen(key))
         return -1;
-    }
     return strtoll(key, NULL, 10);
 }
 
@@ -51,9 +49,8 @@ static void answer_events(struct request *r, const json_t *rows)
     size_t i, count = json_array_size(rows);
     json_t *row;
 
-    if (!list_begin(&list, r, &query->list)) {
+    if (!list_begin(&list, r, &query->list))
         return;
-    }
     json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
         list_add(&list, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(row, "id")));
         writer_json(&list.w, NULL, row);
@@ -76,18 +73,16 @@ static void on_events(void *context, const json_t *rows)
 {
     struct request *r = context;
 
-    if (!request_returned(r)) {
+    if (!request_returned(r))
         return;
-    }
     const struct events_query *query = request_query(r);
-    if (rows == NULL) {
+    if (rows == NULL)
         request_problem(r, PROBLEM_DATABASE_UNAVAILABLE, NULL,
                         "events are read from the database; try again");
-    } else if (json_array_size(rows) > 0 || query->wait == 0) {
+    else if (json_array_size(rows) > 0 || query->wait == 0)
         answer_events(r, rows);
-    } else if (!wait_begin(r, query->wait, look_for_events)) {
+    else if (!wait_begin(r, query->wait, look_for_events))
         request_problem(r, PROBLEM_TOO_MANY_WAITERS, NULL, "ask again later, or without ?wait=");
-    }
 }
 
 static void read_events(struct request *r, int64_t after)
@@ -105,9 +100,8 @@ void events_list(struct request *r)
     int64_t after = first_id(request_query(r));
     struct list list = {.request = r};
 
-    if (after < 0) {
+    if (after < 0)
         list_refuse_cursor(&list);
-    } else {
+    else
         read_events(r, after);
-    }
 }

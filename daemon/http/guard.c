@@ -16,14 +16,12 @@ static bool bare_host(const char *text, char host[HOST_SIZE])
 {
     size_t length;
 
-    if (*text == '[') {
+    if (*text == '[')
         length = strcspn(++text, "]");
-    } else {
+    else
         length = strcspn(text, ":");
-    }
-    if (length >= HOST_SIZE) {
+    if (length >= HOST_SIZE)
         return false;
-    }
     memcpy(host, text, length);
     host[length] = '\0';
     return true;
@@ -34,12 +32,10 @@ static bool is_loopback_name(const char *host)
     struct in_addr v4;
     struct in6_addr v6;
 
-    if (strcasecmp(host, "localhost") == 0) {
+    if (strcasecmp(host, "localhost") == 0)
         return true;
-    }
-    if (inet_pton(AF_INET, host, &v4) == 1) {
+    if (inet_pton(AF_INET, host, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-    }
     return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
@@ -47,18 +43,14 @@ bool guard_host_is_local(const char *host, const struct config_list *listen)
 {
     char bare[HOST_SIZE], own[HOST_SIZE];
 
-    if (!bare_host(host, bare)) {
+    if (!bare_host(host, bare))
         return false;
-    }
-    if (is_loopback_name(bare)) {
+    if (is_loopback_name(bare))
         return true;
-    }
-    for (size_t i = 0; i < listen->count; i++) {
+    for (size_t i = 0; i < listen->count; i++)
         if (strncmp(listen->items[i], "unix:", 5) != 0 && bare_host(listen->items[i], own) &&
-            *own != '\0' && strcasecmp(own, bare) == 0) {
+            *own != '\0' && strcasecmp(own, bare) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -68,9 +60,8 @@ bool guard_origin_matches(const char *origin, const char *host)
 
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         size_t length = strlen(schemes[i]);
-        if (strncasecmp(origin, schemes[i], length) == 0) {
+        if (strncasecmp(origin, schemes[i], length) == 0)
             return strcasecmp(origin + length, host) == 0;
-        }
     }
     return false;
 }
@@ -80,9 +71,8 @@ bool guard_check_host(struct request *r)
     const struct http_server *server = r->server;
 
     if (server->tokens != NULL || r->peer->is_socket ||
-        guard_host_is_local(r->headers[HEADER_HOST], &server->config->http.listen)) {
+        guard_host_is_local(r->headers[HEADER_HOST], &server->config->http.listen))
         return true;
-    }
     request_problem(r, PROBLEM_CROSS_SITE, NULL,
                     "without a tokens file only Host: localhost, a loopback address or a host of "
                     "[http] listen is served");
@@ -95,9 +85,8 @@ bool guard_check_site(struct request *r)
     bool same = site != NULL ? strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0
                              : origin == NULL || guard_origin_matches(origin, r->headers[HEADER_HOST]);
 
-    if (r->route->method == METHOD_GET || same) {
+    if (r->route->method == METHOD_GET || same)
         return true;
-    }
     request_problem(r, PROBLEM_CROSS_SITE, NULL, "changes are taken from pages of this daemon only");
     return false;
 }

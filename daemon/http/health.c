@@ -51,9 +51,8 @@ static void write_checks(struct writer *w, const void *context)
 
     writer_text(w, "role", coordinator_role_name(role));
     writer_text_or_null(w, "leader_url", coordinator_leader_url(c));
-    if (!query->verbose) {
+    if (!query->verbose)
         return;
-    }
     writer_open_list(w, "checks");
     write_check(w, "leader", readiness[role].ready, coordinator_role_name(role));
     write_check(w, "database", readiness[role].database, coordinator_trouble(c));
@@ -76,12 +75,11 @@ void health_ready(struct request *r)
         request_answer(r, 200, NULL, &body);
         return;
     }
-    if (role == ROLE_STANDBY) {
+    if (role == ROLE_STANDBY)
         buf_printf(&body, "this daemon stands by; the leader is %s",
                    *leader != '\0' ? leader : "another one that names no advertise_url");
-    } else {
+    else
         buf_puts(&body, *trouble != '\0' ? trouble : coordinator_role_name(role));
-    }
     request_problem_with(r, readiness[role].problem, buf_text(&body), write_checks, r);
     buf_free(&body);
 }

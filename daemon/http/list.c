@@ -31,9 +31,8 @@ bool list_add(struct list *list, const char *key_format, ...)
 {
     va_list arguments;
 
-    if (list->left == 0) {
+    if (list->left == 0)
         return false;
-    }
     list->left--;
     va_start(arguments, key_format);
     vsnprintf(list->last, sizeof(list->last), key_format, arguments);

@@ -121,13 +121,11 @@ static int open_socket(const struct sockaddr *address, socklen_t length)
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int yes = 1;
 
-    if (fd < 0) {
+    if (fd < 0)
         return -1;
-    }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    if (address->sa_family == AF_INET6) {
+    if (address->sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-    }
     if (bind(fd, address, length) != 0 || listen(fd, BACKLOG) != 0) {
         int kept = errno;
         close(fd);
@@ -144,9 +142,8 @@ static bool remove_stale(const struct sockaddr_un *address)
 {
     struct stat status;
 
-    if (lstat(address->sun_path, &status) != 0) {
+    if (lstat(address->sun_path, &status) != 0)
         return errno == ENOENT;
-    }
     if (!S_ISSOCK(status.st_mode)) {
         errno = EEXIST;
         return false;
@@ -154,9 +151,8 @@ static bool remove_stale(const struct sockaddr_un *address)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
                 errno == ECONNREFUSED;
-    if (fd >= 0) {
+    if (fd >= 0)
         close(fd);
-    }
     if (!dead) {
         errno = EADDRINUSE;
         return false;
@@ -177,9 +173,8 @@ static void open_unix(struct http_server *server, const char *path, struct buf *
         return;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    if (remove_stale(&address)) {
+    if (remove_stale(&address))
         fd = open_socket((const struct sockaddr *)&address, sizeof(address));
-    }
     if (fd < 0 || chmod(path, anybody ? 0666 : 0660) != 0) {
         buf_printf(errors, "http.listen: unix:%s: %s%s\n", path, strerror(errno),
                    errno == EADDRINUSE ? " (another process listens there)" : "");
@@ -205,9 +200,8 @@ static bool is_open_already(const struct http_server *server, const char *text)
     const struct listener *listener;
 
     LL_FOREACH(server->listeners, listener) {
-        if (strcmp(listener->address, text) == 0) {
+        if (strcmp(listener->address, text) == 0)
             return true;
-        }
     }
     return false;
 }
@@ -221,9 +215,8 @@ static bool open_address(struct http_server *server, const struct addrinfo *foun
 
     memcpy(&address, found->ai_addr, found->ai_addrlen);
     address_text(&address, text);
-    if (is_open_already(server, text)) {
+    if (is_open_already(server, text))
         return true;
-    }
     if (server->tokens == NULL && !address_is_private(&address)) {
         refuse_open_address(text, errors);
         return false;
@@ -264,12 +257,10 @@ static void open_tcp(struct http_server *server, const char *item, struct buf *e
     /* localhost has two addresses even where there is no IPv6: one of them is enough. */
     struct buf missing = BUF_INIT(0);
     bool open = false;
-    for (const struct addrinfo *each = found; each != NULL; each = each->ai_next) {
+    for (const struct addrinfo *each = found; each != NULL; each = each->ai_next)
         open |= open_address(server, each, &missing, errors);
-    }
-    if (!open) {
+    if (!open)
         buf_puts(errors, buf_text(&missing));
-    }
     buf_free(&missing);
     freeaddrinfo(found);
 }
@@ -308,11 +299,10 @@ bool listen_open(struct http_server *server, struct buf *errors)
 
     take_handed_over(server, errors);
     for (size_t i = 0; i < list->count; i++) {
-        if (strncmp(list->items[i], "unix:", 5) == 0) {
+        if (strncmp(list->items[i], "unix:", 5) == 0)
             open_unix(server, list->items[i] + 5, errors);
-        } else {
+        else
             open_tcp(server, list->items[i], errors);
-        }
     }
     return errors->length == before;
 }
@@ -325,9 +315,8 @@ void listen_close(struct http_server *server)
         LL_DELETE(server->listeners, listener);
         evconnlistener_free(listener->events);
         event_free(listener->pause);
-        if (listener->socket_file != NULL) {
+        if (listener->socket_file != NULL)
             unlink(listener->socket_file);
-        }
         free(listener->address);
         free(listener->socket_file);
         free(listener);

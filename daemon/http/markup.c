@@ -29,14 +29,12 @@ static void write_value(struct buf *out, const char *name, size_t length,
                         const struct markup_value *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strlen(values[i].name) != length || memcmp(values[i].name, name, length) != 0) {
+        if (strlen(values[i].name) != length || memcmp(values[i].name, name, length) != 0)
             continue;
-        }
-        if (values[i].text != NULL && values[i].is_html) {
+        if (values[i].text != NULL && values[i].is_html)
             buf_puts(out, values[i].text);
-        } else if (values[i].text != NULL) {
+        else if (values[i].text != NULL)
             markup_escape(out, values[i].text);
-        }
         return;
     }
     assert(false && "a piece names a value that nobody gives");

@@ -10,12 +10,10 @@ static unsigned range_fits(const char *range, size_t length, const char *type)
 {
     size_t major = strcspn(type, "/") + 1;
 
-    if (length == strlen(type) && strncasecmp(range, type, length) == 0) {
+    if (length == strlen(type) && strncasecmp(range, type, length) == 0)
         return 3;
-    }
-    if (length == major + 1 && range[major] == '*' && strncasecmp(range, type, major) == 0) {
+    if (length == major + 1 && range[major] == '*' && strncasecmp(range, type, major) == 0)
         return 2;
-    }
     return length == 3 && strncmp(range, "*/*", 3) == 0 ? 1 : 0;
 }
 
@@ -38,9 +36,8 @@ unsigned media_quality(const char *accept, const char *type)
 {
     unsigned closest = 0, quality = 0;
 
-    if (accept == NULL || strspn(accept, " \t") == strlen(accept)) {
+    if (accept == NULL || strspn(accept, " \t") == strlen(accept))
         return 1000;
-    }
     while (*accept != '\0') {
         accept += strspn(accept, " \t,");
         const char *end = accept + strcspn(accept, ",");
@@ -58,17 +55,14 @@ bool media_is_json(const char *content_type)
 {
     static const char json[] = "application/json", charset[] = "charset=";
 
-    if (content_type == NULL || strncasecmp(content_type, json, sizeof(json) - 1) != 0) {
+    if (content_type == NULL || strncasecmp(content_type, json, sizeof(json) - 1) != 0)
         return false;
-    }
     const char *rest = content_type + sizeof(json) - 1;
-    if (*rest != '\0' && strchr(" \t;", *rest) == NULL) {
+    if (*rest != '\0' && strchr(" \t;", *rest) == NULL)
         return false;
-    }
     rest += strspn(rest, " \t;");
-    if (strncasecmp(rest, charset, sizeof(charset) - 1) != 0) {
+    if (strncasecmp(rest, charset, sizeof(charset) - 1) != 0)
         return true;
-    }
     rest += sizeof(charset) - 1;
     rest += *rest == '"';
     return strncasecmp(rest, "utf-8", 5) == 0 && (rest[5] == '\0' || strchr("\" \t;", rest[5]) != NULL);

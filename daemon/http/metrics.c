@@ -44,10 +44,9 @@ static void add_counts(struct buf *out, const struct coordinator_counts *counts)
 static void add_role(struct buf *out, enum coordinator_role now)
 {
     describe(out, "role", "gauge", "1 for what this daemon is.");
-    for (int role = ROLE_STARTING; role <= ROLE_STOPPING; role++) {
+    for (int role = ROLE_STARTING; role <= ROLE_STOPPING; role++)
         buf_printf(out, "schemagate_role{role=\"%s\"} %d\n",
                    coordinator_role_name((enum coordinator_role)role), role == (int)now);
-    }
 }
 
 static void add_window(struct buf *out, const struct coordinator *c)
@@ -72,10 +71,9 @@ static void add_replicas(struct buf *out, const struct coordinator *c)
             enum replica_state state;
             size_t count;
         } rows[] = {{REPLICA_LIVE, a->gate.live}, {REPLICA_WAITING, a->waiting}, {REPLICA_LOST, a->lost}};
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
             buf_printf(out, "schemagate_replicas{app=\"%s\",state=\"%s\"} %zu\n", a->gate.name,
                        replica_state_name(rows[i].state), rows[i].count);
-        }
     }
 }
 
@@ -90,9 +88,8 @@ static void count_gate(struct tally *tally, const struct coordinator *c, const s
 
     tally->gates_open += total == 0;
     tally->gates_closed += total > 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         tally->holds[holds[i].code]++;
-    }
 }
 
 static void add_migrations(struct buf *out, const struct coordinator *c)
@@ -103,23 +100,20 @@ static void add_migrations(struct buf *out, const struct coordinator *c)
          m = coordinator_next_migration(m)) {
         tally.phases[m->phase]++;
         tally.failed += coordinator_migration_status(c, m) == STATUS_FAILED;
-        if (document_has_gate(m)) {
+        if (document_has_gate(m))
             count_gate(&tally, c, m);
-        }
     }
     describe(out, "migrations", "gauge", "Migrations by phase.");
-    for (size_t i = 0; i < PHASES; i++) {
+    for (size_t i = 0; i < PHASES; i++)
         buf_printf(out, "schemagate_migrations{phase=\"%s\"} %zu\n", phase_name((enum phase)i),
                    tally.phases[i]);
-    }
     gauge(out, "migrations_failed", "Migrations that need an operator.", (int64_t)tally.failed);
     gauge(out, "gates_open", "Gates without a hold.", (int64_t)tally.gates_open);
     gauge(out, "gates_closed", "Gates with a hold.", (int64_t)tally.gates_closed);
     describe(out, "gate_holds", "gauge", "Holds of all gates by code, at most 20 a gate.");
-    for (size_t i = 0; i < HOLD_CODES; i++) {
+    for (size_t i = 0; i < HOLD_CODES; i++)
         buf_printf(out, "schemagate_gate_holds{code=\"%s\"} %zu\n", gate_code_name((enum gate_code)i),
                    tally.holds[i]);
-    }
 }
 
 static void add_behind(void *out, const struct http_notify *notify)
@@ -135,9 +129,8 @@ static void add_tries(void *out, const struct http_notify *notify)
 /* Their names need no escaping either. */
 static void add_notifies(struct buf *out, const struct http_server *server)
 {
-    if (server->list_notifies == NULL) {
+    if (server->list_notifies == NULL)
         return;
-    }
     describe(out, "notify_behind", "gauge", "Events that a [notify NAME] has not taken yet; 0 on a standby.");
     server->list_notifies(server->notifies, add_behind, out);
     describe(out, "notify_tries", "gauge", "Tries of its next event that have failed.");
@@ -149,10 +142,9 @@ static void add_http(struct buf *out, const struct http_server *server)
     gauge(out, "http_connections", "Open connections of clients.", (int64_t)server->connections);
     gauge(out, "http_waiters", "Long polls that are open.", (int64_t)server->waiter_count);
     describe(out, "http_answers_total", "counter", "Answers by class of their status.");
-    for (size_t i = 2; i < ANSWER_CLASSES; i++) {
+    for (size_t i = 2; i < ANSWER_CLASSES; i++)
         buf_printf(out, "schemagate_http_answers_total{class=\"%zuxx\"} %" PRIu64 "\n", i,
                    server->answers[i]);
-    }
 }
 
 void metrics_show(struct request *r)

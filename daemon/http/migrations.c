@@ -34,9 +34,8 @@ const struct shape poll_query_shape = SHAPE(poll_query_fields, struct poll_query
 
 static bool has_reached(const struct coordinator *c, const struct migration *m, enum until until)
 {
-    if (phase_is_final(m->phase) || coordinator_migration_status(c, m) == STATUS_FAILED) {
+    if (phase_is_final(m->phase) || coordinator_migration_status(c, m) == STATUS_FAILED)
         return true; /* or will never reach it */
-    }
     return (until == UNTIL_EXPANDED && phase_is_expanded(m->phase)) ||
            (until == UNTIL_HIDDEN && phase_is_contracted(m->phase));
 }
@@ -60,9 +59,8 @@ static void answer_migration(struct request *r, unsigned status, const struct mi
     char tag[ETAG_SIZE];
 
     request_header(r, "X-Index", "%" PRId64, m->index);
-    if (r->route->method == METHOD_GET && etag_offer(r, etag_migration(c, m, tag))) {
+    if (r->route->method == METHOD_GET && etag_offer(r, etag_migration(c, m, tag)))
         return;
-    }
     if (r->route->method == METHOD_GET && r->route->argument == SHOW_GATE) {
         document_gate(&w, NULL, c, m);
     } else {
@@ -76,14 +74,12 @@ static void look_at_migration(struct request *r, bool last)
     const struct coordinator *c = r->server->coordinator;
     const struct migration *m = coordinator_find_migration(c, r->at.version);
 
-    if (!request_check_leadership(r)) {
+    if (!request_check_leadership(r))
         return;
-    }
-    if (m == NULL) {
+    if (m == NULL)
         answer_unknown(r);
-    } else if (last || has_news(c, m, request_query(r))) {
+    else if (last || has_news(c, m, request_query(r)))
         answer_migration(r, 200, m);
-    }
 }
 
 void migrations_show(struct request *r)
@@ -91,9 +87,8 @@ void migrations_show(struct request *r)
     const struct poll_query *query = request_query(r);
 
     look_at_migration(r, query->wait == 0);
-    if (!r->answered && !wait_begin(r, query->wait, look_at_migration)) {
+    if (!r->answered && !wait_begin(r, query->wait, look_at_migration))
         request_problem(r, PROBLEM_TOO_MANY_WAITERS, NULL, "ask again later, or without ?wait=");
-    }
 }
 
 void migrations_list(struct request *r)
@@ -102,13 +97,11 @@ void migrations_list(struct request *r)
     const struct migration *m = coordinator_first_migration(c);
     struct list list;
 
-    if (!list_begin(&list, r, request_query(r))) {
+    if (!list_begin(&list, r, request_query(r)))
         return;
-    }
     int64_t after = strtoll(list.from, NULL, 10);
-    while (m != NULL && m->version <= after) {
+    while (m != NULL && m->version <= after)
         m = coordinator_next_migration(m);
-    }
     for (; m != NULL && list_add(&list, "%" PRId64, m->version); m = coordinator_next_migration(m)) {
         document_migration(&list.w, NULL, c, m, r->caller->role);
     }
@@ -138,15 +131,13 @@ static void on_acted(void *context, const struct outcome *outcome)
 {
     struct request *r = context;
 
-    if (!request_succeeded(r, outcome)) {
+    if (!request_succeeded(r, outcome))
         return;
-    }
     const struct migration *m = coordinator_find_migration(r->server->coordinator, r->at.version);
-    if (m == NULL) {
+    if (m == NULL)
         answer_unknown(r);
-    } else {
+    else
         answer_migration(r, 200, m);
-    }
 }
 
 void migrations_act(struct request *r)
@@ -155,9 +146,8 @@ void migrations_act(struct request *r)
     const struct migration *m = coordinator_find_migration(c, r->at.version);
     char actor[CALLER_ACTOR_SIZE], tag[ETAG_SIZE];
 
-    if (!etag_check(r, m != NULL ? etag_migration(c, m, tag) : NULL)) {
+    if (!etag_check(r, m != NULL ? etag_migration(c, m, tag) : NULL))
         return;
-    }
     request_expect(r);
     coordinator_act(c, r->at.version, (enum machine_event)r->route->argument, reason_of(r),
                     caller_actor(r->caller, actor), on_acted, r);
@@ -198,9 +188,8 @@ static void check_waive(const void *values, const char *prefix, struct mistakes 
     const struct waive_body *body = values;
     enum gate_code code;
 
-    if (!gate_code_parse(body->code, &code)) {
+    if (!gate_code_parse(body->code, &code))
         mistakes_add(mistakes, prefix, "code", "is not the code of a hold");
-    }
 }
 
 const struct shape waive_shape = SHAPE(waive_fields, struct waive_body, check_waive);
@@ -220,9 +209,8 @@ void migrations_waive(struct request *r)
     };
 
     gate_code_parse(body->code, &waiver.code);
-    for (size_t i = 0; i < waiver.subject_count; i++) {
+    for (size_t i = 0; i < waiver.subject_count; i++)
         subjects[i] = json_string_value(json_array_get(body->subjects, i));
-    }
     request_expect(r);
     coordinator_waive(r->server->coordinator, &waiver, on_acted, r);
 }

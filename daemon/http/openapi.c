@@ -15,15 +15,12 @@ static void write_object_schema(struct writer *w, const struct shape *shape, boo
 static void write_text_schema(struct writer *w, const struct field *field)
 {
     writer_text(w, "type", "string");
-    if (field->low > 0 || field->kind == FIELD_NAME) {
+    if (field->low > 0 || field->kind == FIELD_NAME)
         writer_number(w, "minLength", field->kind == FIELD_NAME ? 1 : field->low);
-    }
-    if (field->high > 0) {
+    if (field->high > 0)
         writer_number(w, "maxLength", field->high);
-    }
-    if (field->kind == FIELD_NAME) {
+    if (field->kind == FIELD_NAME)
         writer_text(w, "pattern", NAME_PATTERN);
-    }
 }
 
 static void write_integer_schema(struct writer *w, const struct field *field)
@@ -31,18 +28,16 @@ static void write_integer_schema(struct writer *w, const struct field *field)
     writer_text(w, "type", "integer");
     writer_number(w, "minimum", field->low);
     writer_number(w, "maximum", field->high);
-    if (field->fallback > 0) {
+    if (field->fallback > 0)
         writer_number(w, "default", field->fallback);
-    }
 }
 
 static void write_choice_schema(struct writer *w, const struct field *field)
 {
     writer_text(w, "type", "string");
     writer_open_list(w, "enum");
-    for (size_t i = 0; field->choices[i] != NULL; i++) {
+    for (size_t i = 0; field->choices[i] != NULL; i++)
         writer_text(w, NULL, field->choices[i]);
-    }
     writer_close_list(w);
 }
 
@@ -113,16 +108,13 @@ static void write_object_schema(struct writer *w, const struct shape *shape, boo
     }
     writer_bool(w, "additionalProperties", false);
     writer_open_list(w, "required");
-    for (size_t i = 0; i < shape->count; i++) {
-        if (shape->fields[i].required) {
+    for (size_t i = 0; i < shape->count; i++)
+        if (shape->fields[i].required)
             writer_text(w, NULL, shape->fields[i].name);
-        }
-    }
     writer_close_list(w);
     writer_open_object(w, "properties");
-    for (size_t i = 0; i < shape->count; i++) {
+    for (size_t i = 0; i < shape->count; i++)
         write_schema(w, shape->fields[i].name, &shape->fields[i]);
-    }
     writer_close_object(w);
 }
 
@@ -147,13 +139,11 @@ static void write_parameters(struct writer *w, const struct route *route)
     writer_open_list(w, "parameters");
     for (size_t i = 0; i < route_path_shape.count; i++) {
         snprintf(place, sizeof(place), "{%s}", route_path_shape.fields[i].name);
-        if (strstr(route->pattern, place) != NULL) {
+        if (strstr(route->pattern, place) != NULL)
             write_parameter(w, &route_path_shape.fields[i], "path");
-        }
     }
-    for (size_t i = 0; route->query != NULL && i < route->query->count; i++) {
+    for (size_t i = 0; route->query != NULL && i < route->query->count; i++)
         write_parameter(w, &route->query->fields[i], "query");
-    }
     writer_close_list(w);
 }
 
@@ -210,11 +200,9 @@ static void write_security(struct writer *w, const struct route *route)
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]) && route->roles != 0; i++) {
         writer_open_object(w, NULL);
         writer_open_list(w, schemes[i]);
-        for (unsigned role = 0; role < CALLER_ROLES; role++) {
-            if ((route->roles & 1U << role) != 0) {
+        for (unsigned role = 0; role < CALLER_ROLES; role++)
+            if ((route->roles & 1U << role) != 0)
                 writer_text(w, NULL, caller_role_name((enum caller_role)role));
-            }
-        }
         writer_close_list(w);
         writer_close_object(w);
     }
@@ -229,20 +217,17 @@ static void write_operation(struct writer *w, const struct route *route)
     writer_text(w, "summary", route->about);
     write_security(w, route);
     write_parameters(w, route);
-    if (route->body != NULL) {
+    if (route->body != NULL)
         write_body(w, route->body);
-    }
     write_responses(w, route);
     writer_close_object(w);
 }
 
 static bool is_first_of_path(const struct route *route)
 {
-    for (const struct route *before = routes; before < route; before++) {
-        if (strcmp(before->pattern, route->pattern) == 0) {
+    for (const struct route *before = routes; before < route; before++)
+        if (strcmp(before->pattern, route->pattern) == 0)
             return false;
-        }
-    }
     return true;
 }
 
@@ -250,15 +235,12 @@ static void write_paths(struct writer *w)
 {
     writer_open_object(w, "paths");
     for (const struct route *route = routes; route->pattern != NULL; route++) {
-        if (!is_first_of_path(route)) {
+        if (!is_first_of_path(route))
             continue;
-        }
         writer_open_object(w, route->pattern);
-        for (const struct route *same = route; same->pattern != NULL; same++) {
-            if (strcmp(same->pattern, route->pattern) == 0) {
+        for (const struct route *same = route; same->pattern != NULL; same++)
+            if (strcmp(same->pattern, route->pattern) == 0)
                 write_operation(w, same);
-            }
-        }
         writer_close_object(w);
     }
     writer_close_object(w);

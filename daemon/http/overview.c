@@ -29,13 +29,11 @@ static void look_at_status(struct request *r, bool last)
     struct writer w = WRITER_INIT(&body);
     char tag[ETAG_SIZE];
 
-    if (!last && query->index == coordinator_index(c)) {
+    if (!last && query->index == coordinator_index(c))
         return;
-    }
     request_header(r, "X-Index", "%" PRId64, coordinator_index(c));
-    if (etag_offer(r, etag_status(c, tag))) {
+    if (etag_offer(r, etag_status(c, tag)))
         return;
-    }
     document_status(&w, r->server, r->caller->role);
     request_answer(r, 200, NULL, &body);
 }
@@ -66,7 +64,6 @@ void overview_status(struct request *r)
     }
     request_header(r, "Vary", "Accept");
     look_at_status(r, query->wait == 0);
-    if (!r->answered && !wait_begin(r, query->wait, look_at_status)) {
+    if (!r->answered && !wait_begin(r, query->wait, look_at_status))
         request_problem(r, PROBLEM_TOO_MANY_WAITERS, NULL, "ask again later, or without ?wait=");
-    }
 }

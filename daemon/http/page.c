@@ -43,9 +43,8 @@ static char *age_text(int64_t since_wall, int64_t now_wall, char text[32])
     int64_t seconds = now_wall > since_wall ? (now_wall - since_wall) / 1000 : 0;
     size_t i = 0;
 
-    while (i < 3 && seconds < units[i].seconds) {
+    while (i < 3 && seconds < units[i].seconds)
         i++;
-    }
     snprintf(text, 32, "%" PRId64 " %s", seconds / units[i].seconds, units[i].unit);
     return text;
 }
@@ -81,9 +80,8 @@ static void write_migration(struct buf *out, const struct coordinator *c, const 
 
     snprintf(version, sizeof(version), "%" PRId64, m->version);
     coordinator_migration_summary(c, m, summary, sizeof(summary));
-    if (document_has_gate(m)) {
+    if (document_has_gate(m))
         write_holds(&holds, c, m, now_wall);
-    }
     MARKUP_WRITE(out, web_migration, {"version", version, false}, {"name", m->name, false},
                    {"phase", phase_name(m->phase), false},
                    {"status", migration_status_name(coordinator_migration_status(c, m)), false},
@@ -106,9 +104,8 @@ static void write_migrations(struct buf *out, const struct coordinator *c, int64
     for (const struct migration *m = coordinator_first_migration(c); m != NULL;
          m = coordinator_next_migration(m)) {
         complete += m->phase == PHASE_COMPLETE;
-        if (!phase_is_final(m->phase)) {
+        if (!phase_is_final(m->phase))
             write_migration(out, c, m, now_wall);
-        }
     }
     if (out->length == before) {
         snprintf(text, sizeof(text), "No migration is open; %zu %s complete.", complete,
@@ -161,14 +158,11 @@ static void write_apps(struct buf *out, const struct coordinator *c)
 {
     size_t before = out->length;
 
-    for (const struct application *a = coordinator_first_app(c); a != NULL; a = coordinator_next_app(a)) {
-        if (!a->retired) {
+    for (const struct application *a = coordinator_first_app(c); a != NULL; a = coordinator_next_app(a))
+        if (!a->retired)
             write_app(out, c, a);
-        }
-    }
-    if (out->length == before) {
+    if (out->length == before)
         write_notice(out, "No replica has reported yet.");
-    }
 }
 
 /* ---- the whole ---- */

@@ -142,9 +142,8 @@ void replicas_renew_many(struct request *r)
     }
     writer_open_object(&w, NULL);
     writer_open_list(&w, "results");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         write_result(&w, r, &renewals[i]);
-    }
     writer_close_list(&w);
     writer_close_object(&w);
     free(renewals);

@@ -44,9 +44,8 @@ static bool read_place(const char *key, struct place *place)
 /* The next one: the older incarnations of an instance follow the newest. `newest` is kept up to date. */
 static struct replica *next_replica(struct replica **newest, struct replica *replica)
 {
-    if (replica->older != NULL) {
+    if (replica->older != NULL)
         return replica->older;
-    }
     return *newest = coordinator_next_replica(*newest);
 }
 
@@ -57,17 +56,13 @@ static struct replica *find_place(const struct coordinator *c, const struct plac
     struct replica *replica = coordinator_find_replica(c, place->app, place->instance);
 
     *newest = replica;
-    if (replica != NULL && replica->registered_wall >= place->registered_wall) {
-        for (; replica != NULL; replica = replica->older) {
-            if (strcmp(replica->incarnation, place->incarnation) == 0) {
+    if (replica != NULL && replica->registered_wall >= place->registered_wall)
+        for (; replica != NULL; replica = replica->older)
+            if (strcmp(replica->incarnation, place->incarnation) == 0)
                 return next_replica(newest, replica);
-            }
-        }
-    }
     *newest = coordinator_first_replica(c);
-    while (*newest != NULL && (*newest)->registered_wall <= place->registered_wall) {
+    while (*newest != NULL && (*newest)->registered_wall <= place->registered_wall)
         *newest = coordinator_next_replica(*newest);
-    }
     return *newest;
 }
 
@@ -88,9 +83,8 @@ void replicas_list(struct request *r)
     struct place place;
     struct list list;
 
-    if (!list_begin(&list, r, &query->list)) {
+    if (!list_begin(&list, r, &query->list))
         return;
-    }
     if (*list.from == '\0') {
         replica = newest = coordinator_first_replica(c);
     } else if (read_place(list.from, &place)) {
@@ -100,13 +94,11 @@ void replicas_list(struct request *r)
         return;
     }
     for (; replica != NULL; replica = next_replica(&newest, replica)) {
-        if (!fits(query, c, replica)) {
+        if (!fits(query, c, replica))
             continue;
-        }
         if (!list_add(&list, "%" PRId64 " %s %s %s", replica->registered_wall,
-                      replica->cohort->app->gate.name, replica->instance, replica->incarnation)) {
+                      replica->cohort->app->gate.name, replica->instance, replica->incarnation))
             break;
-        }
         document_replica(&list.w, c, replica);
     }
     list_finish(&list, replica != NULL);

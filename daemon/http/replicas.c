@@ -39,18 +39,16 @@ static void check_registration(const void *values, const char *prefix, struct mi
     const char *version;
     json_t *checksum;
 
-    if (body->min > body->max) {
+    if (body->min > body->max)
         mistakes_add(mistakes, prefix, "max", "must not be below min");
-    }
     json_object_foreach((json_t *)(uintptr_t)body->knows, version, checksum) {
         char *end;
         long long number = strtoll(version, &end, 10);
-        if (*version < '1' || *version > '9' || *end != '\0' || number > SCHEMA_VERSION_MAX) {
+        if (*version < '1' || *version > '9' || *end != '\0' || number > SCHEMA_VERSION_MAX)
             mistakes_add(mistakes, "/knows", version, "must be named by a schema version");
-        } else if (strncmp(json_string_value(checksum), "sha256:", 7) != 0 ||
-                   json_string_length(checksum) != 7 + 64) {
+        else if (strncmp(json_string_value(checksum), "sha256:", 7) != 0 ||
+                   json_string_length(checksum) != 7 + 64)
             mistakes_add(mistakes, "/knows", version, "must be a checksum: sha256:<64 digits>");
-        }
     }
 }
 
@@ -117,9 +115,8 @@ static void answer_lease(struct request *r, const struct replica *replica)
     unsigned status = replica->state == REPLICA_WAITING ? 202 : r->created ? 201 : 200;
 
     document_lease(&w, NULL, r->server, replica);
-    if (r->created) {
+    if (r->created)
         request_header(r, MHD_HTTP_HEADER_LOCATION, "/v1/apps/%s/replicas/%s", r->at.app, r->at.instance);
-    }
     request_answer(r, status, NULL, &body);
 }
 
@@ -130,9 +127,8 @@ static struct replica *find_own(const struct request *r)
     struct replica *replica =
         coordinator_find_replica(r->server->coordinator, r->at.app, r->at.instance);
 
-    while (replica != NULL && strcmp(replica->incarnation, body->incarnation) != 0) {
+    while (replica != NULL && strcmp(replica->incarnation, body->incarnation) != 0)
         replica = replica->older;
-    }
     return replica;
 }
 
@@ -140,23 +136,19 @@ static void look_for_admission(struct request *r, bool last)
 {
     struct replica *replica = find_own(r);
 
-    if (!request_check_leadership(r)) {
+    if (!request_check_leadership(r))
         return;
-    }
-    if (replica != NULL && replica->state == REPLICA_WAITING && !replica->superseded && !last) {
+    if (replica != NULL && replica->state == REPLICA_WAITING && !replica->superseded && !last)
         return;
-    }
-    if (replica != NULL) {
+    if (replica != NULL)
         coordinator_hold_lease(r->server->coordinator, replica, -1);
-    }
-    if (replica == NULL) {
+    if (replica == NULL)
         request_problem(r, PROBLEM_UNKNOWN_REPLICA, NULL, "it was removed while it waited; register again");
-    } else if (replica->superseded) {
+    else if (replica->superseded)
         request_problem(r, PROBLEM_INCARNATION_SUPERSEDED, NULL,
                         "a newer incarnation of this instance has registered: end this one");
-    } else {
+    else
         answer_lease(r, replica);
-    }
 }
 
 static void on_registered(void *context, const struct outcome *outcome)
@@ -164,15 +156,13 @@ static void on_registered(void *context, const struct outcome *outcome)
     struct request *r = context;
     const struct registration_query *query = request_query(r);
 
-    if (!request_succeeded(r, outcome)) {
+    if (!request_succeeded(r, outcome))
         return;
-    }
     r->created = outcome->created;
     if (outcome->replica->state == REPLICA_WAITING && query->wait > 0) {
         coordinator_hold_lease(r->server->coordinator, outcome->replica, 1);
-        if (wait_begin(r, query->wait, look_for_admission)) {
+        if (wait_begin(r, query->wait, look_for_admission))
             return;
-        }
         coordinator_hold_lease(r->server->coordinator, outcome->replica, -1);
     }
     answer_lease(r, outcome->replica);
@@ -227,15 +217,13 @@ static void on_left(void *context, const struct outcome *outcome)
 {
     struct request *r = context;
 
-    if (!request_returned(r)) {
+    if (!request_returned(r))
         return;
-    }
     /* One that nobody knows any more is gone: what the caller asks for holds. */
-    if (outcome->problem != PROBLEM_NONE && outcome->problem != PROBLEM_UNKNOWN_REPLICA) {
+    if (outcome->problem != PROBLEM_NONE && outcome->problem != PROBLEM_UNKNOWN_REPLICA)
         request_problem_outcome(r, outcome);
-    } else {
+    else
         request_answer_empty(r, 204);
-    }
 }
 
 void replicas_leave(struct request *r)

@@ -87,12 +87,10 @@ static void request_free(struct request *r)
         free(header->value);
         free(header);
     }
-    if (r->alarm != NULL) {
+    if (r->alarm != NULL)
         event_free(r->alarm);
-    }
-    if (r->response != NULL) {
+    if (r->response != NULL)
         MHD_destroy_response(r->response);
-    }
     free(r);
 }
 
@@ -127,13 +125,11 @@ static void read_query(struct request *r, struct mistakes *mistakes)
     struct query_reading reading = {.request = r, .mistakes = mistakes};
 
     mistakes->in = "query";
-    if (r->route->query != NULL) {
+    if (r->route->query != NULL)
         decode_defaults(r->route->query, r->query_values);
-    }
     MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, take_parameter, &reading);
-    if (r->route->query != NULL) {
+    if (r->route->query != NULL)
         decode_finish(r->route->query, reading.seen, "", r->query_values, mistakes);
-    }
 }
 
 static void write_position(struct writer *w, const void *context)
@@ -148,11 +144,9 @@ static void write_position(struct writer *w, const void *context)
 
 static bool shape_needs_nothing(const struct shape *shape)
 {
-    for (size_t i = 0; i < shape->count; i++) {
-        if (shape->fields[i].required) {
+    for (size_t i = 0; i < shape->count; i++)
+        if (shape->fields[i].required)
             return false;
-        }
-    }
     return true;
 }
 
@@ -194,20 +188,17 @@ static bool read_body(struct request *r, struct mistakes *mistakes)
 bool request_take(struct request *r, const char *bytes, size_t length)
 {
     r->received += length;
-    if (r->answered) {
+    if (r->answered)
         return r->received <= (size_t)r->server->config->http.max_body_bytes * REFUSED_BODY_FACTOR;
-    }
-    if (r->route->body == NULL) {
+    if (r->route->body == NULL)
         return r->received <= (size_t)r->server->config->http.max_body_bytes;
-    }
     if (length == r->announced) {
         parse_body(r, bytes, length); /* it has come in one piece */
         return true;
     }
     buf_append(&r->bytes, bytes, length);
-    if (r->bytes.overflowed) {
+    if (r->bytes.overflowed)
         request_is_too_large(r);
-    }
     return true;
 }
 
@@ -220,20 +211,17 @@ void request_dispatch(struct request *r)
         parse_body(r, r->bytes.data, r->bytes.length);
         buf_free(&r->bytes);
     }
-    if (r->answered) {
+    if (r->answered)
         return;
-    }
     assert(r->route->body == NULL || r->route->body->size <= sizeof(r->body_values));
     assert(r->route->query == NULL || r->route->query->size <= sizeof(r->query_values));
     read_query(r, &mistakes);
-    if (r->route->body != NULL && !read_body(r, &mistakes)) {
+    if (r->route->body != NULL && !read_body(r, &mistakes))
         return;
-    }
-    if (mistakes.count > 0) {
+    if (mistakes.count > 0)
         request_problem_mistakes(r, &mistakes);
-    } else {
+    else
         r->route->handle(r);
-    }
 }
 
 /* ---- its end ---- */
@@ -265,14 +253,11 @@ void request_gone(struct request *r)
     bool was_open = r->dispatched;
 
     wait_forget(r);
-    if (r->held) {
+    if (r->held)
         DL_DELETE2(server->held, r, held_prev, held_next);
-    }
     r->connection = NULL;
-    if (!r->expecting) {
+    if (!r->expecting)
         request_free(r);
-    }
-    if (was_open) {
+    if (was_open)
         http_server_request_ended(server);
-    }
 }

@@ -57,18 +57,16 @@ static void split_path(char *path, struct segments *segments)
             return;
         }
         segments->items[segments->count++] = path;
-        while (*path != '/' && *path != '\0') {
+        while (*path != '/' && *path != '\0')
             path++;
-        }
     }
 }
 
 /* Behind the segment of a pattern. */
 static const char *skip_segment(const char *pattern)
 {
-    while (*pattern != '/' && *pattern != '\0') {
+    while (*pattern != '/' && *pattern != '\0')
         pattern++;
-    }
     return pattern;
 }
 
@@ -77,9 +75,8 @@ static bool pattern_fits(const char *pattern, const struct segments *segments)
 {
     for (size_t i = 0; i < segments->count; i++) {
         const char *at = segments->items[i];
-        if (*pattern++ != '/') {
+        if (*pattern++ != '/')
             return false;
-        }
         if (*pattern == '{') {
             pattern = skip_segment(pattern);
             continue;
@@ -88,9 +85,8 @@ static bool pattern_fits(const char *pattern, const struct segments *segments)
             pattern++;
             at++;
         }
-        if (*at != '\0' || (*pattern != '/' && *pattern != '\0')) {
+        if (*at != '\0' || (*pattern != '/' && *pattern != '\0'))
             return false;
-        }
     }
     return *pattern == '\0';
 }
@@ -125,9 +121,8 @@ enum route_verdict route_find(const char *method, char *path, const struct route
     *allowed = 0;
     for (const struct route *row = routes; row->pattern != NULL; row++) {
         if (segments.count == 0 || segments.count > SEGMENTS_MAX ||
-            !pattern_fits(row->pattern, &segments)) {
+            !pattern_fits(row->pattern, &segments))
             continue;
-        }
         *allowed |= 1U << row->method;
         if (row->method == wanted) {
             *route = row;

@@ -35,9 +35,8 @@ static void on_stopped(evutil_socket_t fd, short what, void *context)
     (void)what;
     event_del(server->stop_deadline);
     server->stopped = NULL;
-    if (stopped != NULL) {
+    if (stopped != NULL)
         stopped(server->stopped_context); /* may free the server */
-    }
 }
 
 struct http_server *http_server_new(struct event_base *base, const struct config *config,
@@ -115,16 +114,14 @@ bool http_server_listen(struct http_server *server, struct buf *errors)
     bool secure = *config->http.tls_certificate != '\0' || *config->http.tls_key != '\0';
     struct identities read;
 
-    if (!identities_read(config, &read, errors)) {
+    if (!identities_read(config, &read, errors))
         return false;
-    }
     identities_use(server, &read);
     set_connection_limit(server);
     server->plain = transport_new(server, false, errors);
     server->secure = secure ? transport_new(server, true, errors) : NULL;
-    if (server->plain == NULL || (secure && server->secure == NULL)) {
+    if (server->plain == NULL || (secure && server->secure == NULL))
         return false;
-    }
     return listen_open(server, errors);
 }
 
@@ -133,9 +130,8 @@ bool http_server_configure(struct http_server *server, const struct config *conf
     struct identities read;
 
     server->config = config;
-    if (!identities_read(config, &read, errors)) {
+    if (!identities_read(config, &read, errors))
         return false;
-    }
     if (read.tokens == NULL && server->tokens != NULL) {
         tokens_free(read.tokens);
         socket_roles_free(read.socket_roles);
@@ -157,17 +153,15 @@ void http_server_show_notifies(struct http_server *server,
 
 void http_server_changed(struct http_server *server)
 {
-    if (server->waiters != NULL) {
+    if (server->waiters != NULL)
         event_active(server->look, EV_TIMEOUT, 0);
-    }
 }
 
 void http_server_request_ended(struct http_server *server)
 {
     server->open_requests--;
-    if (server->stopping && server->open_requests == 0) {
+    if (server->stopping && server->open_requests == 0)
         event_active(server->stop_deadline, EV_TIMEOUT, 0);
-    }
 }
 
 const char *http_server_stamp(struct http_server *server, int64_t wall_ms)
@@ -197,25 +191,22 @@ void http_server_stop(struct http_server *server, void (*done)(void *context), v
     listen_close(server);
     wait_look(server, true);
     evtimer_add(server->stop_deadline, &deadline);
-    if (server->open_requests == 0) {
+    if (server->open_requests == 0)
         event_active(server->stop_deadline, EV_TIMEOUT, 0);
-    }
 }
 
 void http_server_free(struct http_server *server)
 {
     struct request *r, *next;
 
-    if (server == NULL) {
+    if (server == NULL)
         return;
-    }
     server->stopping = true;
     server->stopped = NULL;
     listen_close(server);
     DL_FOREACH_SAFE2(server->held, r, next, held_next) {
-        if (!r->answered) {
+        if (!r->answered)
             request_problem(r, PROBLEM_STOPPING, NULL, "the daemon is stopping; ask again soon");
-        }
     }
     transport_free(server->secure);
     transport_free(server->plain);

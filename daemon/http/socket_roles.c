@@ -34,14 +34,12 @@ static const char *read_user(const char *text, size_t length, uid_t *uid)
                     number < (uid_t)-1;
         return good ? NULL : "must have a number after uid:";
     }
-    if (strncmp(text, "user:", 5) != 0 || length >= sizeof(name) + 5) {
+    if (strncmp(text, "user:", 5) != 0 || length >= sizeof(name) + 5)
         return "must begin with uid:NUMBER= or user:NAME=";
-    }
     snprintf(name, sizeof(name), "%.*s", (int)(length - 5), text + 5);
     const struct passwd *user = getpwnam(name);
-    if (user == NULL) {
+    if (user == NULL)
         return "names a user who does not exist on this machine";
-    }
     *uid = user->pw_uid;
     return NULL;
 }
@@ -51,13 +49,11 @@ static const char *read_role(const char *text, struct caller *caller)
 {
     size_t length = strcspn(text, ":");
 
-    if (!caller_role_parse(text, length, &caller->role)) {
+    if (!caller_role_parse(text, length, &caller->role))
         return "must end with a role: viewer, operator, app:NAME, agent or deployer";
-    }
     const char *app = text[length] == ':' ? text + length + 1 : "";
-    if ((caller->role == CALLER_APP) != (*app != '\0') || strlen(app) >= CALLER_APP_SIZE) {
+    if ((caller->role == CALLER_APP) != (*app != '\0') || strlen(app) >= CALLER_APP_SIZE)
         return "must name the application of the role app, and only of that: app:NAME";
-    }
     memcpy(caller->app, app, strlen(app));
     return NULL;
 }
@@ -66,9 +62,8 @@ static const char *read_item(const char *item, struct socket_role *role)
 {
     size_t length = strcspn(item, "=");
 
-    if (item[length] != '=') {
+    if (item[length] != '=')
         return "must look like uid:1000=operator or user:deploy=deployer";
-    }
     const char *wrong = read_user(item, length, &role->uid);
     snprintf(role->caller.name, sizeof(role->caller.name), "%.*s", (int)length, item);
     return wrong != NULL ? wrong : read_role(item + length + 1, &role->caller);
@@ -82,9 +77,8 @@ struct socket_roles *socket_roles_parse(const struct config_list *list, struct b
     roles->items = memory_new(list->count * sizeof(*roles->items));
     for (size_t i = 0; i < list->count; i++) {
         const char *wrong = read_item(list->items[i], &roles->items[roles->count++]);
-        if (wrong != NULL) {
+        if (wrong != NULL)
             buf_printf(errors, "http.socket_roles: \"%s\" %s\n", list->items[i], wrong);
-        }
     }
     if (errors->length > before) {
         socket_roles_free(roles);

@@ -21,11 +21,9 @@ static const char *const approval_choices[] = {"auto", "manual", NULL};
 
 static bool has_parts(const struct submission_body *body)
 {
-    for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++) {
-        if (body->parts[i] != NULL) {
+    for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++)
+        if (body->parts[i] != NULL)
             return true;
-        }
-    }
     return false;
 }
 
@@ -33,11 +31,10 @@ static void check_submission(const void *values, const char *prefix, struct mist
 {
     const struct submission_body *body = values;
 
-    if (body->sql != NULL && has_parts(body)) {
+    if (body->sql != NULL && has_parts(body))
         mistakes_add(mistakes, prefix, "sql", "stands beside parts: send the file or its parts, not both");
-    } else if (body->sql == NULL && !has_parts(body)) {
+    else if (body->sql == NULL && !has_parts(body))
         mistakes_add(mistakes, prefix, "sql", "is required, or parts: expand, backfill, contract, undo");
-    }
 }
 
 #define AT(member) offsetof(struct submission_body, member)
@@ -96,17 +93,15 @@ static void on_submitted(void *context, const struct outcome *outcome)
     struct buf text = BUF_INIT(0);
     struct writer w = WRITER_INIT(&text);
 
-    if (!request_succeeded(r, outcome)) {
+    if (!request_succeeded(r, outcome))
         return;
-    }
     const struct submission_body *body = request_body(r);
     if (outcome->migration == NULL) {
         answer_baselined(r, body);
         return;
     }
-    if (outcome->created) {
+    if (outcome->created)
         request_header(r, MHD_HTTP_HEADER_LOCATION, "/v1/migrations/%" PRId64, body->version);
-    }
     request_header(r, "X-Index", "%" PRId64, outcome->migration->index);
     document_migration(&w, NULL, r->server->coordinator, outcome->migration, r->caller->role);
     request_answer(r, outcome->created ? 201 : 200, NULL, &text);
@@ -117,9 +112,8 @@ static void on_planned(void *context, const struct outcome *outcome)
     struct request *r = context;
     struct buf text = BUF_INIT(0);
 
-    if (!request_succeeded(r, outcome)) {
+    if (!request_succeeded(r, outcome))
         return;
-    }
     http_write_plan(&text, outcome->plan);
     request_answer(r, 200, NULL, &text);
 }

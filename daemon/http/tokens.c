@@ -39,12 +39,10 @@ static size_t split_words(const char *line, size_t length, struct word words[COL
         size_t gap = strspn(line + at, " \t\r");
         at = at + gap < length ? at + gap : length;
         size_t end = at;
-        while (end < length && strchr(" \t\r", line[end]) == NULL) {
+        while (end < length && strchr(" \t\r", line[end]) == NULL)
             end++;
-        }
-        if (end > at) {
+        if (end > at)
             words[count++] = (struct word){line + at, end - at};
-        }
         at = end;
     }
     return count;
@@ -61,28 +59,23 @@ static const char *read_token(const struct word words[COLUMNS], struct token *to
     struct word app = words[COLUMN_APP], sum = words[COLUMN_SHA256];
     static const char tag[] = "sha256:";
 
-    if (!word_is_name(words[COLUMN_NAME], CALLER_NAME_SIZE)) {
+    if (!word_is_name(words[COLUMN_NAME], CALLER_NAME_SIZE))
         return "the name must be 1 to 64 of A-Z a-z 0-9 . _ : @ -";
-    }
-    if (!caller_role_parse(words[COLUMN_ROLE].start, words[COLUMN_ROLE].length, &token->caller.role)) {
+    if (!caller_role_parse(words[COLUMN_ROLE].start, words[COLUMN_ROLE].length, &token->caller.role))
         return "the role must be viewer, operator, app, agent or deployer";
-    }
     bool none = app.length == 1 && *app.start == '-';
-    if (none == (token->caller.role == CALLER_APP)) {
+    if (none == (token->caller.role == CALLER_APP))
         return none ? "the role app needs the name of its application in the third column"
                     : "only the role app belongs to an application: write - in the third column";
-    }
-    if (!word_is_name(app, CALLER_APP_SIZE)) {
+    if (!word_is_name(app, CALLER_APP_SIZE))
         return "the application must be 1 to 40 of A-Z a-z 0-9 . _ : -";
-    }
     if (sum.length > sizeof(tag) - 1 && memcmp(sum.start, tag, sizeof(tag) - 1) == 0) {
         sum.start += sizeof(tag) - 1;
         sum.length -= sizeof(tag) - 1;
     }
-    if (sum.length != DIGEST_HEX_SIZE - 1 || strspn(sum.start, HEX_DIGITS) < sum.length) {
+    if (sum.length != DIGEST_HEX_SIZE - 1 || strspn(sum.start, HEX_DIGITS) < sum.length)
         return "the fourth column must be a SHA-256 in 64 lower-case hexadecimal digits "
                "(schemagate token new prints the line)";
-    }
     memcpy(token->caller.name, words[COLUMN_NAME].start, words[COLUMN_NAME].length);
     memcpy(token->caller.app, app.start, none ? 0 : app.length);
     memcpy(token->hex, sum.start, sum.length);
@@ -96,9 +89,8 @@ static void read_line(struct tokens *tokens, const char *line, size_t length, co
     struct token token = {0};
     size_t count = split_words(line, length, words);
 
-    if (count == 0 || *words[0].start == '#') {
+    if (count == 0 || *words[0].start == '#')
         return;
-    }
     const char *wrong = count == COLUMNS ? read_token(words, &token)
                                          : "a line must have four columns: name role app sha256";
     if (wrong != NULL) {
@@ -140,14 +132,12 @@ struct tokens *tokens_read(const char *path, struct buf *errors)
                    strerror(errno));
         return NULL;
     }
-    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
         buf_append(&text, chunk, got);
-    }
-    if (ferror(file) || text.overflowed) {
+    if (ferror(file) || text.overflowed)
         buf_printf(errors, "%s: %s\n", path, text.overflowed ? "is larger than 1 MiB" : "cannot be read");
-    } else {
+    else
         tokens = tokens_parse(path, buf_text(&text), errors);
-    }
     fclose(file);
     buf_free(&text);
     return tokens;
@@ -167,10 +157,8 @@ const struct caller *tokens_find(const struct tokens *tokens, const char *token,
     char hex[DIGEST_HEX_SIZE];
 
     digest_sha256_hex(token, length, hex);
-    for (size_t i = 0; i < tokens->count; i++) {
-        if (CRYPTO_memcmp(tokens->items[i].hex, hex, DIGEST_HEX_SIZE - 1) == 0) {
+    for (size_t i = 0; i < tokens->count; i++)
+        if (CRYPTO_memcmp(tokens->items[i].hex, hex, DIGEST_HEX_SIZE - 1) == 0)
             found = &tokens->items[i].caller;
-        }
-    }
     return found;
 }

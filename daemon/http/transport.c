@@ -50,9 +50,8 @@ const char *transport_client_address(struct MHD_Connection *connection,
                                                     : sizeof(struct sockaddr_in6);
 
     if (client->sa_family == AF_UNIX ||
-        getnameinfo(client, length, address, TRANSPORT_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) != 0) {
+        getnameinfo(client, length, address, TRANSPORT_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) != 0)
         return "";
-    }
     return strncmp(address, mapped, sizeof(mapped) - 1) == 0 ? address + sizeof(mapped) - 1 : address;
 }
 
@@ -102,9 +101,8 @@ bool transport_is_certified(const struct transport *transport, struct MHD_Connec
 {
     unsigned wrong = 0;
 
-    if (!transport->asks_certificate || peer->is_certified) {
+    if (!transport->asks_certificate || peer->is_certified)
         return true;
-    }
     /* libmicrohttpd asks for a certificate but lets clients in that show none. */
     gnutls_session_t session =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
@@ -123,18 +121,16 @@ static void refuse_head(const struct transport *transport, struct MHD_Connection
     int length = snprintf(text, sizeof(text),
                           "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status);
 
-    if (!transport->secure) {
+    if (!transport->secure)
         send(fd, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
     shutdown(fd, SHUT_WR);
 }
 
 /* Sees the request's first line before it is taken apart. What it returns would be the request. */
 static void *on_first_line(void *context, const char *uri, struct MHD_Connection *connection)
 {
-    if (strlen(uri) > REQUEST_HEAD_BYTES) {
+    if (strlen(uri) > REQUEST_HEAD_BYTES)
         refuse_head(context, connection, "414 URI Too Long");
-    }
     return NULL;
 }
 
@@ -171,9 +167,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         r->server->open_requests++;
         request_dispatch(r);
     }
-    if (r->answered) {
+    if (r->answered)
         return request_send(r);
-    }
     hold(r);
     return MHD_YES;
 }
@@ -195,12 +190,10 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
 {
     (void)context;
     (void)connection;
-    if (strchr(text, '%') == NULL) {
+    if (strchr(text, '%') == NULL)
         return strlen(text);
-    }
-    for (char *nul = strstr(text, "%00"); nul != NULL; nul = strstr(nul, "%00")) {
+    for (char *nul = strstr(text, "%00"); nul != NULL; nul = strstr(nul, "%00"))
         nul[2] = '1';
-    }
     return MHD_http_unescape(text);
 }
 
@@ -249,15 +242,13 @@ void transport_add(struct transport *transport, int fd, const struct sockaddr *a
     struct http_server *server = transport->server;
 
     if (server->connections >= server->connection_limit) {
-        if (!transport->secure) {
+        if (!transport->secure)
             send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        }
         close(fd);
         return;
     }
-    if (MHD_add_connection(transport->daemon, fd, address, length) != MHD_YES) {
+    if (MHD_add_connection(transport->daemon, fd, address, length) != MHD_YES)
         log_warn("a connection could not be taken", LOG_TEXT("error", strerror(errno)));
-    }
     transport_run_soon(transport); /* its time-out is to be watched */
 }
 
@@ -274,9 +265,8 @@ static char *read_file(const char *path, struct buf *errors)
         buf_printf(errors, "%s: %s\n", path, strerror(errno));
         return NULL;
     }
-    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
         buf_append(&text, chunk, got);
-    }
     fclose(file);
     return buf_take(&text);
 }
@@ -297,9 +287,8 @@ static bool certificates_read(const struct config *config, struct certificates *
 
 static void certificates_free(struct certificates *files)
 {
-    if (files->key != NULL) {
+    if (files->key != NULL)
         explicit_bzero(files->key, strlen(files->key));
-    }
     free(files->certificate);
     free(files->key);
     free(files->client_ca);
@@ -346,10 +335,9 @@ struct transport *transport_new(struct http_server *server, bool secure, struct 
     }
     certificates_free(&files);
     if (transport->daemon == NULL) {
-        if (read) {
+        if (read)
             buf_printf(errors, secure ? "http.tls_certificate, http.tls_key: not a certificate with its key\n"
                                       : "libmicrohttpd cannot start\n");
-        }
         free(transport);
         return NULL;
     }
@@ -363,9 +351,8 @@ struct transport *transport_new(struct http_server *server, bool secure, struct 
 
 void transport_free(struct transport *transport)
 {
-    if (transport == NULL) {
+    if (transport == NULL)
         return;
-    }
     event_free(transport->readable);
     event_free(transport->soon);
     event_free(transport->timer);

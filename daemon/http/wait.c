@@ -10,9 +10,8 @@ static void on_alarm(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     r->time_is_up = true;
-    if (r->look != NULL) {
+    if (r->look != NULL)
         r->look(r, true);
-    }
 }
 
 bool wait_begin(struct request *r, int64_t seconds, void (*look)(struct request *r, bool last))
@@ -23,9 +22,8 @@ bool wait_begin(struct request *r, int64_t seconds, void (*look)(struct request 
         look(r, true);
         return true;
     }
-    if (server->waiter_count >= server->waiter_limit) {
+    if (server->waiter_count >= server->waiter_limit)
         return false;
-    }
     r->look = look;
     DL_APPEND2(server->waiters, r, waiter_prev, waiter_next);
     server->waiter_count++;

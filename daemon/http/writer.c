@@ -42,9 +42,8 @@ static void writer_begin(struct writer *w, const char *name)
     w->comma = true;
     if (at == NULL) {
         buf_append(w->out, ",", comma);
-        if (name != NULL) {
+        if (name != NULL)
             buf_printf(w->out, "\"%s\":", name);
-        }
         return;
     }
     *at = ',';
@@ -104,17 +103,13 @@ static size_t utf8_length(const unsigned char *text)
     };
 
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (text[0] < forms[i].first_low || text[0] > forms[i].first_high) {
+        if (text[0] < forms[i].first_low || text[0] > forms[i].first_high)
             continue;
-        }
-        if (text[1] < forms[i].second_low || text[1] > forms[i].second_high) {
+        if (text[1] < forms[i].second_low || text[1] > forms[i].second_high)
             return 0;
-        }
-        for (size_t n = 2; n < forms[i].length; n++) {
-            if ((text[n] & 0xc0) != 0x80) {
+        for (size_t n = 2; n < forms[i].length; n++)
+            if ((text[n] & 0xc0) != 0x80)
                 return 0;
-            }
-        }
         return forms[i].length;
     }
     return 0;
@@ -159,11 +154,10 @@ static void writer_quote(struct buf *out, const char *text)
 void writer_text(struct writer *w, const char *name, const char *text)
 {
     writer_begin(w, name);
-    if (text != NULL) {
+    if (text != NULL)
         writer_quote(w->out, text);
-    } else {
+    else
         put(w->out, "null", 4);
-    }
 }
 
 void writer_text_or_null(struct writer *w, const char *name, const char *text)
@@ -181,38 +175,34 @@ void writer_number(struct writer *w, const char *name, int64_t number)
         *--at = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest > 0);
-    if (number < 0) {
+    if (number < 0)
         *--at = '-';
-    }
     put(w->out, at, (size_t)(digits + NUMBER_SIZE - at));
 }
 
 void writer_version(struct writer *w, const char *name, int64_t version)
 {
-    if (version == 0) {
+    if (version == 0)
         writer_null(w, name);
-    } else {
+    else
         writer_number(w, name, version);
-    }
 }
 
 void writer_count(struct writer *w, const char *name, int64_t count)
 {
-    if (count < 0) {
+    if (count < 0)
         writer_null(w, name);
-    } else {
+    else
         writer_number(w, name, count);
-    }
 }
 
 void writer_real(struct writer *w, const char *name, double number)
 {
     writer_begin(w, name);
-    if (isfinite(number)) {
+    if (isfinite(number))
         buf_printf(w->out, "%.9g", number);
-    } else {
+    else
         put(w->out, "null", 4);
-    }
 }
 
 void writer_bool(struct writer *w, const char *name, bool value)
@@ -244,7 +234,6 @@ void writer_json(struct writer *w, const char *name, const json_t *value)
 {
     writer_begin(w, name);
     if (value == NULL ||
-        json_dump_callback(value, writer_take, w->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
+        json_dump_callback(value, writer_take, w->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
         put(w->out, "null", 4);
-    }
 }
