@@ -120,6 +120,11 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Who may submit a migration does not thereby choose programs: those that may run stand in the "
          "daemon's configuration.",
          "Name a configured runner ('-- schemagate: run NAME'), or run the program by hand."},
+    [RULE_NOT_RESUMABLE] =
+        {"not-resumable", PLAN_ERROR, false,
+         "Outside of transactions an interrupted statement leaves a part of its work behind. The next attempt "
+         "finds it by the name of the one index that the statement is about.",
+         "Give the index a name, and each index a statement of its own."},
     [RULE_SESSION_STATE] =
         {"session-state", PLAN_ERROR, false,
          "The session belongs to the daemon: it holds the migration lock, and it outlives the "

@@ -148,6 +148,7 @@ static void take_as_written(struct statement *statement)
     struct operations operations;
 
     statement_refuse(statement);
+    statement_refuse_as_written(statement);
     operations_read(statement, &operations);
     operations_note(statement, &operations);
     if (statement->reader->plan->finding_count == before)

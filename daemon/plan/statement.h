@@ -30,6 +30,8 @@ void statement_locks(const struct catalog *catalog, const PgQuery__Node *node, s
 
 /* Reports the statement if it is of a kind, or says something, that a migration must not (refuse.c). */
 void statement_refuse(struct statement *statement);
+/* The same of a statement that is run as it is written: what could not be gone on with after a crash. */
+void statement_refuse_as_written(struct statement *statement);
 
 /* Reports what a top-level SET or RESET changes, or a call of set_config, that is the daemon's own to
  * set (setting.c). */

@@ -171,6 +171,14 @@ static void rows_from_the_client_are_refused(void **state)
     expect_in_section("COPY t FROM '/data/t.csv'", "");
 }
 
+static void what_cannot_be_gone_on_with_is_refused(void **state)
+{
+    (void)state;
+    expect_in_section("CREATE INDEX CONCURRENTLY ON t (a)", "2:1 not-resumable");
+    expect_in_section("CREATE INDEX CONCURRENTLY named ON t (a)", "");
+    expect_in_section("DROP INDEX CONCURRENTLY a, b", "2:1 not-resumable");
+}
+
 static void programs_on_the_server_are_refused(void **state)
 {
     (void)state;
@@ -336,6 +344,7 @@ int main(void)
         cmocka_unit_test(statements_are_split_by_the_grammar),
         cmocka_unit_test(transaction_control_is_refused),
         cmocka_unit_test(rows_from_the_client_are_refused),
+        cmocka_unit_test(what_cannot_be_gone_on_with_is_refused),
         cmocka_unit_test(programs_on_the_server_are_refused),
         cmocka_unit_test(what_stays_in_the_session_is_refused),
         cmocka_unit_test(settings_of_the_daemon_are_refused),

@@ -43,6 +43,7 @@ enum plan_rule_id {
     RULE_OWN_SCHEMA,
     RULE_ADVISORY_LOCK,
     RULE_SUSPECT_DO_BLOCK,
+    RULE_NOT_RESUMABLE,
     /* reversible contracts */
     RULE_POSTPONED,
     RULE_NOTHING_HIDDEN,
