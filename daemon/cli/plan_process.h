@@ -1,5 +1,5 @@
 /* Planning without a daemon: a child of our own binary reads the text, since the grammar can be crashed by
- * hostile nesting (DESIGN.md section 8). */
+ * hostile nesting (docs/design.md §8). */
 #ifndef SCHEMAGATE_CLI_PLAN_PROCESS_H
 #define SCHEMAGATE_CLI_PLAN_PROCESS_H
 

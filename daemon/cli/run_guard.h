@@ -2,7 +2,7 @@
  * of all that the command leaves behind, so that nothing of the tree escapes while one of the two lives:
  *
  *   - the wrapper dies: the guard kills the tree;
- *   - the wrapper stands still beyond the moment that it gave last: the guard kills the tree (DESIGN.md
+ *   - the wrapper stands still beyond the moment that it gave last: the guard kills the tree (docs/design.md
  *     section 3, rule 5);
  *   - the guard dies: the kernel kills the command, what else there was becomes the wrapper's, which ends it.
  *

@@ -1,5 +1,5 @@
 /* Who may start: the window decides by the range, and a release that lists what it ships is taken at its word
- * (DESIGN.md section 2). It counts as behind a contract that it does not list, whatever it claims as max. */
+ * (docs/design.md §2). It counts as behind a contract that it does not list, whatever it claims as max. */
 #include "state.h"
 
 #include <string.h>

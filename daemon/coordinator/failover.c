@@ -1,6 +1,6 @@
 /* After a failover: another timeline or another cluster than the one on which registrations settled last.
  * What the new server never received is unknown to it, so no gate opens for the longest lease ever granted
- * plus grace, and a daemon that led before writes back what it has in memory (DESIGN.md section 3). */
+ * plus grace, and a daemon that led before writes back what it has in memory (docs/design.md §3). */
 #include "record.h"
 #include "state.h"
 

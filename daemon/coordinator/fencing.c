@@ -1,4 +1,4 @@
-/* Replicas that end themselves with their lease (`on_lost=exit`, DESIGN.md section 3, rule 5). Two clocks
+/* Replicas that end themselves with their lease (`on_lost=exit`, docs/design.md §3, rule 5). Two clocks
  * never agree on a moment, but on spans: a replica counts from sending its last renewal that succeeded, a
  * daemon from receiving it, so that the replica is always first. */
 #include "state.h"

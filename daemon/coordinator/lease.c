@@ -1,4 +1,4 @@
-/* Leases: renewals in memory, expiry, and the admission of those who wait (DESIGN.md section 3). */
+/* Leases: renewals in memory, expiry, and the admission of those who wait (docs/design.md §3). */
 #include "record.h"
 #include "state.h"
 

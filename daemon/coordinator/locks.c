@@ -1,4 +1,4 @@
-/* Waiting for table locks (DESIGN.md section 7): the witness watches the tables, without queueing, until
+/* Waiting for table locks (docs/design.md §7): the witness watches the tables, without queueing, until
  * no old transaction is in the way of the next try; who is in the way is named, and may be ended. */
 #include "locks.h"
 #include "record.h"

@@ -1,4 +1,4 @@
-/* Waiting for table locks: when a try is made, and who is in its way (DESIGN.md section 7). */
+/* Waiting for table locks: when a try is made, and who is in its way (docs/design.md §7). */
 #ifndef COORDINATOR_LOCKS_H
 #define COORDINATOR_LOCKS_H
 

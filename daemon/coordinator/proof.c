@@ -1,4 +1,4 @@
-/* Why a gate opened: the facts, written down so that they can be read months later (DESIGN.md section 5). */
+/* Why a gate opened: the facts, written down so that they can be read months later (docs/design.md §5). */
 #include "proof.h"
 #include "record.h"
 #include "state.h"

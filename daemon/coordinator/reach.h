@@ -1,5 +1,5 @@
 /* The privilege proof of a contract: that no role of an application can reach any more what it takes away
- * (DESIGN.md section 5.6). It is looked for just before the gate opens, and only ever raises the grade. */
+ * (docs/design.md §5.6). It is looked for just before the gate opens, and only ever raises the grade. */
 #ifndef COORDINATOR_REACH_H
 #define COORDINATOR_REACH_H
 

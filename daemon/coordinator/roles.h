@@ -1,6 +1,6 @@
 /* Roles that applications use: those whose sessions were seen to belong to replicas. They are remembered
- * across terms and restarts; a session of such a role that belongs to nobody is a stray (DESIGN.md
- * section 4). */
+ * across terms and restarts; a session of such a role that belongs to nobody is a stray (docs/design.md
+ * §4). */
 #ifndef COORDINATOR_ROLES_H
 #define COORDINATOR_ROLES_H
 

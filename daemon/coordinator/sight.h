@@ -1,4 +1,4 @@
-/* One look of the witness: read from JSON, its sessions matched to replicas (DESIGN.md sections 3 and 5). */
+/* One look of the witness: read from JSON, its sessions matched to replicas (docs/design.md §3, §5). */
 #ifndef COORDINATOR_SIGHT_H
 #define COORDINATOR_SIGHT_H
 

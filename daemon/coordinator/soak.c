@@ -1,5 +1,5 @@
 /* Soaking: how long no replica below a version has been there. What must survive a restart is stored as
- * elapsed time; gaps lengthen it, never shorten it (DESIGN.md section 3). */
+ * elapsed time; gaps lengthen it, never shorten it (docs/design.md §3). */
 #include "record.h"
 #include "state.h"
 

@@ -177,7 +177,7 @@ json_t *replica_note(const struct replica *r); /* data of its events */
 
 /* ---- fencing.c ---- */
 
-/* A lease, and the grace that DESIGN.md section 3 adds to it. */
+/* A lease, and the grace that docs/design.md §3 adds to it. */
 int64_t lease_with_grace_ms(int64_t lease_seconds);
 /* Leases of replicas that end themselves are extended only by a daemon that has just proved that it leads. */
 bool fencing_may_extend(const struct coordinator *c);

@@ -1,4 +1,4 @@
-/* Submissions: a file is read by the planner, then stored once and for all (DESIGN.md section 6). */
+/* Submissions: a file is read by the planner, then stored once and for all (docs/design.md §6). */
 #include "record.h"
 #include "state.h"
 

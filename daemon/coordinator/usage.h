@@ -1,4 +1,4 @@
-/* Statements that use what a contract takes away, and that somebody goes on calling (DESIGN.md section 4):
+/* Statements that use what a contract takes away, and that somebody goes on calling (docs/design.md §4):
  * pg_stat_statements is read when the fleet has moved, and compared with that from then on. */
 #ifndef COORDINATOR_USAGE_H
 #define COORDINATOR_USAGE_H

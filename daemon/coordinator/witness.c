@@ -264,7 +264,7 @@ static void note_absence(struct coordinator *c, struct replica *r)
         c->watch.wanted = true;
 }
 
-/* DESIGN.md section 3, rules 5 and 6. */
+/* docs/design.md §3, rules 5 and 6. */
 static struct absence absence_of(const struct coordinator *c, const struct replica *r)
 {
     int64_t trust_ms = c->config->gate.trust_absence_seconds * 1000,

@@ -1,4 +1,4 @@
-/* When the witness looks, and what follows from what it sees (DESIGN.md sections 3 and 5). */
+/* When the witness looks, and what follows from what it sees (docs/design.md §3, §5). */
 #ifndef COORDINATOR_WITNESS_H
 #define COORDINATOR_WITNESS_H
 

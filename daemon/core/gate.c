@@ -63,7 +63,7 @@ bool gate_code_parse(const char *name, enum gate_code *code)
 }
 
 /* A release that lists what it ships counts as behind unless it lists N with the submitted checksum
- * (DESIGN.md section 2). */
+ * (docs/design.md §2). */
 static bool lists_otherwise(const struct gate_facts *facts, const struct gate_cohort *cohort)
 {
     if (cohort->knows_count == 0)

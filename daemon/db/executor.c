@@ -1,5 +1,5 @@
 /* The executor: migration SQL in the session that holds the lock (coordinator/environment.h;
- * DESIGN.md sections 5 and 7). A transaction is one batch, from its fence to its COMMIT. */
+ * docs/design.md §5, §7). A transaction is one batch, from its fence to its COMMIT. */
 #include "answer.h"
 #include "backfill.h"
 #include "cancel.h"

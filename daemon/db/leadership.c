@@ -1,5 +1,5 @@
 /* Who leads: from no connection to a term, step by step; back to the start whenever a session is
- * lost (DESIGN.md sections 5 and 10). PostgreSQL's advisory lock is the only arbiter. */
+ * lost (docs/design.md §5, §10). PostgreSQL's advisory lock is the only arbiter. */
 #include "answer.h"
 #include "leadership.h"
 #include "standby.h"

@@ -1,5 +1,5 @@
 /* Statements outside of transactions that can be resumed: what an attempt has to run, told by what an
- * earlier one has left behind (sql/functions/online.sql; DESIGN.md section 7). */
+ * earlier one has left behind (sql/functions/online.sql; docs/design.md §7). */
 #ifndef DB_ONLINE_H
 #define DB_ONLINE_H
 

@@ -1,5 +1,5 @@
 /* From an open session to a term: is it real, is the lock free, is the schema there, the epoch, the
- * store's session (DESIGN.md section 5). Each step ends in leadership_advance or in a fall. */
+ * store's session (docs/design.md §5). Each step ends in leadership_advance or in a fall. */
 #include "answer.h"
 #include "connect.h"
 #include "leadership.h"

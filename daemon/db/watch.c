@@ -1,5 +1,5 @@
 /* Watching tables without queueing for them: who would keep a try waiting, who keeps one waiting now
- * (coordinator/environment.h; DESIGN.md section 7). One round trip, one implicit transaction. */
+ * (coordinator/environment.h; docs/design.md §7). One round trip, one implicit transaction. */
 #include "answer.h"
 #include "sql.h"
 #include "state.h"

@@ -1,5 +1,5 @@
 /* The witness: what PostgreSQL itself shows of sessions and pins, on the primary and on standbys; over
- * sessions that only read (coordinator/environment.h, DESIGN.md sections 5 and 11). */
+ * sessions that only read (coordinator/environment.h, docs/design.md §5, §11). */
 #include "answer.h"
 #include "sql.h"
 #include "standby.h"

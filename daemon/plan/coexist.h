@@ -1,4 +1,4 @@
-/* Old and new shape side by side (DESIGN.md section 8): what a rename or another type would take from code
+/* Old and new shape side by side (docs/design.md §8): what a rename or another type would take from code
  * that is running stays until the contract, and both shapes are kept in step by a trigger.
  *
  *   expand    the new column, and the trigger that keeps it in step: one transaction

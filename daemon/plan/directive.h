@@ -1,4 +1,4 @@
-/* The grammar of one directive (DESIGN.md section 6):
+/* The grammar of one directive (docs/design.md §6):
  *   "--" WS* "schemagate:" WS+ word (WS+ argument)? (WS+ key "=" value)* WS*
  * Only `allow` and `run` take an argument. What words and keys mean is not known here. */
 #ifndef PLAN_DIRECTIVE_H

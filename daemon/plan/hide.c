@@ -1,4 +1,4 @@
-/* Reversible contracts (DESIGN.md section 6). What the contract drops is hidden first, by functions of the
+/* Reversible contracts (docs/design.md §6). What the contract drops is hidden first, by functions of the
  * daemon's schema (db/sql/functions/hide.sql); everything else that it does waits for the purge, so that a
  * restore leads back to exactly what older code knows. */
 #include "allocate.h"

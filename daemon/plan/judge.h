@@ -1,4 +1,4 @@
-/* Findings about operations, by the section that they stand in (DESIGN.md section 8). */
+/* Findings about operations, by the section that they stand in (docs/design.md §8). */
 #ifndef PLAN_JUDGE_H
 #define PLAN_JUDGE_H
 

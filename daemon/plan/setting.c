@@ -1,4 +1,4 @@
-/* Settings that the daemon pins for its own sessions (DESIGN.md sections 5 and 7). */
+/* Settings that the daemon pins for its own sessions (docs/design.md §5, §7). */
 #include "statement.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Splitting a file without sections: each operation goes to the phase where it is safe, in the form in
- * which it is safe (DESIGN.md section 8).
+ * which it is safe (docs/design.md §8).
  *
  *   statement → operations → a row of the table in split.c: phase and form
  *                          → must it follow something that landed later? (depend.c)

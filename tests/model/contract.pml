@@ -1,4 +1,4 @@
-/* Admission, fence, verification, DDL and takeover (DESIGN.md sections 3 and 5) with two daemons, one replica of an old
+/* Admission, fence, verification, DDL and takeover (docs/design.md §3, §5) with two daemons, one replica of an old
  * release that registers, falls silent, runs on, leaves and comes again, and a failover that loses the newest epoch.
  * Each atomic block is one transaction in PostgreSQL or one turn of a daemon's loop; between two of them all may happen.
  *

@@ -1,4 +1,4 @@
-/* Session pins and their markers (DESIGN.md section 5; daemon/db/sql/functions/markers.sql and pin.sql): a gate that tries,
+/* Session pins and their markers (docs/design.md §5; daemon/db/sql/functions/markers.sql and pin.sql): a gate that tries,
  * crashes and begins anew, a former coordinator that settles the markers late, a session of the old release on the
  * primary and one on a standby that replays with delay. A pin takes its lock first and reads the markers then, in an order
  * of its own; a gate sets the markers first and looks at the locks then.

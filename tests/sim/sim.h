@@ -111,7 +111,7 @@ int64_t truth_fill(struct sim *s, const struct statement *statement, int64_t fro
 bool truth_serves(const struct sim *s, int64_t version);
 bool truth_works(const struct sim *s, const struct process *p);
 bool truth_serves_some(const struct sim *s, struct version_range range);
-/* The one invariant (DESIGN.md section 2), for every process. */
+/* The one invariant (docs/design.md §2), for every process. */
 void truth_check(struct sim *s);
 struct blueprint *truth_find(struct sim *s, int64_t version);
 

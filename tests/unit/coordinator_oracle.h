@@ -1,4 +1,4 @@
-/* The oracle of the coordinator's tests: DESIGN.md section 2, asked before a contract or an undo is
+/* The oracle of the coordinator's tests: docs/design.md §2, asked before a contract or an undo is
  * carried out. A part of coordinator_world.h, which includes it. */
 #ifndef TESTS_UNIT_COORDINATOR_ORACLE_H
 #define TESTS_UNIT_COORDINATOR_ORACLE_H

@@ -1,4 +1,4 @@
-/* The gate: each hold by itself, the order, the cost; and the one invariant (DESIGN.md sections 2 and 4). */
+/* The gate: each hold by itself, the order, the cost; and the one invariant (docs/design.md §2, §4). */
 #include "gate_scene.h"
 
 #include <stdio.h>

@@ -195,7 +195,7 @@ static void test_settling_is_not_waived_after_a_failover(void **state)
     assert_holds(&s, HOLD_SETTLING, 1);
 }
 
-/* DESIGN.md section 4 names what can be waived. */
+/* docs/design.md §4 names what can be waived. */
 static void test_what_can_be_waived(void **state)
 {
     static const enum gate_code waivable[] = {

@@ -1,4 +1,4 @@
-/* The life of a replica: every state with every event, written by hand from DESIGN.md section 3. */
+/* The life of a replica: every state with every event, written by hand from docs/design.md §3. */
 #include <support/test.h>
 
 #include <schemagate/core/replica.h>

@@ -1,4 +1,4 @@
-/* Admission to the window (DESIGN.md section 2), and the back-off between tries. */
+/* Admission to the window (docs/design.md §2), and the back-off between tries. */
 #include <support/test.h>
 
 #include <schemagate/core/retry.h>

@@ -1,4 +1,4 @@
--- What a session must not take from the defaults of its role or database (DESIGN.md section 7), whatever a
+-- What a session must not take from the defaults of its role or database (docs/design.md §7), whatever a
 -- migration has set before. $1: lock_timeout, $2: idle_session_timeout, $3: whether it only reads. Settings that this
 -- server does not know are left out. DateStyle and TimeZone are the database's own: submitted SQL may depend on them, schemagate's does not.
 -- What only reads asks the same long questions again and again: planning one takes longer than answering it, and

@@ -1,4 +1,4 @@
--- Who can still reach what a contract takes away (DESIGN.md section 5.6), as JSON. $1: [{"schema", "table", "column"}],
+-- Who can still reach what a contract takes away (docs/design.md §5.6), as JSON. $1: [{"schema", "table", "column"}],
 -- $2: roles that the configuration calls applications', as a JSON array. A table without a schema stands for all of that
 -- name: the search_path of others is not known. Runs on the primary. In doubt something is reachable:
 --

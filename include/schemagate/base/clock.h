@@ -1,5 +1,5 @@
 /* The clocks. Leases and time-outs are counted on CLOCK_BOOTTIME, which goes on while the machine
- * sleeps and which no administrator can step (DESIGN.md section 3); the wall clock is only shown. */
+ * sleeps and which no administrator can step (docs/design.md §3); the wall clock is only shown. */
 #ifndef SCHEMAGATE_BASE_CLOCK_H
 #define SCHEMAGATE_BASE_CLOCK_H
 

@@ -16,7 +16,7 @@ char *digest_hmac_hex(const char *secret, const void *bytes, size_t length, char
 char *digest_sha256_tagged(const void *bytes, size_t length, char text[DIGEST_TAGGED_SIZE]);
 
 /* The checksum of a migration file: SHA-256 of its text with CRLF as LF and without a byte-order
- * mark (DESIGN.md section 6), tagged. */
+ * mark (docs/design.md §6), tagged. */
 char *digest_migration_text(const char *sql, size_t length, char text[DIGEST_TAGGED_SIZE]);
 
 /* Fills text with `digits` random hexadecimal digits and a NUL (size digits + 1); aborts without

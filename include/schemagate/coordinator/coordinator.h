@@ -1,5 +1,5 @@
 /* The coordinator: events come in, the pure core decides, changes are committed, then acted upon
- * (DESIGN.md section 6). It knows nothing of HTTP or libpq; see environment.h. Single-threaded. */
+ * (docs/design.md §6). It knows nothing of HTTP or libpq; see environment.h. Single-threaded. */
 #ifndef SCHEMAGATE_COORDINATOR_COORDINATOR_H
 #define SCHEMAGATE_COORDINATOR_COORDINATOR_H
 
@@ -21,7 +21,7 @@ void coordinator_begin_term(struct coordinator *c, const struct term *term);
 /* The sessions are gone; a leader becomes cut off, renewals are still answered. `reason`: one line. */
 void coordinator_end_term(struct coordinator *c, const char *reason);
 /* PostgreSQL has answered that this daemon leads, to what was sent at asked_boot: leases that somebody ends
- * by (DESIGN.md section 3, rule 5) may be extended for a few seconds from then on. */
+ * by (docs/design.md §3, rule 5) may be extended for a few seconds from then on. */
 void coordinator_prove_lead(struct coordinator *c, int64_t asked_boot);
 /* Another daemon holds the lock; its advertised URL or "". */
 void coordinator_stand_by(struct coordinator *c, const char *leader_url);

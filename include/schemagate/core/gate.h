@@ -1,4 +1,4 @@
-/* The gate: a pure function from facts to a list of holds (DESIGN.md section 4). It is open when the
+/* The gate: a pure function from facts to a list of holds (docs/design.md §4). It is open when the
  * list is empty. The same function judges the facts in memory, which are looked at whenever something
  * changes, and the facts read back from PostgreSQL behind the fence. Its cost grows with the number of
  * cohorts, never with the number of replicas. */
@@ -87,7 +87,7 @@ struct gate_statement {
     const void *subject; /* for the caller */
 };
 
-/* What an operator lets pass: DESIGN.md section 4 names the codes that can be waived. */
+/* What an operator lets pass: docs/design.md §4 names the codes that can be waived. */
 struct gate_waiver {
     enum gate_code code;
     const char *subject; /* app, standby, "role/application_name" of a session, queryid; "": all */
@@ -104,7 +104,7 @@ struct gate_standby {
 
 enum gate_strays { STRAYS_BLOCK, STRAYS_WARN, STRAYS_IGNORE };
 
-/* What a verdict rests on (DESIGN.md section 5); never more than is true. */
+/* What a verdict rests on (docs/design.md §5); never more than is true. */
 enum gate_evidence { EVIDENCE_REPORTED, EVIDENCE_WITNESSED, EVIDENCE_PINNED, EVIDENCE_PROVED };
 
 const char *gate_evidence_name(enum gate_evidence evidence);
@@ -139,7 +139,7 @@ struct gate_facts {
     const struct gate_statement *statements; /* contract: in use */
     size_t statement_count;
     double lag_seconds, max_lag_seconds;
-    bool proved; /* contract: no role of an application can reach what it takes away (DESIGN.md 5.6) */
+    bool proved; /* contract: no role of an application can reach what it takes away (docs/design.md §5.6) */
     bool after_failover; /* settling cannot be waived */
     const struct gate_waiver *waivers;
     size_t waiver_count;

@@ -1,5 +1,5 @@
-/* A migration's life as one table of rows: phase, event, guard, next phase, action, comment (DESIGN.md
- * section 6). Pure. Every (phase, event) pair is in the table or refused by name. The table is dumped as
+/* A migration's life as one table of rows: phase, event, guard, next phase, action, comment (docs/design.md
+ * §6). Pure. Every (phase, event) pair is in the table or refused by name. The table is dumped as
  * a golden file and drawn in docs/architecture.md. */
 #ifndef SCHEMAGATE_CORE_MACHINE_H
 #define SCHEMAGATE_CORE_MACHINE_H

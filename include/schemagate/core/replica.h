@@ -1,4 +1,4 @@
-/* The life of one incarnation of an application instance (DESIGN.md section 3). Pure: one table of
+/* The life of one incarnation of an application instance (docs/design.md §3). Pure: one table of
  * (state, event) rows. */
 #ifndef SCHEMAGATE_CORE_REPLICA_H
 #define SCHEMAGATE_CORE_REPLICA_H

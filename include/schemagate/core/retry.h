@@ -1,4 +1,4 @@
-/* Back-off with jitter between the tries of a step (DESIGN.md section 7). Pure: chance comes in as an
+/* Back-off with jitter between the tries of a step (docs/design.md §7). Pure: chance comes in as an
  * argument. */
 #ifndef SCHEMAGATE_CORE_RETRY_H
 #define SCHEMAGATE_CORE_RETRY_H

@@ -1,4 +1,4 @@
-/* The window of served schema versions and who is admitted to it (DESIGN.md section 2). Pure. */
+/* The window of served schema versions and who is admitted to it (docs/design.md §2). Pure. */
 #ifndef SCHEMAGATE_CORE_WINDOW_H
 #define SCHEMAGATE_CORE_WINDOW_H
 

@@ -1,5 +1,5 @@
 /* PostgreSQL: the sessions, who leads, the store and the executor. Nothing here blocks the event loop:
- * host names are resolved and connections opened off it (DESIGN.md sections 5, 9 and 11).
+ * host names are resolved and connections opened off it (docs/design.md §5, §9, §11).
  *
  * The life of a database: connect the coordinator session → prove that it is a real session and not a
  * pooler's → poll pg_try_advisory_lock (a second daemon waits here as standby) → install or upgrade the

@@ -1,4 +1,4 @@
-/* The HTTP server: libmicrohttpd on the daemon's event loop (DESIGN.md section 11, docs/http.md). It asks
+/* The HTTP server: libmicrohttpd on the daemon's event loop (docs/design.md §11, docs/http.md). It asks
  * the coordinator and never touches the database. */
 #ifndef SCHEMAGATE_HTTP_SERVER_H
 #define SCHEMAGATE_HTTP_SERVER_H

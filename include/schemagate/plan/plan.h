@@ -1,6 +1,6 @@
 /* A migration file, read: SQL text in, phases, statements and findings out. Pure: no clock, no I/O, no
  * database. It runs in the planner's worker process, because the grammar can be crashed by hostile
- * nesting (DESIGN.md section 8). The file format is DESIGN.md section 6. */
+ * nesting (docs/design.md §8). The file format is docs/design.md §6. */
 #ifndef SCHEMAGATE_PLAN_PLAN_H
 #define SCHEMAGATE_PLAN_PLAN_H
 
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* The four sections of a migration file, in the order in which they are written, and behind them two that the
- * planner adds where the contract hides before it drops (DESIGN.md section 6, reversible contracts). */
+ * planner adds where the contract hides before it drops (docs/design.md §6, reversible contracts). */
 enum plan_section {
     PLAN_EXPAND,
     PLAN_BACKFILL,
@@ -107,8 +107,8 @@ void plan_note_no_facts(struct plan *plan, const char *reason);
 /* True if a finding refuses the file. */
 bool plan_is_refused(const struct plan *plan);
 
-/* The file that submitted parts stand for: each part that is not NULL under its marker (DESIGN.md
- * section 6, idempotence). The caller frees. */
+/* The file that submitted parts stand for: each part that is not NULL under its marker (docs/design.md
+ * §6, idempotence). The caller frees. */
 char *plan_join_parts(const char *const parts[PLAN_WRITTEN_SECTIONS]);
 
 #define PLAN_VERSION_MAX ((INT64_C(1) << 48) - 1)

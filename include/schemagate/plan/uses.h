@@ -1,4 +1,4 @@
-/* Whether a statement that somebody runs uses what a contract takes away (DESIGN.md section 4, in-use). Its
+/* Whether a statement that somebody runs uses what a contract takes away (docs/design.md §4, in-use). Its
  * text comes from pg_stat_statements: values stand in it as $1. */
 #ifndef SCHEMAGATE_PLAN_USES_H
 #define SCHEMAGATE_PLAN_USES_H

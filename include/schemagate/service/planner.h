@@ -1,5 +1,5 @@
 /* The planner's worker: one persistent child of our own binary (`schemagate plan --worker`) reads what
- * clients send, bounded in stack, memory and time per request (DESIGN.md section 8). Its death is an
+ * clients send, bounded in stack, memory and time per request (docs/design.md §8). Its death is an
  * answer for the request that killed it and nothing else; it is started again. */
 #ifndef SCHEMAGATE_SERVICE_PLANNER_H
 #define SCHEMAGATE_SERVICE_PLANNER_H

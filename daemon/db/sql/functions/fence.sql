@@ -1,4 +1,4 @@
--- The fences of DESIGN.md section 5: a stale daemon fails with SQLSTATE SG001. In plpgsql, which keeps their plans:
+-- The fences of docs/design.md §5: a stale daemon fails with SQLSTATE SG001. In plpgsql, which keeps their plans:
 -- they stand in every transaction.
 
 -- Only a takeover writes the coordinator row. FOR SHARE makes a successor wait for the transaction in flight.

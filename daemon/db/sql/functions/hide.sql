@@ -1,4 +1,4 @@
--- Reversible contracts (DESIGN.md section 6): what a contract would drop is hidden first, and dropped by the purge. These
+-- Reversible contracts (docs/design.md §6): what a contract would drop is hidden first, and dropped by the purge. These
 -- run inside a migration's fenced transaction, under the role of migrations, and read the catalog as it is then. Only the
 -- rows of schemagate.hidden are written by the daemon's own role, which the session goes back to for that.
 

@@ -1,4 +1,4 @@
--- Session pins (DESIGN.md section 5): once per connection, an application's connect hook says
+-- Session pins (docs/design.md §5): once per connection, an application's connect hook says
 --     SELECT schemagate.pin(41, 43);
 -- and PostgreSQL's lock table tells from then on, until the connection ends, which versions its code can work with. A pin
 -- is a pair of shared session-level advisory locks: 16 bits of tag (0x5348 carries max, 0x5349 min) and 48 bits of
