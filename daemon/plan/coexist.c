@@ -235,6 +235,7 @@ static struct coexist open_pair(struct place *place, const char *new_name)
         .place = place,
         .table = operation->known,
         .old = catalog_column(operation->known, operation->column),
+        .whole = true,
         .old_name = allocate_text("%s", operation->column),
         .new_name = allocate_text("%s", new_name),
         .from = emit_name(operation->column),
@@ -293,12 +294,25 @@ static const struct {
     {"character varying", "text"}, {"character", "text"},   {"date", "timestamp"},
 };
 
-static bool is_bigint(const PgQuery__TypeName *type)
+/* "int2", "int4", "int8"; NULL: another. */
+static const char *integer_name(const PgQuery__TypeName *type)
 {
+    static const char *const integers[] = {"int2", "int4", "int8"};
     const char *schema, *name;
 
     classify_name_list(type->names, type->n_names, &schema, &name);
-    return type->n_array_bounds == 0 && strcmp(name, "int8") == 0;
+    for (size_t i = 0; type->n_array_bounds == 0 && i < sizeof(integers) / sizeof(integers[0]); i++)
+        if (strcmp(name, integers[i]) == 0)
+            return integers[i];
+    return NULL;
+}
+
+static void note_integer(struct coexist *pair, const PgQuery__TypeName *type)
+{
+    const char *name = integer_name(type);
+
+    pair->whole = name != NULL;
+    pair->big = name != NULL && strcmp(name, "int8") == 0;
 }
 
 static bool is_safe_cast(const char *from, const PgQuery__TypeName *to)
@@ -403,7 +417,7 @@ void form_retype(struct place *place)
     free(new_name);
     pair.takes_old_name = true;
     pair.type = type_text(place, &behind);
-    pair.big = is_bigint(place->operation->command->def->column_def->type_name);
+    note_integer(&pair, place->operation->command->def->column_def->type_name);
     pair.collation = collation_text(place, behind);
     if (find_expressions(&pair, behind) && may_coexist(&pair)) {
         if (place->statement->reader->plan->keep_hours > 0) {

@@ -18,6 +18,7 @@ struct coexist {
     const struct catalog_table *table;
     const struct catalog_column *old;
     bool big;                  /* the new type is bigint */
+    bool whole;                /* the type becomes, or stays, one that an identity can have */
     char *old_name, *new_name; /* owned, not quoted; new_name: until the contract */
     char *from, *to;           /* owned: the same, quoted */
     char *type;                /* owned: of the new column */

@@ -109,6 +109,8 @@ static const char *obstacle(const struct coexist *pair)
         return "its NOT NULL is NOT VALID: validate that constraint in a migration before this one";
     if (*pair->old->identity != '\0' && pair->place->statement->reader->plan->keep_hours > 0)
         return "the column is an identity, which cannot be hidden: say keep_hours=0";
+    if (*pair->old->identity != '\0' && !pair->whole)
+        return "an identity is smallint, integer or bigint";
     if (catalog_column(pair->table, pair->new_name) != NULL)
         return "the table has a column of the new name";
     if (partitioned && pair->old->partition_key)

@@ -1,0 +1,2 @@
+ALTER TABLE writer ALTER COLUMN id TYPE numeric;
+ALTER TABLE book2 ALTER COLUMN id TYPE text;
