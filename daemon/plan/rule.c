@@ -122,8 +122,8 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "Name a configured runner ('-- schemagate: run NAME'), or run the program by hand."},
     [RULE_NOT_RESUMABLE] =
         {"not-resumable", PLAN_ERROR, false,
-         "Outside of transactions an interrupted statement leaves a part of its work behind. The next attempt "
-         "finds it by the name of the one index that the statement is about.",
+         "Outside of transactions an interrupted statement leaves a part of its work behind. The next "
+         "attempt finds it by the name of the one index that the statement is about.",
          "Give the index a name, and each index a statement of its own."},
     [RULE_SESSION_STATE] =
         {"session-state", PLAN_ERROR, false,
