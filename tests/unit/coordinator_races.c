@@ -92,6 +92,20 @@ static enum execution_status fail_it(struct world *world, const struct call *cal
     return EXECUTION_FAILED;
 }
 
+/* Whether a step of the version is noted as begun, for a term to come. */
+static bool is_announced(int64_t version)
+{
+    const json_t *step;
+    size_t i;
+
+    json_array_foreach(world_table(w, "steps"), i, step)
+    {
+        if (world_number(step, "version") == version && json_is_string(json_object_get(step, "started_at")))
+            return true;
+    }
+    return false;
+}
+
 /* Nobody can tell what it has done: old code stays out. Where PostgreSQL was asked and it has left nothing,
  * also a later term knows that nothing is committed, and it can be given up. */
 static void test_what_has_left_nothing_opens_admission(void **state)
@@ -103,11 +117,13 @@ static void test_what_has_left_nothing_opens_admission(void **state)
     join(w, "new", 0, 2);
     assert_phase(w, 2, PHASE_CONTRACTING);
     assert_window(w, 0, 2, 2, 0);
+    assert_true(is_announced(2));
 
     w->untouched = true;
     act(w, 2, EVENT_RETRY);
     assert_phase(w, 2, PHASE_EXPANDED);
     assert_window(w, 0, 2, 0, 0);
+    assert_false(is_announced(2));
     world_restart_term(w);
     renew(w, "new", "i1");
     world_settle(w);
