@@ -41,13 +41,18 @@ void migration_error_free(struct migration_error *error)
     free(error);
 }
 
+void migration_error_cancel(struct migration_error *error)
+{
+    snprintf(error->sqlstate, sizeof error->sqlstate, "57014");
+    memory_replace(&error->message, "cancelled by an operator");
+}
+
 struct migration_error *migration_cancellation(const struct migration *m)
 {
     struct migration_error *error = memory_new(sizeof *error);
     enum plan_section section = migration_section(m);
     error->section = section == PLAN_SECTIONS ? PLAN_EXPAND : section;
-    snprintf(error->sqlstate, sizeof error->sqlstate, "57014");
-    error->message = memory_copy("cancelled by an operator");
+    migration_error_cancel(error);
     return error;
 }
 

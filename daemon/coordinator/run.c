@@ -7,7 +7,6 @@
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,8 +199,7 @@ static void cancelled(struct coordinator *c, struct migration *m, const struct r
                       const struct execution_error *from)
 {
     struct migration_error *error = error_of(run, from);
-    memory_replace(&error->message, "cancelled by an operator");
-    snprintf(error->sqlstate, sizeof error->sqlstate, "57014");
+    migration_error_cancel(error);
     if (c->role == ROLE_LEADER)
         failed(c, m, run, error);
     else

@@ -113,6 +113,8 @@ void migrations_insert(struct coordinator *c, struct migration *m);
 void migrations_remove(struct coordinator *c, struct migration *m);
 void migration_free(struct migration *m);
 void migration_error_free(struct migration_error *error);
+/* Says in it that an operator has cancelled; where it was, it goes on saying. */
+void migration_error_cancel(struct migration_error *error);
 /* The error of a phase that an operator has cancelled. The caller frees. */
 struct migration_error *migration_cancellation(const struct migration *m);
 /* Computes the served and the pending versions anew. */

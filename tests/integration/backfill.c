@@ -282,23 +282,25 @@ static void pause_within(struct http_client *client, struct world *world, const 
         continue;
 }
 
-static void make_partitions(struct world *world)
+/* Paused while the first of two partitions is gone through. */
+static struct http_client *pause_within_partitions(struct world *world)
 {
+    struct http_client *client = client_of_small_batches(world);
     sql_run(world->sql,
             "CREATE TABLE p (k int PRIMARY KEY, n int DEFAULT 0) PARTITION BY RANGE (k);"
             "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100000);"
             "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (100000) TO (200000);"
             "INSERT INTO p SELECT generate_series(1, 102000); ANALYZE p");
+    submit_backfill(client, 1, "UPDATE p SET n = n + 1");
+    pause_within(client, world, "public.p1");
+    return client;
 }
 
 /* Those who keep data for a time drop partitions whenever it is over. */
 static void a_partition_that_is_dropped_meanwhile_is_passed_over(void **state)
 {
     struct world *world = *state;
-    struct http_client *client = client_of_small_batches(world);
-    make_partitions(world);
-    submit_backfill(client, 1, "UPDATE p SET n = n + 1");
-    pause_within(client, world, "public.p1");
+    struct http_client *client = pause_within_partitions(world);
     sql_run(world->sql, "DROP TABLE p1");
     rollout_act(client, 1, "resume");
     rollout_wait(client, 1, "complete");
@@ -310,10 +312,7 @@ static void a_partition_that_is_dropped_meanwhile_is_passed_over(void **state)
 static void a_partition_that_is_renamed_meanwhile_is_asked_for(void **state)
 {
     struct world *world = *state;
-    struct http_client *client = client_of_small_batches(world);
-    make_partitions(world);
-    submit_backfill(client, 1, "UPDATE p SET n = n + 1");
-    pause_within(client, world, "public.p1");
+    struct http_client *client = pause_within_partitions(world);
     sql_run(world->sql, "ALTER TABLE p1 RENAME TO p9");
     rollout_act(client, 1, "resume");
     rollout_wait_status(client, 1, "failed");

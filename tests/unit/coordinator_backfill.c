@@ -163,15 +163,22 @@ static void expect_cancelled(unsigned batches)
     expect_each_row_once();
 }
 
+/* The third batch is under way when the request arrives. */
+static struct call *cancel_within_a_batch(struct reply *cancel)
+{
+    up_to_batch(2);
+    struct call *run = world_find(w, CALL_RUN);
+    run->held = true;
+    send_act(w, 1, EVENT_CANCEL, cancel);
+    return run;
+}
+
 /* PostgreSQL cannot take a COMMIT back that is under way when the request arrives. */
 static void test_a_cancel_that_a_batch_outruns_stops_the_next_one(void **state)
 {
     (void)state;
     struct reply cancel = {0};
-    up_to_batch(2);
-    struct call *run = world_find(w, CALL_RUN);
-    run->held = true;
-    send_act(w, 1, EVENT_CANCEL, &cancel);
+    struct call *run = cancel_within_a_batch(&cancel);
     world_settle(w);
     assert_int_equal(cancel.problem, PROBLEM_NONE);
     assert_true(w->cancelled);
@@ -185,10 +192,7 @@ static void test_a_cancel_that_is_committed_behind_a_batch_stops_the_next_one(vo
 {
     (void)state;
     struct reply cancel = {0};
-    up_to_batch(2);
-    struct call *run = world_find(w, CALL_RUN);
-    run->held = true;
-    send_act(w, 1, EVENT_CANCEL, &cancel);
+    struct call *run = cancel_within_a_batch(&cancel);
     up_to(w, CALL_COMMIT)->held = true;
     world_answer(w, run);
     world_answer(w, world_find(w, CALL_COMMIT));
@@ -201,10 +205,7 @@ static void test_a_cancel_that_meets_a_failed_try_ends_the_tries(void **state)
 {
     (void)state;
     struct reply cancel = {0};
-    up_to_batch(2);
-    struct call *run = world_find(w, CALL_RUN);
-    run->held = true;
-    send_act(w, 1, EVENT_CANCEL, &cancel);
+    struct call *run = cancel_within_a_batch(&cancel);
     world_settle(w);
     let_fail(w, fail_runs, 1, EXECUTION_TRY_AGAIN);
     world_answer(w, run);
