@@ -147,6 +147,7 @@ static int set_guard(struct child *child)
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         return errno;
+    child->proved_boot = clock_sample().boot_ms; /* first: the guard may be quicker than this process */
     child->guard = fork();
     int error = errno;
     if (child->guard == 0)
@@ -159,7 +160,6 @@ static int set_guard(struct child *child)
     }
     child->lifeline = ends[1];
     fcntl(child->lifeline, F_SETFL, O_NONBLOCK);
-    child->proved_boot = clock_sample().boot_ms;
     return 0;
 }
 
@@ -407,11 +407,14 @@ struct child *child_start(struct event_base *base, const struct child_command *c
     return child;
 }
 
-/* A guard that has read nothing for so long that the pipe is full has no need of more. */
+/* A guard that has read nothing for so long that the pipe is full has no need of more. As above, the time
+ * is taken first: a command that the guard ends is then never told as ended by somebody else. */
 void child_prove(struct child *child)
 {
+    int64_t now = clock_sample().boot_ms;
+
     if (child->guard > 0 && (write(child->lifeline, "", 1) == 1 || errno == EAGAIN))
-        child->proved_boot = clock_sample().boot_ms;
+        child->proved_boot = now;
 }
 
 void child_kill(struct child *child)

@@ -125,10 +125,18 @@ static void it_is_ended_when_nothing_is_heard_of_this_process(void **state)
     release(&ended);
 }
 
-static void prove(evutil_socket_t fd, short what, void *child)
+struct proved {
+    struct child *child;
+    struct ended ended;
+};
+
+/* Also due in the turn of the loop in which the child has ended. */
+static void prove(evutil_socket_t fd, short what, void *context)
 {
+    const struct proved *proved = context;
     (void)fd, (void)what;
-    child_prove(*(struct child **)child);
+    if (proved->ended.output == NULL)
+        child_prove(proved->child);
 }
 
 /* It takes longer than the guard would wait. */
@@ -139,17 +147,17 @@ static void it_goes_on_while_it_is_proved(void **state)
     const struct child_command command = {.arguments = arguments, .environment = none, .output_max = 1,
                                           .guarded = true, .guard_ms = 2000};
     const struct timeval often = {.tv_usec = 10000};
-    struct ended ended = {0};
-    struct child *child = child_start(base, &command, note_end, &ended);
-    struct event *timer = event_new(base, -1, EV_PERSIST, prove, &child);
+    struct proved proved = {0};
+    struct event *timer = event_new(base, -1, EV_PERSIST, prove, &proved);
     (void)state;
+    proved.child = child_start(base, &command, note_end, &proved.ended);
     event_add(timer, &often);
-    while (ended.output == NULL)
+    while (proved.ended.output == NULL)
         event_base_loop(base, EVLOOP_ONCE);
-    assert_int_equal(ended.code, 0);
+    assert_int_equal(proved.ended.code, 0);
     event_free(timer);
     event_base_free(base);
-    release(&ended);
+    release(&proved.ended);
 }
 
 /* As a daemon may be killed while its command and what that has started run. */
