@@ -59,13 +59,28 @@ static void append_progress(struct buf *out, const json_t *steps)
     }
 }
 
+/* What is known of the rows at the end, and nothing more. */
+static void append_verdict(struct buf *out, const json_t *backfill)
+{
+    const json_t *verified = json_object_get(backfill, "verified");
+
+    buf_printf(out, "backfill  %" PRId64 " rows changed, ", render_number(backfill, "rows_changed"));
+    if (json_is_true(verified))
+        buf_puts(out, "none left in one look at all rows\n");
+    else if (json_is_false(verified))
+        buf_printf(out, "%" PRId64 " left: its condition still finds them\n",
+                   render_number(backfill, "rows_left"));
+    else
+        buf_puts(out, "not verified: rows that were written meanwhile may be without it\n");
+}
+
 static void append_backfill(struct buf *out, const json_t *migration)
 {
     const json_t *backfill = json_object_get(migration, "backfill");
     if (!json_is_object(backfill))
         return;
     if (strcmp(render_text(migration, "phase"), "backfilling") != 0) {
-        buf_printf(out, "backfill  %" PRId64 " rows changed\n", render_number(backfill, "rows_changed"));
+        append_verdict(out, backfill);
         return;
     }
     buf_printf(out, "backfill  %" PRId64 " of about %" PRId64 " rows",

@@ -18,6 +18,12 @@ static bool is_done(const struct step *step)
     return json_is_true(json_object_get(step->progress, "done"));
 }
 
+/* Its next batch is the one look at all rows. */
+static bool is_verifying(const struct step *step)
+{
+    return json_is_true(json_object_get(step->progress, "verifying"));
+}
+
 bool backfill_goes_on(const struct step *step)
 {
     return step && step->work.kind == WORK_BATCHED && !is_done(step);
@@ -77,17 +83,22 @@ static struct batch_wait judge_load(const struct coordinator *c, struct batch_pa
     return wait;
 }
 
-static void follow_pace(const struct coordinator *c, struct migration *m, const struct run *run,
+static void follow_size(const struct coordinator *c, struct migration *m, const struct run *run,
                         int64_t walked, const struct execution_result *result)
 {
-    struct batch_pace *pace = &m->pace;
     double elapsed_ms = result->seconds_count > 0 ? result->seconds[0] * 1000 : 0;
-    int64_t now = coordinator_now(c).boot_ms;
 
-    if (run->batch.rows > 0)
-        pace->rows = batch_rows_next(run->batch.rows, walked, elapsed_ms,
-                                     c->config->migration.backfill_batch_ms);
+    m->pace.rows = batch_rows_next(run->batch.rows, walked, elapsed_ms,
+                                   c->config->migration.backfill_batch_ms);
+}
+
+static void follow_load(const struct coordinator *c, struct migration *m,
+                        const struct execution_result *result)
+{
+    struct batch_pace *pace = &m->pace;
+    int64_t now = coordinator_now(c).boot_ms;
     struct batch_wait wait = judge_load(c, pace, &result->load);
+
     if (wait.throttle != pace->throttle)
         log_info("backfill", LOG_NUMBER("version", m->version), LOG_TEXT("throttled_by",
                  wait.throttle ? batch_throttle_name(wait.throttle) : "nothing any more"));
@@ -106,9 +117,16 @@ static void log_end(const struct migration *m, const struct step *step)
              LOG_NUMBER("rows", progress_number(step->progress, "rows")),
              LOG_TEXT("in_one_statement_because", whole ? whole : ""));
     if (json_is_false(verified))
-        log_warn("the backfill's condition still finds rows that it has changed",
+        log_warn("the backfill's condition still finds rows",
                  LOG_NUMBER("version", m->version), LOG_NUMBER("step", step->number),
                  LOG_NUMBER("rows", progress_number(step->progress, "left")));
+}
+
+static void log_verifying(const struct migration *m, const struct step *step)
+{
+    log_info("the backfill looks for rows that are left, at all of them in one statement",
+             LOG_NUMBER("version", m->version), LOG_NUMBER("step", step->number),
+             LOG_NUMBER("pass", progress_number(step->progress, "pass")));
 }
 
 static void log_whole(const struct migration *m, const struct step *step)
@@ -127,6 +145,7 @@ void backfill_advance(struct coordinator *c, struct migration *m, const struct r
     struct step *step = run->steps;
     int64_t before = progress_number(step->progress, "walked"),
             now = progress_number(result->progress, "walked");
+    bool was_batch = run->batch.rows > 0 && !is_verifying(step);
 
     step->state = STEP_PENDING; /* it may have failed before */
     json_decref(step->progress);
@@ -134,7 +153,11 @@ void backfill_advance(struct coordinator *c, struct migration *m, const struct r
     for (size_t i = 0; i < result->seconds_count; i++)
         step->seconds += result->seconds[i];
     log_whole(m, step);
-    follow_pace(c, m, run, now > before ? now - before : now, result);
+    if (is_verifying(step) && was_batch)
+        log_verifying(m, step);
+    if (was_batch) /* how long all rows are looked at says nothing of a batch */
+        follow_size(c, m, run, now > before ? now - before : now, result);
+    follow_load(c, m, result);
     batch_meter_add(&m->pace.meter, coordinator_now(c).boot_ms, now);
     if (is_done(step)) {
         log_end(m, step);
@@ -160,28 +183,6 @@ static const struct step *shown_step(const struct migration *m)
     return shown;
 }
 
-bool coordinator_backfill(const struct migration *m, struct backfill_view *view)
-{
-    const struct step *step = shown_step(m);
-
-    if (!step)
-        return false;
-    int64_t walked = progress_number(step->progress, "walked"),
-            estimate = progress_number(step->progress, "estimate");
-    bool done = is_done(step);
-    *view = (struct backfill_view){
-        .rows_done = walked,
-        .rows_estimate = done || walked > estimate ? walked : estimate,
-        .rows_changed = progress_number(step->progress, "rows"),
-        .rows_per_second = done ? -1 : batch_meter_rate(&m->pace.meter),
-        .eta_seconds = done ? -1 : batch_meter_eta(&m->pace.meter, estimate - walked),
-        .throttled_by = m->pace.throttle ? batch_throttle_name(m->pace.throttle) : NULL,
-        .verifying = !done && progress_number(step->progress, "pass") > 1,
-        .whole = done ? NULL : json_string_value(json_object_get(step->progress, "whole")),
-    };
-    return true;
-}
-
 /* The whole is verified where every part is; one that no pass can tell about leaves it open. */
 static json_t *verdict(const struct migration *m)
 {
@@ -195,6 +196,43 @@ static json_t *verdict(const struct migration *m)
         open |= !json_is_boolean(verified);
     }
     return left ? json_false() : open ? json_null() : json_true();
+}
+
+/* How long it has looked at all rows; -1: it does not. */
+static int64_t verifying_ms(const struct coordinator *c, const struct migration *m,
+                            const struct step *step)
+{
+    bool looks = is_verifying(step) && m->running && m->first_try_boot > 0;
+
+    return looks ? coordinator_now(c).boot_ms - m->first_try_boot : -1;
+}
+
+bool coordinator_backfill(const struct coordinator *c, const struct migration *m,
+                          struct backfill_view *view)
+{
+    const struct step *step = shown_step(m);
+
+    if (!step)
+        return false;
+    const json_t *left = json_object_get(step->progress, "left");
+    int64_t walked = progress_number(step->progress, "walked"),
+            estimate = progress_number(step->progress, "estimate");
+    bool done = is_done(step);
+    *view = (struct backfill_view){
+        .rows_done = walked,
+        .rows_estimate = done || walked > estimate ? walked : estimate,
+        .rows_changed = progress_number(step->progress, "rows"),
+        .rows_per_second = done ? -1 : batch_meter_rate(&m->pace.meter),
+        .eta_seconds = done ? -1 : batch_meter_eta(&m->pace.meter, estimate - walked),
+        .throttled_by = m->pace.throttle ? batch_throttle_name(m->pace.throttle) : NULL,
+        .pass = progress_number(step->progress, "pass"),
+        .verifying = is_verifying(step),
+        .verifying_ms = verifying_ms(c, m, step),
+        .verified = done ? verdict(m) : NULL,
+        .rows_left = json_is_integer(left) ? json_integer_value(left) : -1,
+        .whole = done ? NULL : json_string_value(json_object_get(step->progress, "whole")),
+    };
+    return true;
 }
 
 json_t *backfill_report(const struct migration *m)

@@ -216,8 +216,10 @@ json_t *record_drops(const struct plan_work *work)
 
 json_t *record_batch(const struct plan_batch *batch)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "relation", batch->relation,
-                     "alias", batch->alias, "head", batch->head, "body", batch->body, "tail", batch->tail,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s, s:s, s:s, s:b, s:b, s:b}",
+                     "relation", batch->relation, "alias", batch->alias, "head", batch->head, "body",
+                     batch->body, "tail", batch->tail, "condition", batch->condition, "into", batch->into,
+                     "conflict", batch->conflict, "taken", batch->taken,
                      "assigned", batch->assigned, "calls", batch->calls, "wide_calls", batch->wide_calls,
                      "repeats", batch->repeats, "only", batch->only, "one_table", batch->one_table);
 }
@@ -300,6 +302,10 @@ static bool read_work(const json_t *row, struct plan_work *work)
             .head = copy_text(batch, "head"),
             .body = copy_text(batch, "body"),
             .tail = copy_text(batch, "tail"),
+            .condition = copy_text(batch, "condition"),
+            .into = copy_text(batch, "into"),
+            .conflict = copy_text(batch, "conflict"),
+            .taken = copy_text(batch, "taken"),
             .assigned = copy_text(batch, "assigned"),
             .calls = copy_text(batch, "calls"),
             .wide_calls = copy_text(batch, "wide_calls"),

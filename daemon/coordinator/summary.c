@@ -62,27 +62,50 @@ static bool summarize_gate(const struct coordinator *c, const struct migration *
     return true;
 }
 
-static bool summarize_backfill(const struct migration *m, char *text, size_t size)
+static void summarize_verifying(const struct backfill_view *view, char *text, size_t size)
+{
+    char span[WORDING_SPAN_SIZE];
+    int used = snprintf(text, size, "looks in one statement for rows that are left, at all of about %lld",
+                        (long long)view->rows_estimate);
+
+    if (view->verifying_ms >= 0) {
+        wording_span(view->verifying_ms, span);
+        snprintf(text + used, size - (size_t)used, ", for %s", span);
+    }
+}
+
+static void summarize_filling(const struct backfill_view *view, char *text, size_t size)
+{
+    char left[WORDING_SPAN_SIZE];
+    int used = snprintf(text, size, "fills %lld of about %lld rows", (long long)view->rows_done,
+                        (long long)view->rows_estimate);
+
+    if (view->pass > 1 && !view->verified)
+        used += snprintf(text + used, size - (size_t)used, ", pass %lld for %lld that were left",
+                         (long long)view->pass, (long long)view->rows_left);
+    if (view->eta_seconds >= 0 && !view->throttled_by) {
+        wording_span(view->eta_seconds * 1000, left);
+        snprintf(text + used, size - (size_t)used, ", about %s left", left);
+    }
+}
+
+static bool summarize_backfill(const struct coordinator *c, const struct migration *m, char *text,
+                               size_t size)
 {
     struct backfill_view view;
-    char left[WORDING_SPAN_SIZE];
-    int used;
+    size_t used;
 
-    if (m->phase != PHASE_BACKFILLING || !coordinator_backfill(m, &view))
+    if (m->phase != PHASE_BACKFILLING || !coordinator_backfill(c, m, &view))
         return false;
     if (view.whole) {
         snprintf(text, size, "fills about %lld rows in one statement: %s", (long long)view.rows_estimate,
                  view.whole);
         return true;
     }
-    used = snprintf(text, size, "%s %lld of about %lld rows", view.verifying ? "verifies" : "fills",
-                    (long long)view.rows_done, (long long)view.rows_estimate);
+    (view.verifying ? summarize_verifying : summarize_filling)(&view, text, size);
+    used = strlen(text);
     if (view.throttled_by)
-        snprintf(text + used, size - (size_t)used, ", waits because of %s", view.throttled_by);
-    else if (view.eta_seconds >= 0) {
-        wording_span(view.eta_seconds * 1000, left);
-        snprintf(text + used, size - (size_t)used, ", about %s left", left);
-    }
+        snprintf(text + used, size - used, ", waits because of %s", view.throttled_by);
     return true;
 }
 
@@ -125,7 +148,7 @@ void coordinator_migration_summary(const struct coordinator *c, const struct mig
 {
     if (!summarize_failure(m, text, size) && !losses_summarize(c, m, text, size) &&
         !locks_summarize(m, text, size) &&
-        !summarize_gate(c, m, text, size) && !summarize_backfill(m, text, size))
+        !summarize_gate(c, m, text, size) && !summarize_backfill(c, m, text, size))
         summarize_phase(c, m, text, size);
     add_losses(m, text, size);
 }

@@ -132,11 +132,11 @@ bool document_has_gate(const struct migration *m)
     return false;
 }
 
-static void write_backfill(struct writer *w, const struct migration *m)
+static void write_backfill(struct writer *w, const struct coordinator *c, const struct migration *m)
 {
     struct backfill_view view;
 
-    if (!coordinator_backfill(m, &view)) {
+    if (!coordinator_backfill(c, m, &view)) {
         writer_null(w, "backfill");
         return;
     }
@@ -147,7 +147,11 @@ static void write_backfill(struct writer *w, const struct migration *m)
     writer_count(w, "rows_per_second", (int64_t)view.rows_per_second);
     writer_count(w, "eta_seconds", view.eta_seconds);
     writer_text(w, "throttled_by", view.throttled_by);
+    writer_number(w, "pass", view.pass);
     writer_bool(w, "verifying", view.verifying);
+    writer_count(w, "verifying_ms", view.verifying_ms);
+    writer_json(w, "verified", view.verified);
+    writer_count(w, "rows_left", view.rows_left);
     writer_close_object(w);
 }
 
@@ -310,7 +314,7 @@ void document_migration(struct writer *w, const char *name, const struct coordin
     writer_time(w, "phase_since", m->phase_since_wall);
     document_pause(w, &pause);
     write_steps(w, m);
-    write_backfill(w, m);
+    write_backfill(w, c, m);
     write_lock(w, m);
     if (document_has_gate(m)) {
         document_gate(w, "gate", c, m);

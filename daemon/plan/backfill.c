@@ -26,9 +26,12 @@ static bool read_batches(struct statement *statement, const char *sql, const PgQ
         verdict.why = "what stands before it holds for its transaction, too";
     if (verdict.why != NULL)
         statement_report(statement, RULE_NOT_BATCHED, NULL, "it runs as one statement: %s", verdict.why);
-    else if (verdict.clock != NULL)
+    if (verdict.why == NULL && verdict.clock != NULL)
         statement_report(statement, RULE_CLOCK_OF_BATCHES, verdict.clock,
                          "each batch has its own value of %s", verdict.clock);
+    if (verdict.applies && verdict.why == NULL && !work.batch.repeats)
+        statement_report(statement, RULE_NOT_VERIFIED, NULL,
+                         "nothing tells which of its rows are done: each is met once, by its key");
     if (!verdict.applies || verdict.why != NULL) {
         plan_work_release(&work);
         return false;

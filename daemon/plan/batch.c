@@ -185,6 +185,13 @@ static char *write_body(const struct cutter *cutter, const struct places *places
                          (int)(places->tail - places->condition), cutter->sql + places->condition);
 }
 
+static char *write_condition(const struct cutter *cutter, const struct places *places)
+{
+    if (places->condition == NOWHERE)
+        return allocate_text("true");
+    return allocate_copy(cutter->sql + places->condition, places->tail - places->condition);
+}
+
 static void take_pieces(const struct cutter *cutter, const struct places *places,
                         const struct batch_meaning *meaning, struct plan_batch *batch)
 {
@@ -195,12 +202,16 @@ static void take_pieces(const struct cutter *cutter, const struct places *places
         .body = write_body(cutter, places),
         .tail = allocate_text("%s%s", places->tail < cutter->length ? " " : "",
                               cutter->sql + places->tail),
+        .condition = write_condition(cutter, places),
+        .into = meaning->insert != NULL ? quote_table(meaning->written) : NULL,
         .assigned = write_assigned(meaning->update),
         .repeats = batch_meaning_repeats(meaning),
         .only = !meaning->relation->inh,
         .one_table = batch_meaning_takes_rows(meaning),
     };
     batch_meaning_calls(meaning, &batch->calls, &batch->wide_calls);
+    if (meaning->insert != NULL && batch->repeats)
+        batch_meaning_conflict(meaning, &batch->conflict, &batch->taken);
 }
 
 struct batch_verdict batch_cut(const char *sql, const PgQuery__Node *node, struct plan_batch *batch)

@@ -30,6 +30,10 @@ const char *batch_meaning_clock(const struct batch_meaning *meaning);
  * (batch_repeats.c). */
 bool batch_meaning_repeats(const struct batch_meaning *meaning);
 
+/* Of an INSERT that repeats: the columns of its conflict, and those of the table that it reads which they are
+ * taken from, in the same order. As text_array.h writes them, owned by the caller. */
+void batch_meaning_conflict(const struct batch_meaning *meaning, char **columns, char **taken);
+
 /* It names whole rows (t.*, or t as a value). */
 bool batch_meaning_takes_rows(const struct batch_meaning *meaning);
 

@@ -3,6 +3,7 @@
 
 #include "equal.h"
 #include "statement.h"
+#include "text_array.h"
 #include "tree.h"
 
 #include <string.h>
@@ -118,6 +119,17 @@ static bool condition_ends(const struct batch_meaning *meaning, const PgQuery__N
            && expression_ends(meaning, condition->a_expr);
 }
 
+/* The column of the table that is read which an INSERT writes to the column `name`; NULL: something else. */
+static const char *source_of(const struct batch_meaning *meaning, const char *name)
+{
+    const PgQuery__InsertStmt *insert = meaning->insert;
+
+    for (size_t i = 0; i < insert->n_cols; i++)
+        if (strcmp(insert->cols[i]->res_target->name, name) == 0)
+            return own_column(meaning, meaning->select->target_list[i]->res_target->val);
+    return NULL;
+}
+
 /* Whatever is in the way of the second try is what the first one put there: each column of the conflict's
  * index is taken from the row that is read. */
 static bool conflicts_with_itself(const struct batch_meaning *meaning)
@@ -130,16 +142,25 @@ static bool conflicts_with_itself(const struct batch_meaning *meaning)
     if (infer == NULL || infer->n_index_elems == 0 || infer->where_clause != NULL
         || insert->n_cols != select->n_target_list)
         return false;
+    for (size_t i = 0; i < infer->n_index_elems; i++)
+        if (source_of(meaning, infer->index_elems[i]->index_elem->name) == NULL)
+            return false;
+    return true;
+}
+
+void batch_meaning_conflict(const struct batch_meaning *meaning, char **columns, char **taken)
+{
+    const PgQuery__InferClause *infer = meaning->insert->on_conflict_clause->infer;
+    char *names = NULL, *sources = NULL;
+
     for (size_t i = 0; i < infer->n_index_elems; i++) {
         const char *name = infer->index_elems[i]->index_elem->name;
-        size_t at = 0;
 
-        while (at < insert->n_cols && strcmp(insert->cols[at]->res_target->name, name) != 0)
-            at++;
-        if (at == insert->n_cols || own_column(meaning, select->target_list[at]->res_target->val) == NULL)
-            return false;
+        names = text_array_add(names, name);
+        sources = text_array_add(sources, source_of(meaning, name));
     }
-    return true;
+    *columns = text_array_end(names);
+    *taken = text_array_end(sources);
 }
 
 bool batch_meaning_repeats(const struct batch_meaning *meaning)

@@ -119,6 +119,10 @@ void plan_work_release(struct plan_work *work)
     free(work->batch.head);
     free(work->batch.body);
     free(work->batch.tail);
+    free(work->batch.condition);
+    free(work->batch.into);
+    free(work->batch.conflict);
+    free(work->batch.taken);
     free(work->batch.assigned);
     free(work->batch.calls);
     free(work->batch.wide_calls);

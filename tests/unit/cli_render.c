@@ -145,7 +145,13 @@ static void a_backfill_says_how_far_it_is(void **state)
     expect_line(BACKFILL("backfilling", "null", "null"), "backfill  7 of about 40 rows\n");
     expect_line(BACKFILL("backfilling", "550", "61"),
                 "backfill  7 of about 40 rows, 550 rows/s, 1m01s to go\n");
-    expect_line(BACKFILL("expanded", "null", "null"), "backfill  5 rows changed\n");
+    expect_line(BACKFILL("expanded", "null", "null, \"verified\":true"),
+                "backfill  5 rows changed, none left in one look at all rows\n");
+    expect_line(BACKFILL("expanded", "null", "null, \"verified\":false, \"rows_left\":2"),
+                "backfill  5 rows changed, 2 left: its condition still finds them\n");
+    expect_line(BACKFILL("expanded", "null", "null, \"verified\":null"),
+                "backfill  5 rows changed, not verified: "
+                "rows that were written meanwhile may be without it\n");
 }
 
 /* What PostgreSQL has not said has no SQLSTATE; what a command has printed keeps its lines. */

@@ -233,6 +233,92 @@ static void test_that_it_runs_whole_is_told_before_it_does(void **state)
     expect_each_row_once();
 }
 
+/* ---- the look behind a pass ---- */
+
+static void expect_summary(const char *expected)
+{
+    char summary[256];
+
+    coordinator_migration_summary(w->c, migration(1), summary, sizeof summary);
+    assert_string_equal(summary, expected);
+}
+
+/* The look behind the first pass is asked for, and stays under way. */
+static struct call *up_to_look(struct reply *reply)
+{
+    w->batches.verifies = true;
+    send_submit(w, 1, EXPAND FILL, reply);
+    while (w->batches.count < 20)
+        assert_true(world_turn(w));
+    struct call *look = up_to_run(w, "backfill");
+    look->held = true;
+    world_settle(w);
+    return look;
+}
+
+static void test_a_look_ends_what_it_finds_done(void **state)
+{
+    (void)state;
+    struct backfill_view view;
+    struct reply reply = {0};
+    struct call *look = up_to_look(&reply);
+    world_pass(w, 95000);
+    assert_true(coordinator_backfill(w->c, migration(1), &view));
+    assert_true(view.verifying);
+    assert_null(view.verified);
+    expect_summary("looks in one statement for rows that are left, at all of about 20000, for 1m35s");
+    world_answer(w, look);
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_true(coordinator_backfill(w->c, migration(1), &view));
+    assert_true(json_is_true(view.verified));
+    assert_int_equal(w->batches.verifications, 1);
+    expect_each_row_once();
+}
+
+static void test_a_pass_follows_where_a_look_finds_rows(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    struct call *look = up_to_look(&reply);
+    w->batches.missed = 3;
+    w->batches.seconds = 60; /* however long it has taken: */
+    world_answer(w, look);
+    struct call *batch = up_to_run(w, "backfill");
+    batch->held = true;
+    w->batches.seconds = 0.1;
+    world_settle(w);
+    assert_int_equal(migration(1)->pace.rows, 1000);
+    expect_summary("fills 0 of about 20000 rows, pass 2 for 3 that were left");
+    assert_phase(w, 1, PHASE_BACKFILLING);
+    world_answer(w, batch);
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_int_equal(w->batches.verifications, 2);
+    expect_each_row_once();
+}
+
+static void test_a_look_waits_for_a_quiet_server_too(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    w->batches.verifies = true;
+    send_submit(w, 1, EXPAND FILL, &reply);
+    while (w->batches.count < 19)
+        assert_true(world_turn(w));
+    w->batches.load.lag_seconds = 60;
+    world_settle(w);
+    world_pass(w, 10000);
+    assert_int_equal(w->batches.count, 20);
+    assert_int_equal(w->batches.verifications, 0);
+    expect_summary("looks in one statement for rows that are left, at all of about 20000, "
+                   "waits because of replication-lag");
+    w->batches.load.lag_seconds = 0;
+    world_pass(w, 10000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_int_equal(w->batches.verifications, 1);
+}
+
 /* ---- what makes it wait ---- */
 
 static void test_it_waits_while_a_standby_lags(void **state)
@@ -243,7 +329,7 @@ static void test_it_waits_while_a_standby_lags(void **state)
     w->batches.load.lag_seconds = 10.5;
     submit(w, 1, EXPAND FILL);
     assert_int_equal(w->batches.count, 1);
-    assert_true(coordinator_backfill(migration(1), &view));
+    assert_true(coordinator_backfill(w->c, migration(1), &view));
     assert_string_equal(view.throttled_by, "replication-lag");
     assert_int_equal(view.rows_done, 1000);
     assert_int_equal(view.rows_estimate, 20000);
@@ -283,7 +369,7 @@ static void test_it_waits_while_too_many_sessions_are_at_work(void **state)
     w->batches.load.active_sessions = 5;
     submit(w, 1, EXPAND FILL);
     assert_int_equal(w->batches.count, 1);
-    assert_true(coordinator_backfill(migration(1), &view));
+    assert_true(coordinator_backfill(w->c, migration(1), &view));
     assert_string_equal(view.throttled_by, "active-sessions");
     w->batches.load.active_sessions = 4;
     world_pass(w, 1000);
@@ -318,6 +404,9 @@ int main(void)
         TEST(test_a_cancel_that_is_committed_behind_a_batch_stops_the_next_one),
         TEST(test_a_cancel_that_meets_a_failed_try_ends_the_tries),
         TEST(test_that_it_runs_whole_is_told_before_it_does),
+        TEST(test_a_look_ends_what_it_finds_done),
+        TEST(test_a_pass_follows_where_a_look_finds_rows),
+        TEST(test_a_look_waits_for_a_quiet_server_too),
         TEST(test_it_waits_while_a_standby_lags),
         TEST(test_it_waits_for_a_standby_that_only_the_witness_sees),
         TEST(test_it_waits_while_too_many_sessions_are_at_work),

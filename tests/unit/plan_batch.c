@@ -74,6 +74,38 @@ static void what_is_stored_beside_the_text(void **state)
     plan_free(plan);
 }
 
+/* By these a look finds the rows that are left to do. */
+static void what_is_left_is_told_by_the_condition(void **state)
+{
+    static const struct {
+        const char *sql, *condition, *into, *conflict, *taken;
+    } cases[] = {
+        {"UPDATE t SET a = 1 WHERE /* still */ a IS NULL -- yet\n", " /* still */ a IS NULL", NULL, NULL,
+         NULL},
+        {"DELETE FROM t AS x WHERE x.old", " x.old", NULL, NULL, NULL},
+        {"INSERT INTO app.\"N\" (a, \"I\", c) SELECT 1, o.i, d FROM o ON CONFLICT (c, \"I\") DO NOTHING",
+         "true", "\"app\".\"N\"", "{\"c\",\"I\"}", "{\"d\",\"i\"}"},
+        {"INSERT INTO n (id) SELECT id FROM o WHERE live ON CONFLICT (id) DO NOTHING", " live ", "\"n\"",
+         "{\"id\"}", "{\"id\"}"},
+        {"INSERT INTO n SELECT a FROM o WHERE b", " b", "\"n\"", NULL, NULL},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct plan *plan = read_backfill(cases[i].sql);
+        const struct plan_batch *batch = &plan->statements[0].work.batch;
+        const char *pairs[][2] = {{batch->condition, cases[i].condition}, {batch->into, cases[i].into},
+                                  {batch->conflict, cases[i].conflict}, {batch->taken, cases[i].taken}};
+
+        for (size_t k = 0; k < sizeof(pairs) / sizeof(pairs[0]); k++) {
+            assert_int_equal(pairs[k][0] == NULL, pairs[k][1] == NULL);
+            if (pairs[k][0] != NULL)
+                assert_string_equal(pairs[k][0], pairs[k][1]);
+        }
+        plan_free(plan);
+    }
+}
+
 /* The catalog knows which of them are aggregates, and what they read. */
 static void functions_are_named_for_the_catalog(void **state)
 {
@@ -100,6 +132,14 @@ static void functions_are_named_for_the_catalog(void **state)
         assert_string_equal(batch->wide_calls, cases[i].wide);
         plan_free(plan);
     }
+}
+
+static bool is_found(const struct plan *plan, const char *id)
+{
+    for (size_t i = 0; i < plan->finding_count; i++)
+        if (strcmp(plan->findings[i].id, id) == 0)
+            return true;
+    return false;
 }
 
 /* Another pass over all rows must touch none twice, or find them as they were. */
@@ -140,16 +180,9 @@ static void only_what_ends_its_own_condition_passes_twice(void **state)
             print_error("%s\n", sql);
         assert_int_equal(plan->statements[0].work.kind, WORK_BATCHED);
         assert_int_equal(plan->statements[0].work.batch.repeats, i < first);
+        assert_int_equal(is_found(plan, "not-verified"), i >= first);
         plan_free(plan);
     }
-}
-
-static bool is_found(const struct plan *plan, const char *id)
-{
-    for (size_t i = 0; i < plan->finding_count; i++)
-        if (strcmp(plan->findings[i].id, id) == 0)
-            return true;
-    return false;
 }
 
 static void what_would_mean_something_else_runs_whole(void **state)
@@ -200,7 +233,8 @@ static void others_are_not_spoken_of(void **state)
     (void)state;
     expect_findings("-- schemagate: backfill\nINSERT INTO t VALUES (1);\nANALYZE t;\n", "");
     expect_findings("-- schemagate: expand\nCREATE TABLE t (a int);\nUPDATE t SET a = 1 RETURNING a;\n", "");
-    expect_findings("-- schemagate: backfill\nUPDATE t SET a = now();\n", "2:1 clock-of-batches");
+    expect_findings("-- schemagate: backfill\nUPDATE t SET a = now();\n",
+                    "2:1 clock-of-batches, 2:1 not-verified");
     expect_findings("-- schemagate: backfill\n"
                     "-- schemagate: allow not-batched reason=\"ten rows\"\n"
                     "UPDATE t SET a = 1 RETURNING a;\n",
@@ -231,7 +265,8 @@ static void what_is_bound_to_others_stays_with_them(void **state)
     plan_free(plan);
     expect_findings("-- schemagate: backfill\nCREATE TEMP TABLE x AS SELECT 1;\nUPDATE t SET a = 1;\n",
                     "3:1 not-batched");
-    expect_findings("-- schemagate: backfill atomic=no\nANALYZE t;\nUPDATE t SET a = 1;\n", "");
+    expect_findings("-- schemagate: backfill atomic=no\nANALYZE t;\nUPDATE t SET a = 1;\n",
+                    "3:1 not-verified");
 }
 
 int main(void)
@@ -239,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_text_stays_as_it_was_written),
         cmocka_unit_test(what_is_stored_beside_the_text),
+        cmocka_unit_test(what_is_left_is_told_by_the_condition),
         cmocka_unit_test(functions_are_named_for_the_catalog),
         cmocka_unit_test(only_what_ends_its_own_condition_passes_twice),
         cmocka_unit_test(what_would_mean_something_else_runs_whole),

@@ -230,10 +230,15 @@ struct backfill_view {
     double rows_per_second;   /* negative: not credible, or it is done */
     int64_t eta_seconds;      /* -1: the same */
     const char *throttled_by; /* or NULL */
-    bool verifying;           /* a further pass looks for rows that were missed */
+    int64_t pass;             /* 1…: over all rows */
+    bool verifying;           /* the pass is through: one statement looks for rows that are left */
+    int64_t verifying_ms;     /* it has done so for that long; -1: it waits for its turn, or does not */
+    const json_t *verified;   /* true: none is left; false: some are; null: none can tell. NULL: it goes on */
+    int64_t rows_left;        /* that the last look has found; -1: there was none */
     const char *whole;        /* why it runs as one statement, which is under way; or NULL */
 };
-bool coordinator_backfill(const struct migration *m, struct backfill_view *view);
+bool coordinator_backfill(const struct coordinator *c, const struct migration *m,
+                          struct backfill_view *view);
 /* One line: what has failed, what it waits for, or what it does; the first of these that there is. */
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size);

@@ -85,9 +85,10 @@ struct execution_statement {
 
 /* One batch of a step that runs in batches (plan/work.h). How far it has come is an object that belongs to
  * the executor, committed with the batch; others read "rows" (changed in all), "walked" (gone through in
- * this pass), "estimate" (to go through), "pass" (1…), "done", and, once done, "verified" (true: a last pass
- * found none; false: it found "left"; null: no pass can tell), "whole" (why it ran as one statement, or
- * null) and "vacuum" (the command, where many dead rows are left, or null). */
+ * this pass), "estimate" (to go through), "pass" (1…), "verifying" (the next batch is one look at all rows),
+ * "left" (that the last look found, or null), "done", and, once done, "verified" (true: it found none; false:
+ * some; null: no look can tell), "whole" (why it ran as one statement, or null) and "vacuum" (the command,
+ * where many dead rows are left, or null). */
 struct execution_batch {
     const json_t *pieces;   /* the struct plan_batch, as a step's row has it; NULL: no batch */
     const json_t *progress; /* NULL: it begins */

@@ -153,6 +153,7 @@ enum plan_rule_id {
     /* the backfill */
     RULE_NOT_BATCHED,
     RULE_CLOCK_OF_BATCHES,
+    RULE_NOT_VERIFIED,
     PLAN_RULES
 };
 

@@ -65,7 +65,11 @@ struct plan_batch {
     char *relation; /* quoted; qualified as it was written: resolved by to_regclass when it runs */
     char *alias;    /* quoted: its name in the statement */
     char *head, *body, *tail;
+    char *condition; /* of the rows that it takes, as it was written; "true": it has none */
+    char *into;     /* INSERT: the table that it writes, as `relation`; else NULL */
     char *assigned; /* the columns that an UPDATE sets, as PostgreSQL writes an array of text */
+    char *conflict, *taken; /* in the same way, of an INSERT … ON CONFLICT that repeats: the columns of the
+                       conflict, and those of `relation` that they are taken from; else NULL */
     char *calls;    /* the functions that it calls, in the same way: name, or schema.name */
     char *wide_calls; /* those that would look at rows of several batches if they were aggregates */
     bool repeats;   /* run again over all keys, it changes no row that it has changed before */

@@ -3,17 +3,19 @@
 -- which is committed with it.
 --
 -- Progress: {"relation", "only", "estimate": rows to go through, "whole": why it runs as one statement, or null,
---   "pass": 1…, "rows": changed in all, "pass_rows", "pass_before": changed in this pass and the one before,
---   "walked": gone through in this pass, "done", "verified": the last pass found none (null: no pass could tell),
---   "left": what the last pass still changed, "vacuum": the command, where many dead rows are left behind, or null,
+--   "repeats", "unmet": see below, "pass": 1…, "rows": changed in all, "walked": gone through in this pass,
+--   "verifying": the pass is through, and one look at all rows is next, "left": rows that the last look found (null:
+--   there was none), "done", "verified": it found none (null: no look could tell),
+--   "vacuum": the command, where many dead rows are left behind, or null,
 --   "part": the table that is gone through, or the last one, with its "oid"; "open": whether it is not at its end;
 --   "key": [{"name", "type", "collation"}], "last": [texts], "end": [texts]     -- by a key
 --   "page", "pages", "per_page"}                                                -- by pages, where "key" is null
 --
 -- Rows are gone through in the order of a key, so that each is met once; those that are written meanwhile are met or
--- not, as their keys lie. Where a statement repeats (running it again changes no row twice) further passes follow
--- until one finds none; those read pages in order, which is cheaper. Pages alone are enough only for such statements:
--- rows move between pages.
+-- not, as their keys lie. Where a statement repeats (running it again changes no row twice) each pass ends with a look
+-- at all rows in one snapshot, for rows come and move while batches go from place to place: it counts those that are
+-- left to do. Further passes follow until it finds none; they read pages in order, which is cheaper. Pages alone are
+-- enough only for such statements: rows move between pages.
 
 -- The tables of a family that hold rows, in the order in which they are gone through.
 CREATE OR REPLACE FUNCTION schemagate.backfill_family(relation oid, only_itself bool)
@@ -166,18 +168,52 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_class WHERE oid = part
 $$;
 
-CREATE OR REPLACE FUNCTION schemagate.backfill_begin(relation oid, pieces jsonb, role text) RETURNS jsonb
+-- The predicate for rows that an INSERT … ON CONFLICT DO NOTHING into `target` has still to take, besides its condition:
+-- nothing is in their way. It compares as the index of the conflict does. Null where there is no such index, or one of its
+-- columns may be null: nothing is in the way of a null, and a further pass would insert its row again.
+CREATE OR REPLACE FUNCTION schemagate.backfill_unmet(target oid, pieces jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object(
+    SELECT format('NOT EXISTS (SELECT FROM %s AS schemagate_met WHERE %s)',
+                  (SELECT format('%I.%I', nspname, relname)
+                   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace WHERE c.oid = target),
+                  string_agg(format('schemagate_met.%I OPERATOR(%I.%s) %s.%I::%s%s', attname, nspname, oprname,
+                                    pieces->>'alias', source, format_type(atttypid, atttypmod),
+                                    (SELECT format(' COLLATE %I.%I', nspname, collname)
+                                     FROM pg_collation AS l JOIN pg_namespace AS m ON m.oid = collnamespace
+                                     WHERE l.oid = indcollation[place - 1])), ' AND '))
+    FROM pg_index AS i
+    CROSS JOIN LATERAL generate_series(1, indnkeyatts) AS place
+    JOIN pg_attribute AS a ON attrelid = indrelid AND attnum = indkey[place - 1]
+    JOIN pg_opclass AS o ON o.oid = indclass[place - 1]
+    JOIN pg_amop AS p ON amopfamily = opcfamily AND amoplefttype = opcintype AND amoprighttype = opcintype
+                         AND amopstrategy = 3
+    JOIN pg_operator AS c ON c.oid = amopopr
+    JOIN pg_namespace AS n ON n.oid = oprnamespace
+    JOIN unnest((pieces->>'conflict')::text[], (pieces->>'taken')::text[]) AS taken (met, source) ON met = attname
+    WHERE indrelid = target AND indisunique AND indimmediate AND indisvalid AND indpred IS NULL AND indexprs IS NULL
+    GROUP BY indexrelid, indnkeyatts
+    HAVING count(*) = indnkeyatts AND count(*) = cardinality((pieces->>'conflict')::text[]) AND bool_and(attnotnull)
+    LIMIT 1
+$$;
+
+-- target: the table that an INSERT writes, or null.
+CREATE OR REPLACE FUNCTION schemagate.backfill_begin(relation oid, target oid, pieces jsonb, role text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unmet text := schemagate.backfill_unmet(target, pieces);
+    repeats bool := (pieces->'repeats')::bool AND (pieces->>'into' IS NULL OR unmet IS NOT NULL);
+BEGIN
+    RETURN jsonb_build_object(
         'relation', (SELECT format('%I.%I', nspname, relname)
                      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
                      WHERE c.oid = relation),
         'estimate', (SELECT coalesce(sum(pages * per_page), 0)::bigint
                      FROM schemagate.backfill_family(relation, (pieces->'only')::bool),
                           schemagate.backfill_size(part)),
-        'whole', schemagate.backfill_obstacle(relation, pieces, role),
-        'pass', 1, 'rows', 0, 'pass_rows', 0, 'walked', 0, 'open', false, 'done', false)
-$$;
+        'repeats', repeats, 'unmet', unmet,
+        'whole', schemagate.backfill_obstacle(relation, pieces || jsonb_build_object('repeats', repeats), role),
+        'pass', 1, 'rows', 0, 'walked', 0, 'open', false, 'verifying', false, 'done', false);
+END $$;
 
 -- These texts are made several times a batch: plpgsql keeps its plans, a function in SQL is planned at each call.
 
@@ -292,12 +328,21 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     END
 $$;
 
--- The next table of the family; or, at the end of a pass, the next pass, or the end.
+-- The end of it all.
+CREATE OR REPLACE FUNCTION schemagate.backfill_done(progress jsonb, pieces jsonb, verified bool) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT progress || jsonb_build_object(
+        'done', true, 'verifying', false, 'verified', verified,
+        'vacuum', CASE WHEN (progress->'rows')::bigint > greatest(10000, (progress->'estimate')::bigint / 10)
+                        AND pieces->>'into' IS NULL
+                       THEN 'VACUUM (ANALYZE) ' || (progress->>'relation') END)
+$$;
+
+-- The next table of the family; or, at the end of a pass, the look that verifies it, or the end.
 CREATE OR REPLACE FUNCTION schemagate.backfill_next(progress jsonb, pieces jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    pass int := progress->'pass';
-    changed bigint := progress->'pass_rows';
+    repeats bool := progress->'repeats';
     next record;
     key jsonb;
 BEGIN
@@ -306,10 +351,10 @@ BEGIN
          schemagate.backfill_size(part) AS size
     WHERE progress->>'part' IS NULL OR name > (progress->>'part') COLLATE "C" LIMIT 1;
     IF FOUND THEN
-        IF pass = 1 OR NOT schemagate.backfill_has_ranges() THEN
+        IF (progress->'pass')::int = 1 OR NOT schemagate.backfill_has_ranges() THEN
             key := schemagate.backfill_key(next.part, (pieces->>'assigned')::text[]);
         END IF;
-        IF key IS NULL AND NOT (pieces->'repeats')::bool THEN -- it had one when the backfill began, or was not there
+        IF key IS NULL AND NOT repeats THEN -- it had one when the backfill began, or was not there
             RAISE object_not_in_prerequisite_state USING
                 MESSAGE = format('%s has no unique key to go by any more', next.name),
                 HINT = 'give it the primary key or unique index that the others have, then retry';
@@ -317,17 +362,10 @@ BEGIN
         RETURN progress || jsonb_build_object(
             'part', next.name, 'oid', next.part::bigint, 'open', true, 'key', key, 'last', NULL, 'end', NULL, 'page', 0,
             'pages', next.pages, 'per_page', next.per_page);
-    ELSIF (pieces->'repeats')::bool AND changed > 0 AND pass < 6
-          AND NOT (pass > 2 AND changed >= (progress->'pass_before')::bigint) THEN
-        RETURN progress || jsonb_build_object('part', NULL, 'pass', pass + 1, 'walked', 0, 'pass_rows', 0,
-                                              'pass_before', changed);
+    ELSIF repeats THEN
+        RETURN progress || '{"verifying": true}';
     END IF;
-    RETURN progress || jsonb_build_object(
-        'done', true, 'left', changed,
-        'verified', CASE WHEN (pieces->'repeats')::bool THEN changed = 0 END,
-        'vacuum', CASE WHEN (progress->'rows')::bigint > greatest(10000, (progress->'estimate')::bigint / 10)
-                        AND upper(left(pieces->>'head', 6)) <> 'INSERT'
-                       THEN 'VACUUM (ANALYZE) ' || (progress->>'relation') END);
+    RETURN schemagate.backfill_done(progress, pieces, NULL);
 END $$;
 
 -- Whether the open table, a partition, was dropped meanwhile. One that has another name now is an error: its rows were
@@ -444,8 +482,7 @@ BEGIN
         changed := changed + schemagate.backfill_run(schemagate.backfill_statement(p, pieces, range), role);
     END LOOP;
     RETURN p || pg_catalog.jsonb_build_object(
-        'last', upto, 'walked', (p->'walked')::bigint + walked, 'rows', (p->'rows')::bigint + changed,
-        'pass_rows', (p->'pass_rows')::bigint + changed);
+        'last', upto, 'walked', (p->'walked')::bigint + walked, 'rows', (p->'rows')::bigint + changed);
 END $$;
 
 -- The next pages, with about `count` rows.
@@ -466,7 +503,35 @@ BEGIN
     RETURN before || pg_catalog.jsonb_build_object(
         'open', upto < pages, 'page', upto,
         'walked', (before->'walked')::bigint + pg_catalog.round((upto - page) * per_page)::bigint,
-        'rows', (before->'rows')::bigint + changed, 'pass_rows', (before->'pass_rows')::bigint + changed);
+        'rows', (before->'rows')::bigint + changed);
+END $$;
+
+-- The look at all rows: one statement, and so one snapshot, that counts those which are left to do. It reads only, and
+-- keeps nobody from writing. The end, or the next pass. That ends, too, where a pass leaves as many as the one before it:
+-- then the statement does not end its own condition (its expression gives null, say).
+CREATE OR REPLACE FUNCTION schemagate.backfill_verify(p jsonb, pieces jsonb, role text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    pass int := p->'pass';
+    found bigint := schemagate.backfill_ask(
+        pg_catalog.concat('SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM ',
+                          CASE WHEN (pieces->'only')::bool THEN 'ONLY ' END, p->>'relation', ' AS ', pieces->>'alias',
+                          ' WHERE (', pieces->>'condition', E'\n)', ' AND ' || (p->>'unmet')), role);
+    is_stuck bool := pass > 5 OR (pass > 2 AND found >= (p->'left')::bigint);
+BEGIN
+    p := p || pg_catalog.jsonb_build_object('left', found);
+    IF found = 0 OR is_stuck THEN
+        RETURN schemagate.backfill_done(p, pieces, found = 0);
+    END IF;
+    RETURN p || pg_catalog.jsonb_build_object('verifying', false, 'part', NULL, 'pass', pass + 1, 'walked', 0);
+END $$;
+
+-- Where a name of the author's leads to, by his search_path; null: nowhere.
+CREATE OR REPLACE FUNCTION schemagate.backfill_find(name text, role text) RETURNS oid
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN schemagate.backfill_ask(pg_catalog.format(
+        'SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass(%L)::pg_catalog.oid::pg_catalog.int8)', name), role);
 END $$;
 
 -- One batch: at most about `count` rows, also of several small tables; 0: none. `whole`: the statement as its author wrote it.
@@ -480,16 +545,15 @@ DECLARE
     relation oid;
     left_over bigint := count;
     walked bigint;
+    all_rows bigint;
 BEGIN
     IF p IS NULL THEN
-        relation := schemagate.backfill_ask(pg_catalog.format(
-            'SELECT pg_catalog.to_jsonb(pg_catalog.to_regclass(%L)::pg_catalog.oid::pg_catalog.int8)',
-            pieces->>'relation'), role);
+        relation := schemagate.backfill_find(pieces->>'relation', role);
         IF relation IS NULL THEN
             RAISE undefined_table USING
                 MESSAGE = pg_catalog.format('relation %s does not exist', pieces->>'relation');
         END IF;
-        p := schemagate.backfill_begin(relation, pieces, role);
+        p := schemagate.backfill_begin(relation, schemagate.backfill_find(pieces->>'into', role), pieces, role);
         IF p->>'whole' IS NOT NULL THEN
             left_over := 0; -- that it will run for long is told before it does
         END IF;
@@ -499,6 +563,13 @@ BEGIN
         IF p->>'whole' IS NOT NULL THEN
             p := p || pg_catalog.jsonb_build_object('rows', schemagate.backfill_run(whole, role),
                                                     'walked', p->'estimate', 'done', true);
+        ELSIF (p->'verifying')::bool THEN
+            all_rows := greatest((p->'estimate')::bigint, (p->'walked')::bigint);
+            -- That it reads for long is told before it does; and then nothing else holds locks beside it.
+            EXIT WHEN all_rows > left_over AND (left_over < count OR before->'verifying' IS DISTINCT FROM 'true');
+            p := schemagate.backfill_verify(p, pieces, role);
+            left_over := left_over - all_rows;
+            CONTINUE;
         ELSIF NOT (p->'open')::bool THEN
             p := schemagate.backfill_next(p, pieces);
             walked := 0;
