@@ -233,7 +233,7 @@ struct backfill_view {
     int64_t pass;             /* 1…: over all rows */
     bool verifying;           /* the pass is through: one statement looks for rows that are left */
     int64_t verifying_ms;     /* it has done so for that long; -1: it waits for its turn, or does not */
-    const json_t *verified;   /* true: none is left; false: some are; null: none can tell. NULL: it goes on */
+    const json_t *verified;   /* true: none is left; false: some are; null: none can tell. NULL: not done */
     int64_t rows_left;        /* that the last look has found; -1: there was none */
     const char *whole;        /* why it runs as one statement, which is under way; or NULL */
 };
