@@ -655,11 +655,11 @@ const struct plan_rule plan_rules[PLAN_RULES] = {
          "If all rows need the same time, write it as a constant."},
     [RULE_NOT_VERIFIED] =
         {"not-verified", PLAN_WARNING, true,
-         "No look at the end can find what was missed: rows that are inserted meanwhile are met or not, and one "
-         "whose key or partition is changed meanwhile may be left out, or met twice.",
+         "No look at the end can find what was missed: rows that are inserted meanwhile are met or not, and "
+         "one whose key or partition is changed meanwhile may be left out, or met twice.",
          "Give an UPDATE a condition that its own effect ends (WHERE a IS NULL, where it sets a), a DELETE a "
-         "condition, an INSERT … SELECT an ON CONFLICT (columns) DO NOTHING over columns that it reads. Or let "
-         "a default or a trigger fill new rows, see to it that keys stay as they are, and put "
+         "condition, an INSERT … SELECT an ON CONFLICT (columns) DO NOTHING over columns that it reads. Or "
+         "let a default or a trigger fill new rows, see to it that keys stay as they are, and put "
          "'-- schemagate: allow not-verified reason=\"…\"' before the statement."},
 };
 
