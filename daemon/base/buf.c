@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define BUF_FIRST_CAPACITY 64
+#define DECIMAL_MAX 20 /* characters of an int64_t with its sign */
 
 /* Makes room for `more` bytes and the NUL; false once the maximum would be passed. */
 static bool buf_reserve(struct buf *b, size_t more)
@@ -29,7 +30,7 @@ static bool buf_reserve(struct buf *b, size_t more)
     return true;
 }
 
-void buf_append(struct buf *b, const void *bytes, size_t length)
+void buf_append_grown(struct buf *b, const void *bytes, size_t length)
 {
     if (!buf_reserve(b, length))
         return;
@@ -44,6 +45,20 @@ void buf_puts(struct buf *b, const char *text)
     buf_append(b, text, strlen(text));
 }
 
+void buf_number(struct buf *b, int64_t number)
+{
+    char digits[DECIMAL_MAX], *at = digits + DECIMAL_MAX;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0)
+        *--at = '-';
+    buf_append(b, at, (size_t)(digits + DECIMAL_MAX - at));
+}
+
 void buf_printf(struct buf *b, const char *format, ...)
 {
     va_list arguments;
@@ -53,18 +68,24 @@ void buf_printf(struct buf *b, const char *format, ...)
     va_end(arguments);
 }
 
+/* Into the room that there is, and once more where that was too little. */
 void buf_vprintf(struct buf *b, const char *format, va_list arguments)
 {
+    size_t room = b->overflowed ? 0 : b->capacity - b->length;
     va_list again;
 
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, again);
+    int length = vsnprintf(room > 0 ? b->data + b->length : NULL, room, format, again);
     va_end(again);
     assert(length >= 0);
-    if (buf_reserve(b, (size_t)length)) {
-        vsnprintf(b->data + b->length, (size_t)length + 1, format, arguments);
-        b->length += (size_t)length;
+    if (!buf_reserve(b, (size_t)length)) {
+        if (room > 0)
+            b->data[b->length] = '\0';
+        return;
     }
+    if ((size_t)length >= room)
+        vsnprintf(b->data + b->length, (size_t)length + 1, format, arguments);
+    b->length += (size_t)length;
 }
 
 void buf_consume(struct buf *b, size_t length)

@@ -6,10 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#define NUMBER_SIZE 24 /* the longest int64_t with its sign */
-
-/* Room for `length` more bytes, where the buffer has it already: most pieces are a few bytes long, and a call
- * of buf_append for each would cost more than they do. NULL: it must grow first. */
+/* Room for `length` more bytes, where the buffer has it already. NULL: it must grow first. */
 static inline char *room(struct buf *out, size_t length)
 {
     return out->length + length < out->capacity && out->maximum == 0 ? out->data + out->length : NULL;
@@ -19,18 +16,6 @@ static inline void filled(struct buf *out, size_t length)
 {
     out->length += length;
     out->data[out->length] = '\0';
-}
-
-static inline void put(struct buf *out, const char *bytes, size_t length)
-{
-    char *at = room(out, length);
-
-    if (at != NULL) {
-        memcpy(at, bytes, length);
-        filled(out, length);
-    } else {
-        buf_append(out, bytes, length);
-    }
 }
 
 /* Writes what stands before a value: a comma, and the member's name. */
@@ -60,13 +45,13 @@ static void writer_begin(struct writer *w, const char *name)
 static void writer_open(struct writer *w, const char *name, char bracket)
 {
     writer_begin(w, name);
-    put(w->out, &bracket, 1);
+    buf_append(w->out, &bracket, 1);
     w->comma = false;
 }
 
 static void writer_close(struct writer *w, char bracket)
 {
-    put(w->out, &bracket, 1);
+    buf_append(w->out, &bracket, 1);
     w->comma = true;
 }
 
@@ -122,7 +107,7 @@ static void writer_escape(struct buf *out, unsigned char at)
 
     for (size_t i = 0; i < sizeof(short_form) / sizeof(short_form[0]); i++) {
         if ((unsigned char)short_form[i][0] == at) {
-            put(out, (const char[]){'\\', short_form[i][1]}, 2);
+            buf_append(out, (const char[]){'\\', short_form[i][1]}, 2);
             return;
         }
     }
@@ -134,7 +119,7 @@ static void writer_quote(struct buf *out, const char *text)
 {
     const char *start = text, *at = text;
 
-    put(out, "\"", 1);
+    buf_append(out, "\"", 1);
     while (*at != '\0') {
         unsigned char byte = (unsigned char)*at;
         size_t plain = byte >= 0x80 ? utf8_length((const unsigned char *)at)
@@ -143,12 +128,12 @@ static void writer_quote(struct buf *out, const char *text)
             at += plain;
             continue;
         }
-        put(out, start, (size_t)(at - start));
+        buf_append(out, start, (size_t)(at - start));
         writer_escape(out, byte);
         start = ++at;
     }
-    put(out, start, (size_t)(at - start));
-    put(out, "\"", 1);
+    buf_append(out, start, (size_t)(at - start));
+    buf_append(out, "\"", 1);
 }
 
 void writer_text(struct writer *w, const char *name, const char *text)
@@ -157,7 +142,7 @@ void writer_text(struct writer *w, const char *name, const char *text)
     if (text != NULL)
         writer_quote(w->out, text);
     else
-        put(w->out, "null", 4);
+        buf_append(w->out, "null", 4);
 }
 
 void writer_text_or_null(struct writer *w, const char *name, const char *text)
@@ -167,17 +152,8 @@ void writer_text_or_null(struct writer *w, const char *name, const char *text)
 
 void writer_number(struct writer *w, const char *name, int64_t number)
 {
-    char digits[NUMBER_SIZE], *at = digits + NUMBER_SIZE;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-
     writer_begin(w, name);
-    do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (number < 0)
-        *--at = '-';
-    put(w->out, at, (size_t)(digits + NUMBER_SIZE - at));
+    buf_number(w->out, number);
 }
 
 void writer_version(struct writer *w, const char *name, int64_t version)
@@ -202,7 +178,7 @@ void writer_real(struct writer *w, const char *name, double number)
     if (isfinite(number))
         buf_printf(w->out, "%.9g", number);
     else
-        put(w->out, "null", 4);
+        buf_append(w->out, "null", 4);
 }
 
 void writer_bool(struct writer *w, const char *name, bool value)
@@ -214,7 +190,7 @@ void writer_bool(struct writer *w, const char *name, bool value)
 void writer_null(struct writer *w, const char *name)
 {
     writer_begin(w, name);
-    put(w->out, "null", 4);
+    buf_append(w->out, "null", 4);
 }
 
 void writer_time(struct writer *w, const char *name, int64_t wall_ms)
@@ -235,5 +211,5 @@ void writer_json(struct writer *w, const char *name, const json_t *value)
     writer_begin(w, name);
     if (value == NULL ||
         json_dump_callback(value, writer_take, w->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
-        put(w->out, "null", 4);
+        buf_append(w->out, "null", 4);
 }

@@ -4,6 +4,7 @@
 #include "planner_catalog.h"
 #include "planner_codec.h"
 
+#include <schemagate/base/buf.h>
 #include <schemagate/base/log.h>
 #include <schemagate/base/memory.h>
 #include <schemagate/plan/rule.h>
@@ -28,7 +29,8 @@ enum {
     SECONDS_A_REQUEST = 5,
     SECONDS_A_LOOK = 3,
     ANSWER_MAX = 256 << 20,
-    READ_AT_ONCE = 1 << 20
+    READ_AT_ONCE = 64 << 10,
+    WRITE_AT_ONCE = 1 << 20
 };
 
 struct request {
@@ -55,7 +57,9 @@ struct planner {
     struct look *looking; /* for the head of the queue, which is not at the worker meanwhile */
     struct request *queue;  /* its head is the one at the worker, while `asked` */
     struct event *deadline; /* of the request at the worker, or of the look */
-    struct bufferevent *channel; /* NULL: there is no worker */
+    struct bufferevent *channel; /* to write to the worker; NULL: there is none */
+    struct event *readable;      /* a bufferevent would read 4 KB at a time */
+    struct buf answer;           /* as far as it has come, its length in front */
     pid_t worker;
     bool asked, late;
     int start_error; /* an error number, while there is no worker that could be asked */
@@ -212,7 +216,9 @@ static int worker_end(struct planner *planner)
 {
     int status = 0;
 
+    event_free(planner->readable);
     bufferevent_free(planner->channel);
+    buf_free(&planner->answer);
     planner->channel = NULL;
     kill(planner->worker, SIGKILL);
     while (waitpid(planner->worker, &status, 0) < 0 && errno == EINTR)
@@ -244,7 +250,7 @@ static void worker_is_gone(struct planner *planner)
 static void on_event(struct bufferevent *channel, short what, void *context)
 {
     (void)channel;
-    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+    if (what & BEV_EVENT_ERROR)
         worker_is_gone(context);
 }
 
@@ -288,27 +294,40 @@ static bool take_answer(struct planner *planner, const char *bytes, size_t lengt
     return taken;
 }
 
-static void on_answer(struct bufferevent *channel, void *context)
+/* Takes the answer when it is there as a whole. False: these bytes are none. */
+static bool take_bytes(struct planner *planner)
+{
+    struct buf answer = planner->answer;
+    planner_length length;
+
+    if (answer.length < sizeof(length))
+        return true;
+    memcpy(&length, answer.data, sizeof(length));
+    if (!planner->asked || length > ANSWER_MAX || answer.length - sizeof(length) > length)
+        return false;
+    if (answer.length - sizeof(length) < length)
+        return true;
+    planner->answer = BUF_INIT(0);
+
+    bool taken = take_answer(planner, answer.data + sizeof(length), length);
+
+    buf_free(&answer);
+    return taken;
+}
+
+static void on_readable(evutil_socket_t end, short what, void *context)
 {
     struct planner *planner = context;
-    struct evbuffer *input = bufferevent_get_input(channel);
-    planner_length length;
-    char *bytes;
+    char bytes[READ_AT_ONCE];
+    ssize_t got = read(end, bytes, sizeof(bytes));
 
-    if (evbuffer_copyout(input, &length, sizeof(length)) < (ssize_t)sizeof(length))
+    (void)what;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (!planner->asked || length > ANSWER_MAX) {
+    if (got > 0)
+        buf_append(&planner->answer, bytes, (size_t)got);
+    if (got <= 0 || !take_bytes(planner))
         worker_is_gone(planner);
-        return;
-    }
-    if (evbuffer_get_length(input) < sizeof(length) + length)
-        return;
-    bytes = memory_new((size_t)length + 1);
-    evbuffer_drain(input, sizeof(length));
-    evbuffer_remove(input, bytes, length);
-    if (!take_answer(planner, bytes, length))
-        worker_is_gone(planner);
-    free(bytes);
 }
 
 /* Runs our own binary with one end of the socket as its standard input and output, default signals and an
@@ -352,10 +371,12 @@ static int worker_start(struct planner *planner)
     }
     evutil_make_socket_nonblocking(ends[0]);
     planner->channel = bufferevent_socket_new(planner->base, ends[0], BEV_OPT_CLOSE_ON_FREE);
-    assert(planner->channel != NULL);
-    bufferevent_setcb(planner->channel, on_answer, NULL, on_event, planner);
-    bufferevent_set_max_single_read(planner->channel, READ_AT_ONCE);
-    bufferevent_enable(planner->channel, EV_READ | EV_WRITE);
+    planner->readable = event_new(planner->base, ends[0], EV_READ | EV_PERSIST, on_readable, planner);
+    assert(planner->channel != NULL && planner->readable != NULL);
+    bufferevent_setcb(planner->channel, NULL, NULL, on_event, planner);
+    bufferevent_set_max_single_write(planner->channel, WRITE_AT_ONCE);
+    bufferevent_enable(planner->channel, EV_WRITE);
+    event_add(planner->readable, NULL);
     return 0;
 }
 

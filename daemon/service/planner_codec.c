@@ -4,19 +4,23 @@
 #include <schemagate/base/memory.h>
 #include <schemagate/plan/rule.h>
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMBERS_MAX 32
 #define NUMBER_BYTES 10 /* of 64 bits, at most */
+#define LIST_MAX (256 << 20) /* bytes of a list, decoded */
 
 enum member_kind {
     MEMBER_TEXT,
+    MEMBER_NEEDED, /* a text that is never NULL */
     MEMBER_INT64,
     MEMBER_UNSIGNED,
     MEMBER_ENUM,
     MEMBER_BOOL,
-    MEMBER_RULE /* crosses as its place in plan_rules: ids are static texts */
+    MEMBER_RULE /* crosses as its place in plan_rules, from 1: ids are static texts */
 };
 
 struct member {
@@ -26,6 +30,7 @@ struct member {
 };
 
 #define TEXT(type, member) {offsetof(struct type, member), MEMBER_TEXT, 0}
+#define NEEDED(type, member) {offsetof(struct type, member), MEMBER_NEEDED, 0}
 #define INT64(type, member) {offsetof(struct type, member), MEMBER_INT64, 0}
 #define UNSIGNED(type, member) {offsetof(struct type, member), MEMBER_UNSIGNED, UINT_MAX}
 #define BOOL(type, member) {offsetof(struct type, member), MEMBER_BOOL, 1}
@@ -54,7 +59,7 @@ static const struct member statement_members[] = {
     BOOL(plan_statement, transactional),
     UNSIGNED(plan_statement, line),
     UNSIGNED(plan_statement, column),
-    TEXT(plan_statement, sql),
+    NEEDED(plan_statement, sql),
     ENUM(plan_statement, work.kind, WORK_KINDS),
     TEXT(plan_statement, work.object),
     TEXT(plan_statement, work.shape),
@@ -86,25 +91,25 @@ static const struct member statement_members[] = {
 
 static const struct member drop_members[] = {
     TEXT(plan_drop, schema),
-    TEXT(plan_drop, table),
+    NEEDED(plan_drop, table),
     TEXT(plan_drop, column),
     END,
 };
 
 static const struct member lock_members[] = {
-    TEXT(plan_relation_lock, relation),
+    NEEDED(plan_relation_lock, relation),
     ENUM(plan_relation_lock, mode, PLAN_LOCKS),
     BOOL(plan_relation_lock, parents),
     END,
 };
 
 static const struct member finding_members[] = {
-    {offsetof(struct plan_finding, id), MEMBER_RULE, PLAN_RULES - 1}, /* brings `why` along */
+    {offsetof(struct plan_finding, id), MEMBER_RULE, PLAN_RULES}, /* brings `why` along */
     ENUM(plan_finding, severity, PLAN_ERROR + 1),
     UNSIGNED(plan_finding, line),
     UNSIGNED(plan_finding, column),
     TEXT(plan_finding, object),
-    TEXT(plan_finding, message),
+    NEEDED(plan_finding, message),
     TEXT(plan_finding, fix),
     BOOL(plan_finding, allowed),
     TEXT(plan_finding, allow_reason),
@@ -113,56 +118,67 @@ static const struct member finding_members[] = {
 
 static const struct member need_members[] = {
     TEXT(plan_need, schema),
-    TEXT(plan_need, name),
+    NEEDED(plan_need, name),
     END,
 };
 
-/* Seven bits a byte, the lowest first, and the sign in the lowest of all: most numbers of a plan are small,
- * and an answer that fits into the socket's buffer is given without waiting for the reader. */
+/* Seven bits a byte, the lowest first, and the sign in the lowest of all: most numbers are small. */
 static void put_number(struct buf *out, int64_t number)
 {
     uint64_t left = number < 0 ? ~((uint64_t)number << 1) : (uint64_t)number << 1;
-    unsigned char bytes[NUMBER_BYTES];
-    size_t count = 0;
 
     for (; left > 0x7f; left >>= 7)
-        bytes[count++] = (unsigned char)(left | 0x80);
-    bytes[count++] = (unsigned char)left;
-    buf_append(out, bytes, count);
+        buf_append(out, &(char){(char)(left | 0x80)}, 1);
+    buf_append(out, &(char){(char)left}, 1);
 }
 
-/* A text is its length and its bytes; none has the length -1. */
+/* A text is its length and its bytes. */
 static void put_text(struct buf *out, const char *text)
 {
-    put_number(out, text == NULL ? -1 : (int64_t)strlen(text));
-    if (text != NULL)
-        buf_append(out, text, strlen(text));
+    size_t length = strlen(text);
+
+    put_number(out, (int64_t)length);
+    buf_append(out, text, length);
 }
 
+static inline int64_t member_number(const struct member *member, const void *at)
+{
+    switch (member->kind) {
+    case MEMBER_TEXT:
+    case MEMBER_NEEDED:
+        return *(char *const *)at != NULL;
+    case MEMBER_INT64:
+        return *(const int64_t *)at;
+    case MEMBER_UNSIGNED:
+    case MEMBER_ENUM:
+        return *(const unsigned *)at;
+    case MEMBER_BOOL:
+        return *(const bool *)at;
+    case MEMBER_RULE:
+        return plan_rule_find(*(const char *const *)at) - plan_rules + 1;
+    }
+    abort();
+}
+
+/* Most members of most objects are 0 or NULL: a number whose bits say which are not, and only these. */
 static void put_members(struct buf *out, const void *object, const struct member *members)
 {
-    for (; members->highest >= 0; members++) {
-        const void *at = (const char *)object + members->offset;
+    int64_t numbers[MEMBERS_MAX], there = 0;
+    unsigned i;
 
-        switch (members->kind) {
-        case MEMBER_TEXT:
-            put_text(out, *(char *const *)at);
-            break;
-        case MEMBER_INT64:
-            put_number(out, *(const int64_t *)at);
-            break;
-        case MEMBER_UNSIGNED:
-        case MEMBER_ENUM:
-            put_number(out, *(const unsigned *)at);
-            break;
-        case MEMBER_BOOL:
-            put_number(out, *(const bool *)at);
-            break;
-        case MEMBER_RULE:
-            put_number(out, plan_rule_find(*(const char *const *)at) - plan_rules);
-            break;
-        }
+    for (i = 0; members[i].highest >= 0; i++) {
+        assert(i < MEMBERS_MAX);
+        numbers[i] = member_number(&members[i], (const char *)object + members[i].offset);
+        there |= (int64_t)(numbers[i] != 0) << i;
     }
+    put_number(out, there);
+    for (i = 0; there != 0; there >>= 1, i++)
+        if ((there & 1) == 0)
+            continue;
+        else if (members[i].kind == MEMBER_TEXT || members[i].kind == MEMBER_NEEDED)
+            put_text(out, *(char *const *)((const char *)object + members[i].offset));
+        else
+            put_number(out, numbers[i]);
 }
 
 static void put_statement(struct buf *out, const struct plan_statement *statement)
@@ -190,144 +206,139 @@ void planner_encode(const struct plan *plan, struct buf *out)
         put_members(out, &plan->needs[i], need_members);
 }
 
+/* What is left of the bytes. Once they were found to be none of ours nothing more is taken of them: each
+ * number is the lowest that it may be, each text NULL. */
 struct source {
     const char *at;
     size_t left;
+    bool broken;
 };
 
-static bool take_number(struct source *in, int64_t lowest, int64_t highest, int64_t *number)
+static int64_t take_number(struct source *in, int64_t lowest, int64_t highest)
 {
     uint64_t taken = 0;
     unsigned char byte = 0x80;
 
     for (unsigned i = 0; byte & 0x80; i++) {
-        if (in->left == 0 || i >= NUMBER_BYTES)
-            return false;
+        if (in->broken || in->left == 0 || i >= NUMBER_BYTES) {
+            in->broken = true;
+            return lowest;
+        }
         byte = (unsigned char)*in->at++;
         in->left--;
         taken |= (uint64_t)(byte & 0x7f) << 7 * i;
     }
-    *number = (int64_t)(taken & 1 ? ~(taken >> 1) : taken >> 1);
-    return *number >= lowest && *number <= highest;
+
+    int64_t number = (int64_t)(taken & 1 ? ~(taken >> 1) : taken >> 1);
+
+    in->broken = number < lowest || number > highest;
+    return in->broken ? lowest : number;
 }
 
-static bool take_text(struct source *in, char **text)
+static char *take_text(struct source *in)
 {
-    int64_t length;
+    size_t length = (size_t)take_number(in, 0, INT64_MAX);
 
-    if (!take_number(in, -1, INT64_MAX, &length) || length > (int64_t)in->left)
-        return false;
-    if (length >= 0) {
-        *text = memory_copy_n(in->at, (size_t)length);
-        in->at += length;
-        in->left -= (size_t)length;
-    }
-    return true;
-}
-
-static bool take_members(struct source *in, void *object, const struct member *members)
-{
-    for (; members->highest >= 0; members++) {
-        void *at = (char *)object + members->offset;
-        int64_t number;
-
-        if (members->kind == MEMBER_TEXT) {
-            if (!take_text(in, at))
-                return false;
-            continue;
-        }
-        if (members->kind == MEMBER_INT64) {
-            if (!take_number(in, INT64_MIN, INT64_MAX, at))
-                return false;
-            continue;
-        }
-        if (!take_number(in, 0, members->highest, &number))
-            return false;
-        if (members->kind == MEMBER_BOOL)
-            *(bool *)at = number == 1;
-        else if (members->kind == MEMBER_RULE)
-            *(const char **)at = plan_rules[number].id;
-        else
-            *(unsigned *)at = (unsigned)number;
-    }
-    return true;
-}
-
-static size_t least_bytes(const struct member *members)
-{
-    size_t count = 0;
-
-    while (members[count].highest >= 0)
-        count++;
-    return count;
-}
-
-/* Reads the count of a list and makes room for it, for no more than can follow: each of what has `members`
- * takes at least a byte for each of them (NULL: one byte). */
-static void *take_list(struct source *in, size_t size, const struct member *members, size_t *count)
-{
-    int64_t number, most = (int64_t)(in->left / (members == NULL ? 1 : least_bytes(members)));
-
-    if (!take_number(in, 0, most, &number))
+    in->broken = in->broken || length > in->left;
+    if (in->broken)
         return NULL;
-    *count = (size_t)number;
-    return memory_new(number == 0 ? size : (size_t)number * size);
+
+    char *text = memory_copy_n(in->at, length);
+
+    in->at += length;
+    in->left -= length;
+    return text;
 }
 
-static bool take_statement(struct source *in, struct plan_statement *statement)
+static void take_member(struct source *in, void *at, const struct member *member)
+{
+    switch (member->kind) {
+    case MEMBER_TEXT:
+    case MEMBER_NEEDED:
+        *(char **)at = take_text(in);
+        break;
+    case MEMBER_INT64:
+        *(int64_t *)at = take_number(in, INT64_MIN, INT64_MAX);
+        break;
+    case MEMBER_UNSIGNED:
+    case MEMBER_ENUM:
+        *(unsigned *)at = (unsigned)take_number(in, 0, member->highest);
+        break;
+    case MEMBER_BOOL:
+        *(bool *)at = take_number(in, 0, 1) == 1;
+        break;
+    case MEMBER_RULE:
+        *(const char **)at = plan_rules[take_number(in, 1, PLAN_RULES) - 1].id;
+        break;
+    }
+}
+
+/* Into an object whose members are 0 and NULL. */
+static void take_members(struct source *in, void *object, const struct member *members)
+{
+    int64_t there = take_number(in, 0, INT64_MAX);
+
+    for (; members->highest >= 0; there >>= 1, members++)
+        if (there & 1)
+            take_member(in, (char *)object + members->offset, members);
+        else if (members->kind == MEMBER_NEEDED || members->kind == MEMBER_RULE)
+            in->broken = true;
+    in->broken = in->broken || there != 0;
+}
+
+/* Room for a list whose count follows, but for no more than can follow: whatever is in it takes at least a
+ * byte. NULL: nothing is in it. */
+static void *take_list(struct source *in, size_t size, size_t *count)
+{
+    size_t most = in->left < LIST_MAX / size ? in->left : LIST_MAX / size;
+
+    *count = (size_t)take_number(in, 0, (int64_t)most);
+    return *count > 0 ? memory_new(*count * size) : NULL;
+}
+
+static struct plan_drop *take_drops(struct source *in, size_t *count)
+{
+    struct plan_drop *drops = take_list(in, sizeof(*drops), count);
+
+    for (size_t i = 0; i < *count; i++)
+        take_members(in, &drops[i], drop_members);
+    return drops;
+}
+
+static void take_statement(struct source *in, struct plan_statement *statement)
 {
     struct plan_work *work = &statement->work;
 
-    if (!take_members(in, statement, statement_members))
-        return false;
-    work->locks = take_list(in, sizeof(*work->locks), lock_members, &work->lock_count);
-    if (work->locks == NULL)
-        return false;
+    take_members(in, statement, statement_members);
+    work->locks = take_list(in, sizeof(*work->locks), &work->lock_count);
     for (size_t i = 0; i < work->lock_count; i++)
-        if (!take_members(in, &work->locks[i], lock_members))
-            return false;
-    work->drops = take_list(in, sizeof(*work->drops), drop_members, &work->drop_count);
-    if (work->drops == NULL)
-        return false;
-    for (size_t i = 0; i < work->drop_count; i++)
-        if (!take_members(in, &work->drops[i], drop_members))
-            return false;
-    return true;
+        take_members(in, &work->locks[i], lock_members);
+    work->drops = take_drops(in, &work->drop_count);
 }
 
-static bool take_plan(struct source *in, struct plan *plan)
+static void take_finding(struct source *in, struct plan_finding *finding)
 {
-    if (!take_members(in, plan, plan_members))
-        return false;
-    plan->statements = take_list(in, sizeof(*plan->statements), statement_members, &plan->statement_count);
-    if (plan->statements == NULL)
-        return false;
-    for (size_t i = 0; i < plan->statement_count; i++)
-        if (!take_statement(in, &plan->statements[i]))
-            return false;
-    plan->findings = take_list(in, sizeof(*plan->findings), finding_members, &plan->finding_count);
-    if (plan->findings == NULL)
-        return false;
-    for (size_t i = 0; i < plan->finding_count; i++) {
-        if (!take_members(in, &plan->findings[i], finding_members))
-            return false;
-        plan->findings[i].why = plan_rule_find(plan->findings[i].id)->why;
-    }
-    plan->needs = take_list(in, sizeof(*plan->needs), need_members, &plan->need_count);
-    if (plan->needs == NULL)
-        return false;
-    for (size_t i = 0; i < plan->need_count; i++)
-        if (!take_members(in, &plan->needs[i], need_members))
-            return false;
-    return in->left == 0;
+    take_members(in, finding, finding_members);
+    if (!in->broken)
+        finding->why = plan_rule_find(finding->id)->why;
 }
 
 struct plan *planner_decode(const char *bytes, size_t length)
 {
-    struct source in = {bytes, length};
+    struct source in = {bytes, length, false};
     struct plan *plan = memory_new(sizeof(*plan));
 
-    if (take_plan(&in, plan))
+    take_members(&in, plan, plan_members);
+    plan->statements = take_list(&in, sizeof(*plan->statements), &plan->statement_count);
+    for (size_t i = 0; i < plan->statement_count; i++)
+        take_statement(&in, &plan->statements[i]);
+    plan->findings = take_list(&in, sizeof(*plan->findings), &plan->finding_count);
+    for (size_t i = 0; i < plan->finding_count; i++)
+        take_finding(&in, &plan->findings[i]);
+    plan->needs = take_list(&in, sizeof(*plan->needs), &plan->need_count);
+    for (size_t i = 0; i < plan->need_count; i++)
+        take_members(&in, &plan->needs[i], need_members);
+    if (!in.broken && in.left == 0)
         return plan;
     plan_free(plan);
     return NULL;
@@ -345,32 +356,17 @@ void planner_encode_question(const struct plan_question *question, struct buf *o
         put_text(out, question->texts[i]);
 }
 
-static bool take_question(struct source *in, struct plan_drop **drops, size_t *drop_count, char ***texts,
-                          size_t *text_count)
-{
-    *drops = take_list(in, sizeof(**drops), drop_members, drop_count);
-    for (size_t i = 0; *drops != NULL && i < *drop_count; i++)
-        if (!take_members(in, &(*drops)[i], drop_members) || (*drops)[i].table == NULL)
-            return false;
-    *texts = *drops == NULL ? NULL : take_list(in, sizeof(**texts), NULL, text_count);
-    for (size_t i = 0; *texts != NULL && i < *text_count; i++)
-        if (!take_text(in, &(*texts)[i]) || (*texts)[i] == NULL)
-            return false;
-    return *texts != NULL && in->left == 0;
-}
-
 bool planner_decode_question(const char *bytes, size_t length, struct plan_question *question)
 {
-    struct source in = {bytes, length};
-    struct plan_drop *drops = NULL;
-    char **texts = NULL;
+    struct source in = {bytes, length, false};
+    char **texts;
 
-    *question = (struct plan_question){0};
-    bool taken = take_question(&in, &drops, &question->drop_count, &texts, &question->text_count);
-
-    question->drops = drops;
+    question->drops = take_drops(&in, &question->drop_count);
+    texts = take_list(&in, sizeof(*texts), &question->text_count);
     question->texts = (const char *const *)texts;
-    if (taken)
+    for (size_t i = 0; i < question->text_count; i++)
+        texts[i] = take_text(&in);
+    if (!in.broken && in.left == 0)
         return true;
     planner_release_question(question);
     return false;
@@ -381,12 +377,12 @@ void planner_release_question(struct plan_question *question)
     struct plan_drop *drops = (struct plan_drop *)question->drops;
     char **texts = (char **)question->texts;
 
-    for (size_t i = 0; drops != NULL && i < question->drop_count; i++) {
+    for (size_t i = 0; i < question->drop_count; i++) {
         free(drops[i].schema);
         free(drops[i].table);
         free(drops[i].column);
     }
-    for (size_t i = 0; texts != NULL && i < question->text_count; i++)
+    for (size_t i = 0; i < question->text_count; i++)
         free(texts[i]);
     free(drops);
     free(texts);
@@ -402,20 +398,14 @@ void planner_encode_uses(const struct plan_used *uses, size_t count, struct buf 
 
 struct plan_used *planner_decode_uses(const char *bytes, size_t length, size_t count, size_t drop_count)
 {
-    struct source in = {bytes, length};
+    struct source in = {bytes, length, false};
     struct plan_used *uses = memory_new((count + 1) * sizeof(*uses));
 
     for (size_t i = 0; i < count; i++) {
-        int64_t use, drop;
-
-        if (!take_number(&in, 0, PLAN_USES - 1, &use)
-            || !take_number(&in, 0, (int64_t)drop_count - 1, &drop)) {
-            free(uses);
-            return NULL;
-        }
-        uses[i] = (struct plan_used){(enum plan_use)use, (size_t)drop};
+        uses[i].use = (enum plan_use)take_number(&in, 0, PLAN_USES - 1);
+        uses[i].drop = (size_t)take_number(&in, 0, (int64_t)drop_count - 1);
     }
-    if (in.left == 0)
+    if (!in.broken && in.left == 0)
         return uses;
     free(uses);
     return NULL;

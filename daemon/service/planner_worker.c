@@ -81,6 +81,26 @@ static bool write_all(const void *bytes, size_t length)
     return true;
 }
 
+/* "contract 2 1 1 statement 27", and the 27 bytes on the next line. */
+static void digest_statement(struct buf *text, const struct plan_statement *statement)
+{
+    const size_t length = strlen(statement->sql);
+    const int64_t numbers[] = {statement->number, statement->transaction, statement->transactional};
+
+    buf_puts(text, plan_section_name(statement->section));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        buf_puts(text, " ");
+        buf_number(text, numbers[i]);
+    }
+    buf_puts(text, " ");
+    buf_puts(text, plan_kind_name(statement->work.kind));
+    buf_puts(text, " ");
+    buf_number(text, (int64_t)length);
+    buf_puts(text, "\n");
+    buf_append(text, statement->sql, length);
+    buf_puts(text, "\n");
+}
+
 /* What will run, in one text: an approval is bound to its digest. */
 static char *plan_digest(const struct plan *plan)
 {
@@ -90,13 +110,8 @@ static char *plan_digest(const struct plan *plan)
     for (size_t i = 0; i < PLAN_WRITTEN_SECTIONS; i++)
         if (plan->has_section[i])
             buf_printf(&text, "section %s\n", plan_section_name((enum plan_section)i));
-    for (size_t i = 0; i < plan->statement_count; i++) {
-        const struct plan_statement *statement = &plan->statements[i];
-
-        buf_printf(&text, "%s %u %u %d %s %zu\n%s\n", plan_section_name(statement->section),
-                   statement->number, statement->transaction, statement->transactional,
-                   plan_kind_name(statement->work.kind), strlen(statement->sql), statement->sql);
-    }
+    for (size_t i = 0; i < plan->statement_count; i++)
+        digest_statement(&text, &plan->statements[i]);
     digest_sha256_tagged(buf_text(&text), text.length, tagged);
     buf_free(&text);
     return memory_copy(tagged);

@@ -118,11 +118,48 @@ static void memory_is_zeroed_and_copied(void **state)
     free(slot);
 }
 
+static void numbers_are_written_in_decimal(void **state)
+{
+    static const int64_t numbers[] = {0, 7, -7, 4096, INT64_MAX, INT64_MIN};
+    struct buf b = BUF_INIT(0), bounded = BUF_INIT(4);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        buf_number(&b, numbers[i]);
+        buf_puts(&b, " ");
+    }
+    assert_string_equal(buf_text(&b), "0 7 -7 4096 9223372036854775807 -9223372036854775808 ");
+    buf_number(&bounded, 12345);
+    assert_true(bounded.overflowed);
+    buf_free(&b);
+    buf_free(&bounded);
+}
+
+static void what_does_not_fit_is_formatted_once_more(void **state)
+{
+    struct buf b = BUF_INIT(0), bounded = BUF_INIT(100);
+
+    (void)state;
+    for (int width = 1; width < 300; width++) {
+        buf_printf(&b, "%*d", width, 1);
+        assert_int_equal(b.data[b.length - 1], '1');
+        assert_int_equal(strlen(b.data), b.length);
+    }
+    buf_puts(&bounded, "kept");
+    buf_printf(&bounded, "%97d", 1); /* one too many, though it may fit into what is allocated */
+    assert_true(bounded.overflowed);
+    assert_string_equal(buf_text(&bounded), "kept");
+    buf_free(&b);
+    buf_free(&bounded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_buffer_is_an_empty_text),
         cmocka_unit_test(appending_keeps_all_bytes),
+        cmocka_unit_test(numbers_are_written_in_decimal),
+        cmocka_unit_test(what_does_not_fit_is_formatted_once_more),
         cmocka_unit_test(the_maximum_holds_exactly),
         cmocka_unit_test(after_an_overflow_nothing_is_added),
         cmocka_unit_test(consuming_takes_from_the_front),

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 struct buf {
     char *data;      /* owned; NULL until the first append */
@@ -18,8 +20,21 @@ struct buf {
 
 #define BUF_INIT(maximum_) ((struct buf){.maximum = (maximum_)})
 
-void buf_append(struct buf *b, const void *bytes, size_t length);
+/* What is written is mostly a few bytes that fit: a call would cost more than they do. */
+void buf_append_grown(struct buf *b, const void *bytes, size_t length);
+static inline void buf_append(struct buf *b, const void *bytes, size_t length)
+{
+    if (length >= b->capacity - b->length || b->maximum > 0 || b->overflowed) {
+        buf_append_grown(b, bytes, length);
+        return;
+    }
+    memcpy(b->data + b->length, bytes, length);
+    b->length += length;
+    b->data[b->length] = '\0';
+}
+
 void buf_puts(struct buf *b, const char *text);
+void buf_number(struct buf *b, int64_t number); /* in decimal */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list arguments);
 
