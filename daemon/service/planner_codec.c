@@ -4,12 +4,11 @@
 #include <schemagate/base/memory.h>
 #include <schemagate/plan/rule.h>
 
-#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMBERS_MAX 32
+#define MEMBERS_MAX 62 /* of an object: a bit of a number for each */
 #define NUMBER_BYTES 10 /* of 64 bits, at most */
 #define LIST_MAX (256 << 20) /* bytes of a list, decoded */
 
@@ -122,6 +121,14 @@ static const struct member need_members[] = {
     END,
 };
 
+#define FITS(members) _Static_assert(sizeof(members) / sizeof((members)[0]) - 1 <= MEMBERS_MAX, #members)
+FITS(plan_members);
+FITS(statement_members);
+FITS(drop_members);
+FITS(lock_members);
+FITS(finding_members);
+FITS(need_members);
+
 /* Seven bits a byte, the lowest first, and the sign in the lowest of all: most numbers are small. */
 static void put_number(struct buf *out, int64_t number)
 {
@@ -167,7 +174,6 @@ static void put_members(struct buf *out, const void *object, const struct member
     unsigned i;
 
     for (i = 0; members[i].highest >= 0; i++) {
-        assert(i < MEMBERS_MAX);
         numbers[i] = member_number(&members[i], (const char *)object + members[i].offset);
         there |= (int64_t)(numbers[i] != 0) << i;
     }
