@@ -282,6 +282,8 @@ static const struct intent_kind elapsed_kind = {
 
 void waivers_follow(struct coordinator *c, struct migration *m)
 {
+    if (m->waiver_count == 0)
+        return;
     int64_t now = coordinator_now(c).boot_ms;
 
     for (size_t i = m->waiver_count; i-- > 0;) {

@@ -226,13 +226,22 @@ static int session_send_statement(struct session *s, const struct session_statem
                              statement->parameters, NULL, NULL, 0);
 }
 
+/* Also the answer before the first of them: the time counts from it. */
+static bool session_flushes_behind(const struct session_batch *batch, size_t i)
+{
+    size_t next = i + 1;
+
+    return batch->timed_count > 0 && next >= batch->timed_first &&
+           next <= batch->timed_first + batch->timed_count;
+}
+
 static bool session_send(struct session *s, const struct session_batch *batch, struct pending *p)
 {
     for (size_t i = 0; i < batch->count; i++) {
         p->drops[i] = batch->statements[i].drops_rows;
         if (session_send_statement(s, &batch->statements[i]) != 1)
             return false;
-        if (batch->flushes && PQsendFlushRequest(s->connection) != 1)
+        if (session_flushes_behind(batch, i) && PQsendFlushRequest(s->connection) != 1)
             return false;
     }
     return PQpipelineSync(s->connection) == 1;

@@ -146,10 +146,12 @@ static void executor_send(struct executor_try *try, const struct session_stateme
                           size_t count, int64_t deadline_ms, session_answered *done)
 {
     try->sent = count;
-    try->interruptible = deadline_ms == 0 && !try->alone_done && try->error == NULL;
+    bool submitted = deadline_ms == 0 && !try->alone_done;
+    try->interruptible = submitted && try->error == NULL;
     session_run(try->db->holder, &(struct session_batch){
                                      .statements = statements, .count = count,
-                                     .deadline_ms = deadline_ms, .flushes = deadline_ms == 0,
+                                     .deadline_ms = deadline_ms, .timed_first = try->first,
+                                     .timed_count = submitted ? try->execution.statement_count : 0,
                                      .done = done, .context = try});
 }
 

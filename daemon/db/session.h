@@ -69,7 +69,7 @@ struct session_batch {
     const struct session_statement *statements; /* read before session_run returns */
     size_t count;
     int64_t deadline_ms; /* the session is given up when its turn takes longer; 0: none */
-    bool flushes;        /* answers are sent one by one as they are ready, for the times */
+    size_t timed_first, timed_count; /* these are answered one by one, each as it is ready, for their times */
     void (*row)(void *context, const PGresult *row); /* streams the rows of all statements */
     session_answered *done;
     void *context;

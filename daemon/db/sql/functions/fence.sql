@@ -13,14 +13,13 @@ BEGIN
 END $$;
 
 -- Whether this very session holds the migration lock. pg_locks is asked, because taking the lock once more
--- would also succeed where it was lost and nobody has taken it yet.
+-- would also succeed where it was lost and nobody has taken it yet. A session's own locks are of its own database.
 CREATE OR REPLACE FUNCTION schemagate.holds_lock(lock_key bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN EXISTS (
         SELECT FROM pg_locks
         WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted AND mode = 'ExclusiveLock'
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND (classid::bigint << 32) | objid::bigint = lock_key AND objsubid = 1);
 END $$;
 
@@ -33,36 +32,34 @@ BEGIN
     END IF;
 END $$;
 
--- The same at the end of a migration's transaction: only its own statements can have released the lock since the
--- beginning. They have failed, with SG002; trying them again would not help.
+-- The same at the end of a migration's transaction, before it writes what has changed: only its own statements can have
+-- released the lock since the beginning, and they have written none of what only we write. Whoever writes into a table,
+-- or changes its shape, holds a lock on it until the transaction ends, and until here it has only read them. The rows of
+-- schemagate.hidden are written by statements of the plan (hide.sql). They have failed, with SG002; trying them again
+-- would not help. One look at the locks shows both; names come without a join that would be planned anew each time.
 CREATE OR REPLACE FUNCTION schemagate.prove_lock_kept(lock_key bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kept bool;
+    written text;
 BEGIN
-    IF NOT schemagate.holds_lock(lock_key) THEN
+    SELECT bool_or(locktype = 'advisory' AND granted AND mode = 'ExclusiveLock' AND objsubid = 1
+                   AND (classid::bigint << 32) | objid::bigint = lock_key),
+           min(name) FILTER (WHERE starts_with(name, 'schemagate.')
+                               AND name NOT IN ('schemagate.hidden', 'schemagate.hidden_pkey'))
+    INTO kept, written
+    FROM pg_locks
+    CROSS JOIN LATERAL (SELECT CASE WHEN locktype = 'relation' AND mode NOT IN ('AccessShareLock', 'RowShareLock')
+                                    THEN relation::regclass::text END AS name) AS own
+    WHERE pid = pg_backend_pid();
+    IF kept IS NOT TRUE THEN
         RAISE EXCEPTION 'the statements released the migration lock'
             USING ERRCODE = 'SG002',
                   DETAIL = 'Nothing of them was kept.',
                   HINT = 'Take out what releases advisory locks.';
     END IF;
-    PERFORM schemagate.prove_untouched();
-END $$;
-
--- Before a migration's transaction writes what has changed: its own statements have written none of it. Whoever writes
--- into a table, or changes its shape, holds a lock on it until the transaction ends, and until here it has only read
--- them. The rows of schemagate.hidden are written by statements of the plan (hide.sql).
-CREATE OR REPLACE FUNCTION schemagate.prove_untouched() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    written text;
-BEGIN
-    SELECT min(relname) INTO written
-    FROM pg_locks JOIN pg_class ON pg_class.oid = relation
-    WHERE pid = pg_backend_pid() AND locktype = 'relation'
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND mode NOT IN ('AccessShareLock', 'RowShareLock')
-      AND relnamespace = 'schemagate'::regnamespace AND relkind IN ('r', 'S') AND relname <> 'hidden';
     IF written IS NOT NULL THEN
-        RAISE EXCEPTION 'the statements wrote into schemagate''s own tables: schemagate.%', written
+        RAISE EXCEPTION 'the statements wrote into schemagate''s own tables: %', written
             USING ERRCODE = 'SG002',
                   DETAIL = 'Nothing of them was kept.',
                   HINT = 'Take out what touches the schema "schemagate".';

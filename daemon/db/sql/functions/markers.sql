@@ -6,57 +6,76 @@
 -- (settle_markers). At every moment, also after a rollback, a crash, or a failover to a standby, the markers refuse all that
 -- the committed window refuses. Both run behind the window row's lock.
 
--- In the transaction that has written the window.
-CREATE OR REPLACE FUNCTION schemagate.close_markers() RETURNS void
+-- The window row and the markers beside it, 0 for none. How many versions are undone has to be counted, and is asked for
+-- apart: only where one becomes so, or is so. Its marker is never below it.
+CREATE OR REPLACE VIEW schemagate.marked AS
+    SELECT w.floor, w.ceiling, coalesce(w.contracting, 0) AS contracting, coalesce(w.undoing, 0) AS undoing,
+           floor.last_value AS marked_floor, ceiling.last_value AS marked_ceiling,
+           contracting.last_value AS marked_contracting, undoing.last_value AS marked_undoing,
+           undone.last_value AS marked_undone
+    FROM schemagate.window AS w, schemagate.marker_floor AS floor, schemagate.marker_ceiling AS ceiling,
+         schemagate.marker_contracting AS contracting, schemagate.marker_undoing AS undoing,
+         schemagate.marker_undone AS undone;
+
+CREATE OR REPLACE FUNCTION schemagate.undone_count() RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    w schemagate.window;
-    undone bigint;
 BEGIN
-    SELECT * INTO w FROM schemagate.window;
-    SELECT count(*) INTO undone FROM schemagate.migration WHERE phase = 'undone';
-    PERFORM setval('schemagate.marker_contracting', w.contracting)
-    FROM schemagate.marker_contracting WHERE last_value < w.contracting;
-    PERFORM setval('schemagate.marker_floor', w.floor)
-    FROM schemagate.marker_floor WHERE last_value < w.floor;
-    PERFORM setval('schemagate.marker_undoing', w.undoing)
-    FROM schemagate.marker_undoing WHERE last_value = 0 AND w.undoing > 0 OR last_value > w.undoing;
-    PERFORM setval('schemagate.marker_undone', undone)
-    FROM schemagate.marker_undone WHERE last_value < undone;
-    PERFORM setval('schemagate.marker_ceiling', w.ceiling)
-    FROM schemagate.marker_ceiling WHERE last_value > w.ceiling;
+    RETURN (SELECT count(*) FROM schemagate.migration WHERE phase = 'undone');
 END $$;
 
-CREATE OR REPLACE FUNCTION schemagate.markers_are_settled() RETURNS boolean
+-- In the transaction that has written the window; undoes: it makes a version undone.
+CREATE OR REPLACE FUNCTION schemagate.close_markers(undoes bool) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    m schemagate.marked;
 BEGIN
-    RETURN (
-        SELECT w.contracting IS NOT DISTINCT FROM nullif(contracting.last_value, 0)
-               AND w.undoing IS NOT DISTINCT FROM nullif(undoing.last_value, 0)
-               AND w.floor = floor.last_value AND w.ceiling = ceiling.last_value
-               AND undone.last_value = (SELECT count(*) FROM schemagate.migration
-                                        WHERE phase = 'undone')
-        FROM schemagate.window AS w, schemagate.marker_contracting AS contracting,
-             schemagate.marker_undoing AS undoing, schemagate.marker_floor AS floor,
-             schemagate.marker_ceiling AS ceiling, schemagate.marker_undone AS undone);
+    SELECT * INTO m FROM schemagate.marked;
+    IF m.marked_contracting < m.contracting THEN
+        PERFORM setval('schemagate.marker_contracting', m.contracting);
+    END IF;
+    IF m.marked_floor < m.floor THEN
+        PERFORM setval('schemagate.marker_floor', m.floor);
+    END IF;
+    IF m.undoing > 0 AND (m.marked_undoing = 0 OR m.marked_undoing > m.undoing) THEN
+        PERFORM setval('schemagate.marker_undoing', m.undoing);
+    END IF;
+    IF undoes THEN
+        PERFORM setval('schemagate.marker_undone', greatest(m.marked_undone, schemagate.undone_count()));
+    END IF;
+    IF m.marked_ceiling > m.ceiling THEN
+        PERFORM setval('schemagate.marker_ceiling', m.ceiling);
+    END IF;
 END $$;
 
 -- In a transaction of its own, after each that changed the window, and when a term begins.
 CREATE OR REPLACE FUNCTION schemagate.settle_markers() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    w schemagate.window;
+    m schemagate.marked;
 BEGIN
-    IF schemagate.markers_are_settled() THEN
+    SELECT * INTO m FROM schemagate.marked;
+    IF m.marked_contracting = m.contracting AND m.marked_undoing = m.undoing AND m.marked_floor = m.floor
+       AND m.marked_ceiling = m.ceiling
+       AND (m.marked_undone = 0 OR m.marked_undone = schemagate.undone_count()) THEN
         RETURN;
     END IF;
     -- What a crash loses of it stays closed until the next term begins: nobody has to wait for the disk.
     PERFORM set_config('synchronous_commit', 'off', true);
-    SELECT * INTO w FROM schemagate.window FOR NO KEY UPDATE;
-    PERFORM setval('schemagate.marker_contracting', coalesce(w.contracting, 0)),
-            setval('schemagate.marker_undoing', coalesce(w.undoing, 0)),
-            setval('schemagate.marker_floor', w.floor),
-            setval('schemagate.marker_ceiling', w.ceiling),
-            setval('schemagate.marker_undone', (SELECT count(*) FROM schemagate.migration
-                                                WHERE phase = 'undone'));
+    PERFORM FROM schemagate.window FOR NO KEY UPDATE;
+    SELECT * INTO m FROM schemagate.marked;
+    IF m.marked_contracting <> m.contracting THEN
+        PERFORM setval('schemagate.marker_contracting', m.contracting);
+    END IF;
+    IF m.marked_undoing <> m.undoing THEN
+        PERFORM setval('schemagate.marker_undoing', m.undoing);
+    END IF;
+    IF m.marked_floor <> m.floor THEN
+        PERFORM setval('schemagate.marker_floor', m.floor);
+    END IF;
+    IF m.marked_ceiling <> m.ceiling THEN
+        PERFORM setval('schemagate.marker_ceiling', m.ceiling);
+    END IF;
+    IF m.marked_undone > 0 THEN
+        PERFORM setval('schemagate.marker_undone', schemagate.undone_count());
+    END IF;
 END $$;

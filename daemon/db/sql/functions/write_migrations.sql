@@ -47,9 +47,12 @@ BEGIN
     END LOOP;
 END $$;
 
--- New rows carry their SQL, others their progress.
+-- New rows carry their SQL, others their progress: those one by one, by their key, whatever the planner knows of the
+-- table.
 CREATE OR REPLACE FUNCTION schemagate.write_steps(changes jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    change jsonb;
 BEGIN
     IF changes->0 ? 'sql' THEN
         INSERT INTO schemagate.step (version, section, number, transaction, transactional, line,
@@ -63,13 +66,15 @@ BEGIN
             generated bool, note text, drops jsonb, only_drops bool, shape text);
         RETURN;
     END IF;
-    UPDATE schemagate.step AS old SET
-        state = new.state, attempts = new.attempts, started_at = new.started_at, seconds = new.seconds,
-        progress = coalesce(new.progress, old.progress)
-    FROM jsonb_to_recordset(changes) AS new (
-        version bigint, section text, number int, state text, attempts int, started_at timestamptz,
-        seconds double precision, progress jsonb)
-    WHERE old.version = new.version AND old.section = new.section AND old.number = new.number;
+    FOR place IN 0 .. jsonb_array_length(changes) - 1 LOOP
+        change := changes->place;
+        UPDATE schemagate.step SET
+            state = change->>'state', attempts = (change->'attempts')::int,
+            started_at = (change->>'started_at')::timestamptz, seconds = (change->'seconds')::double precision,
+            progress = coalesce(nullif(change->'progress', 'null'), progress)
+        WHERE version = (change->'version')::bigint AND section = change->>'section'
+          AND number = (change->'number')::int;
+    END LOOP;
 END $$;
 
 CREATE OR REPLACE FUNCTION schemagate.write_approvals(changes jsonb) RETURNS void
