@@ -244,6 +244,7 @@ void journal_flush(struct coordinator *c)
         journal_fail(c);
         return;
     }
+    c->journal.leaving = 0;
     collect(c);
     if (STAILQ_EMPTY(&c->journal.in_flight)) {
         changes_free(&c->journal.changes);
@@ -255,4 +256,6 @@ void journal_flush(struct coordinator *c)
     c->journal.term = c->rollout.term;
     c->journal.asked_boot = coordinator_now(c).boot_ms;
     c->env.store_ops->commit(c->env.store, changes_take(&c->journal.changes), c->generation, done, c);
+    if (c->journal.leaving > 0)
+        rollout_look_ahead(c);
 }

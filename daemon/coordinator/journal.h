@@ -42,6 +42,7 @@ struct journal {
     bool exclusive; /* what is in flight is an exclusive intent */
     unsigned term;  /* of what is in flight: struct rollout, term */
     int64_t asked_boot; /* when what is in flight was sent */
+    size_t leaving;     /* so many replicas are gone with what is in flight */
 };
 
 void journal_init(struct journal *journal);

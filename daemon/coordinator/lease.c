@@ -101,6 +101,7 @@ static bool gone_decide(struct coordinator *c, struct intent *intent, struct cha
     data = replica_note(r);
     if (change->because)
         json_object_set_new(data, "because", json_string(change->because));
+    c->journal.leaving++;
     write_state(c, r, REPLICA_GONE, "replica.gone", replica_event_name(change->event), data, changes);
     return true;
 }

@@ -65,8 +65,11 @@ static void forget_seen(struct lock_wait *wait)
 
 void locks_forget(struct migration *m)
 {
+    const struct lock_wait wait = m->lock;
+
     forget_seen(&m->lock);
-    m->lock = (struct lock_wait){.asked = m->lock.asked, .ending = m->lock.ending};
+    m->lock = (struct lock_wait){.asked = wait.asked, .ahead = wait.ahead, .ahead_boot = wait.ahead_boot,
+                                 .ending = wait.ending};
 }
 
 static void read_blocker(struct blocker *b, const json_t *row)
@@ -267,12 +270,19 @@ static struct migration *next_expand(const struct coordinator *c, const struct r
     return m;
 }
 
-void locks_look_ahead(struct coordinator *c, const struct run *run)
+void locks_look_past(struct coordinator *c, const struct run *run)
 {
     struct migration *m = next_expand(c, run);
+
+    if (m)
+        locks_look_ahead(c, m);
+}
+
+void locks_look_ahead(struct coordinator *c, struct migration *m)
+{
     struct plan_work all;
 
-    if (!m || m->lock.asked || m->lock.since_boot)
+    if (m->lock.asked || m->lock.since_boot)
         return;
     next_locks(m, &all);
     m->lock.ahead = all.lock_count > 0;

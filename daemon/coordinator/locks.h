@@ -17,8 +17,11 @@ void locks_forget(struct migration *m);
 /* A try begins: whether it waits, and for whom, is looked at if it takes long. */
 void locks_begin_run(const struct coordinator *c, struct migration *m);
 void locks_follow_run(struct coordinator *c);
-/* The expand that follows the run is looked at meanwhile: where nobody is in its way, it begins at once. */
-void locks_look_ahead(struct coordinator *c, const struct run *run);
+/* m may be tried within moments, if what is under way ends well: its tables are looked at meanwhile, and
+ * where nobody is in its way it begins at once. */
+void locks_look_ahead(struct coordinator *c, struct migration *m);
+/* The same for the expand that follows the run. */
+void locks_look_past(struct coordinator *c, const struct run *run);
 /* When to look again; 0: nothing to look at. */
 int64_t locks_due_boot(const struct coordinator *c, const struct migration *m);
 

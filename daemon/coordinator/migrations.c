@@ -71,6 +71,7 @@ void migration_free(struct migration *m)
     usage_forget(m);
     waivers_free(m);
     json_decref(m->reach);
+    json_decref(m->reach_ahead);
     json_decref(m->labels);
     migration_error_free(m->error);
     free(m->name);

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So long an answer counts that was asked for while the gate was about to open: as long as it may take from
+ * asking to opening anyway. */
+#define AHEAD_MS 20
+
 /* What a contract drops by name can be looked up; of anything else nothing is known. */
 static bool can_be_proved(const struct migration *m)
 {
@@ -35,32 +39,51 @@ void reach_forget(struct migration *m)
     m->reach = NULL;
 }
 
+/* ---- asking ---- */
+
 struct question {
     struct coordinator *c;
-    int64_t version;
+    int64_t version, asked_boot;
+    char *plan_checksum; /* owned: what it is about, whatever a corrected plan has put in its place */
     unsigned term;
-    void (*done)(struct coordinator *c, struct migration *m);
+    void (*done)(struct coordinator *c, struct migration *m); /* NULL: it was asked ahead */
 };
+
+static void answered_ahead(struct coordinator *c, struct migration *m, int64_t asked_boot,
+                           const json_t *reach)
+{
+    reach_forget_ahead(m);
+    m->reach_ahead = json_incref((json_t *)reach);
+    m->reach_ahead_boot = asked_boot;
+    rollout_advance(c);
+}
 
 static void answered(void *context, const json_t *reach)
 {
     struct question question = *(struct question *)context;
     struct coordinator *c = question.c;
     struct migration *m = migrations_find(c, question.version);
+    bool same = m && strcmp(m->plan_checksum, question.plan_checksum) == 0;
 
+    free(question.plan_checksum);
     free(context);
     if (question.term != c->rollout.term)
         return;
-    c->rollout.busy = false;
-    if (!m || !term_goes_on(c))
+    if (question.done)
+        c->rollout.busy = false;
+    if (!same || !term_goes_on(c))
         return;
+    if (!question.done) {
+        answered_ahead(c, m, question.asked_boot, reach);
+        return;
+    }
     reach_forget(m);
     m->reach = reach ? json_incref((json_t *)reach) : json_object(); /* looked, and found out nothing */
     question.done(c, m);
 }
 
-void reach_ask(struct coordinator *c, const struct migration *m,
-               void (*done)(struct coordinator *c, struct migration *m))
+static void ask(struct coordinator *c, const struct migration *m,
+                void (*done)(struct coordinator *c, struct migration *m))
 {
     const struct config_list *configured = &c->config->gate.app_roles;
     struct question *question = memory_new(sizeof *question);
@@ -75,9 +98,48 @@ void reach_ask(struct coordinator *c, const struct migration *m,
     }
     for (size_t i = 0; i < configured->count; i++)
         json_array_append_new(roles, json_string(configured->items[i]));
-    *question = (struct question){c, m->version, c->rollout.term, done};
-    c->rollout.busy = true;
+    *question = (struct question){.c = c,
+                                  .version = m->version,
+                                  .asked_boot = coordinator_now(c).boot_ms,
+                                  .plan_checksum = memory_copy(m->plan_checksum),
+                                  .term = c->rollout.term,
+                                  .done = done};
     c->env.witness_ops->reach(c->env.witness, drops, roles, answered, question);
+}
+
+void reach_ask(struct coordinator *c, struct migration *m,
+               void (*done)(struct coordinator *c, struct migration *m))
+{
+    if (m->reach_ahead && coordinator_now(c).boot_ms - m->reach_ahead_boot <= AHEAD_MS) {
+        m->reach = m->reach_ahead;
+        m->reach_ahead = NULL;
+        done(c, m);
+        return;
+    }
+    c->rollout.busy = true;
+    ask(c, m, done);
+}
+
+/* ---- asking ahead ---- */
+
+void reach_look_ahead(struct coordinator *c, struct migration *m)
+{
+    if (!reach_is_wanted(m) || m->reach_asked)
+        return;
+    m->reach_asked = true;
+    ask(c, m, NULL);
+}
+
+bool reach_is_asked_about(const struct migration *m)
+{
+    return m->reach_asked;
+}
+
+void reach_forget_ahead(struct migration *m)
+{
+    json_decref(m->reach_ahead);
+    m->reach_ahead = NULL;
+    m->reach_asked = false;
 }
 
 /* ---- the verdict ---- */

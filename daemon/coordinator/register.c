@@ -392,6 +392,7 @@ static bool remove_decide(struct coordinator *c, struct intent *intent, struct c
         if (!is_meant(r, newest, old) || !replica_next(old->state, r->how, &next))
             continue;
         any = true;
+        c->journal.leaving++;
         changes_row(changes, "replicas",
                     record_replica(old, next, old->superseded, coordinator_now(c).wall_ms,
                                    replica_event_name(r->how)));

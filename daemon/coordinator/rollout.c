@@ -235,16 +235,22 @@ static void open_gate(struct coordinator *c, struct migration *m)
     rollout_transition(c, m, EVENT_GATE_OPEN, NULL);
 }
 
-static bool pass_gate(struct coordinator *c, struct migration *m)
+static bool is_at_gate(const struct coordinator *c, const struct migration *m)
 {
     enum gate_kind kind;
 
-    if (is_fenced(c, m) || !migration_gate_kind(m, &kind) || m->phase == PHASE_CONTRACTING ||
-        m->phase == PHASE_PURGING)
+    return !is_fenced(c, m) && migration_gate_kind(m, &kind) && m->phase != PHASE_CONTRACTING &&
+           m->phase != PHASE_PURGING;
+}
+
+static bool pass_gate(struct coordinator *c, struct migration *m)
+{
+    if (!is_at_gate(c, m) || !may_pass(c, m))
         return false;
-    if (!may_pass(c, m))
-        return false;
-    if (!usage_is_current(c, m)) /* its answer comes before anything of less urgency is begun */
+    /* These answers come before anything of less urgency is begun. */
+    if (!usage_is_current(c, m))
+        return true;
+    if (reach_is_asked_about(m))
         return true;
     if (!locks_are_free(c, m)) /* admission closes for a try that nobody is in the way of */
         return locks_are_asked_about(m);
@@ -332,6 +338,49 @@ static bool begin_something(struct coordinator *c)
                 return true;
     struct migration *m = next_to_expand(c);
     return m && expand(c, m);
+}
+
+/* ---- looking ahead ---- */
+
+/* What a closed gate waits for. */
+struct awaited {
+    size_t replicas;
+    bool others;
+};
+
+static void await(void *context, const struct gate_hold *hold)
+{
+    struct awaited *awaited = context;
+
+    if (hold->cohort)
+        awaited->replicas += hold->count;
+    else
+        awaited->others = true;
+}
+
+/* A guess, from their number: nothing but what is asked ahead follows from it. */
+static bool waits_for_those_who_leave(const struct coordinator *c, const struct migration *m)
+{
+    struct gate_facts facts;
+    struct awaited awaited = {0};
+
+    facts_of_memory(c, m, &facts);
+    gate_evaluate(&facts, await, &awaited);
+    return !awaited.others && awaited.replicas == c->journal.leaving;
+}
+
+void rollout_look_ahead(struct coordinator *c)
+{
+    if (c->rollout.busy)
+        return;
+    for (struct migration *m = c->migrations; m; m = m->by_version.next) {
+        if (phase_is_final(m->phase) || !is_at_gate(c, m) || !may_work(c, m) ||
+            !waits_for_those_who_leave(c, m))
+            continue;
+        locks_look_ahead(c, m);
+        reach_look_ahead(c, m);
+        return;
+    }
 }
 
 /* ---- the soaks ---- */
@@ -453,8 +502,10 @@ void rollout_reset(struct coordinator *c)
 {
     c->rollout = (struct rollout){.term = c->rollout.term + 1};
     for (struct migration *m = c->migrations; m; m = m->by_version.next) {
-        m->running = m->cancelling = m->lock.asked = m->lock.ending = false;
+        m->running = m->cancelling = false;
         locks_forget(m);
+        m->lock = (struct lock_wait){0};
+        reach_forget_ahead(m);
     }
     usage_reset(c);
     witness_reset(c);

@@ -378,6 +378,6 @@ void run_start(struct coordinator *c, struct migration *m)
             .run_as = c->config->migration.run_as,
         },
         done, completion);
-    locks_look_ahead(c, run);
+    locks_look_past(c, run);
     coordinator_changed(c);
 }

@@ -209,6 +209,9 @@ void failover_follow(struct coordinator *c);
 /* Looks for something to do, and asks to be woken for what is due later. Call it whenever something that
  * a decision depends on has changed. */
 void rollout_advance(struct coordinator *c);
+/* Replicas are gone as soon as what is in flight is committed: where a gate waits for nobody else, what is
+ * asked before it opens is asked meanwhile. */
+void rollout_look_ahead(struct coordinator *c);
 /* Commits m's transition by `event`; error (taken over) may be NULL. Until it is applied nothing else is
  * begun. */
 void rollout_transition(struct coordinator *c, const struct migration *m, enum machine_event event,

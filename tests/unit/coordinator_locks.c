@@ -229,6 +229,78 @@ static void test_a_look_ahead_does_not_count_for_long(void **state)
     assert_int_equal(w->runs, 1);
 }
 
+/* Contract 1 waits for `old` alone, whose goodbye is on its way: the call that commits it, held. */
+static struct call *the_last_goodbye(struct reply *reply)
+{
+    join(w, "old", 0, 0);
+    submit(w, 1, DROPS);
+    assert_phase(w, 1, PHASE_EXPANDED);
+    w->now.boot_ms += 100;
+    send_remove(w, REPLICA_DEREGISTERED, "old", "i1", reply);
+    struct call *commit = up_to(w, CALL_COMMIT);
+    commit->held = true;
+    return commit;
+}
+
+static void test_a_contract_is_looked_at_while_the_last_goodbye_is_written(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    struct call *goodbye = the_last_goodbye(&reply);
+    assert_non_null(world_find(w, CALL_WATCH));
+    assert_non_null(world_find(w, CALL_REACH));
+    world_settle(w);
+    assert_window(w, 0, 1, 0, 0); /* nobody has left yet */
+    unsigned watches = w->watches;
+    goodbye->held = false;
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_int_equal(w->watches, watches);
+}
+
+static void test_its_answer_is_waited_for(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    struct call *goodbye = the_last_goodbye(&reply), *reach = world_find(w, CALL_REACH);
+    reach->held = true;
+    goodbye->held = false;
+    world_settle(w);
+    assert_int_equal(reply.count, 1);
+    assert_window(w, 0, 1, 0, 0);
+    reach->held = false;
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_who_is_seen_ahead_of_a_contract_is_waited_for(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    struct call *goodbye = the_last_goodbye(&reply);
+    block(true, "active", 20);
+    world_settle(w);
+    goodbye->held = false;
+    world_pass(w, 5000);
+    assert_phase(w, 1, PHASE_EXPANDED);
+    assert_window(w, 0, 1, 0, 0);
+    unblock();
+    world_pass(w, 100);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_a_goodbye_that_is_not_the_last_is_not_looked_past(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    join(w, "older", 0, 0);
+    the_last_goodbye(&reply)->held = false;
+    assert_null(world_find(w, CALL_WATCH));
+    world_settle(w);
+    assert_int_equal(w->watches, 0);
+    assert_phase(w, 1, PHASE_EXPANDED);
+}
+
 /* ---- ending those in the way ---- */
 
 static struct reply ask_to_unblock(int64_t version)
@@ -320,6 +392,10 @@ int main(void)
         TEST(test_the_next_expand_is_looked_at_while_one_runs),
         TEST(test_who_is_seen_ahead_is_waited_for),
         TEST(test_a_look_ahead_does_not_count_for_long),
+        TEST(test_a_contract_is_looked_at_while_the_last_goodbye_is_written),
+        TEST(test_its_answer_is_waited_for),
+        TEST(test_who_is_seen_ahead_of_a_contract_is_waited_for),
+        TEST(test_a_goodbye_that_is_not_the_last_is_not_looked_past),
         TEST(test_an_operator_ends_those_that_are_named),
         TEST(test_who_may_not_end_sessions_is_told),
         TEST(test_a_prepared_transaction_has_no_session),

@@ -109,24 +109,64 @@ static void test_a_proof_opens_no_gate(void **state)
     assert_int_equal(coordinator_evidence(w->c, the_migration(w, 1)), EVIDENCE_WITNESSED);
 }
 
-/* A hold comes while the database is asked: the gate stays closed, and the answer is not kept. */
-static void test_what_was_found_does_not_outlive_the_gate(void **state)
+/* The last goodbye is on its way, held: the gate opens when it is committed. */
+static struct call *last_goodbye(struct reply *reply)
 {
-    (void)state;
-    nobody_can_reach();
     begin_contract();
     disconnect(11);
     live_for(10000, "a");
+    send_remove(w, REPLICA_DEREGISTERED, "a", "i1", reply);
+    struct call *commit = up_to(w, CALL_COMMIT);
+    commit->held = true;
+    return commit;
+}
+
+/* A hold comes when the database has been asked: the gate stays closed, and the answer is not kept. */
+static void test_what_was_found_does_not_outlive_the_gate(void **state)
+{
+    (void)state;
     struct reply reply = {0}, paused = {0};
-    send_remove(w, REPLICA_DEREGISTERED, "a", "i1", &reply);
-    up_to(w, CALL_REACH);
+    nobody_can_reach();
+    struct call *goodbye = last_goodbye(&reply);
+    world_settle(w);
     send_act(w, 1, EVENT_PAUSE, &paused);
+    goodbye->held = false;
     world_settle(w);
     live_for(10000, "new");
     assert_int_equal(w->contracts_run, 0);
     assert_int_equal(coordinator_evidence(w->c, the_migration(w, 1)), EVIDENCE_WITNESSED);
     json_array_append_new(json_object_get(w->reach, "roles"), json_string("app"));
     act(w, 1, EVENT_RESUME);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_string_equal(world_text(opened(), "evidence"), "witnessed");
+}
+
+static void test_what_is_found_ahead_counts_when_the_gate_opens_at_once(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    nobody_can_reach();
+    struct call *goodbye = last_goodbye(&reply);
+    world_settle(w);
+    json_decref(w->reach);
+    w->reach = json_null(); /* nobody can be asked any more */
+    goodbye->held = false;
+    world_settle(w);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    assert_string_equal(world_text(opened(), "evidence"), "proved");
+}
+
+static void test_what_is_found_ahead_does_not_count_for_long(void **state)
+{
+    (void)state;
+    struct reply reply = {0};
+    nobody_can_reach();
+    struct call *goodbye = last_goodbye(&reply);
+    world_settle(w);
+    w->now.boot_ms += 50;
+    json_array_append_new(json_object_get(w->reach, "roles"), json_string("app"));
+    goodbye->held = false;
+    world_settle(w);
     assert_phase(w, 1, PHASE_COMPLETE);
     assert_string_equal(world_text(opened(), "evidence"), "witnessed");
 }
@@ -142,6 +182,8 @@ int main(void)
         TEST(test_a_superuser_that_is_to_be_ignored_is_none),
         TEST(test_a_proof_opens_no_gate),
         TEST(test_what_was_found_does_not_outlive_the_gate),
+        TEST(test_what_is_found_ahead_counts_when_the_gate_opens_at_once),
+        TEST(test_what_is_found_ahead_does_not_count_for_long),
     };
     return scene_run(tests, begin_watched);
 }
