@@ -1,6 +1,7 @@
 /* The daemon as a child, with a notification socket as systemd has one. */
 #include <support/daemon.h>
 
+#include <support/logs.h>
 #include <support/process.h>
 #include <support/test.h>
 
@@ -75,6 +76,7 @@ void daemon_launch(struct daemon *daemon, const struct scratch *scratch,
     int listener = 0;
     *daemon = (struct daemon){0};
     daemon->log = scratch_path(scratch, "daemon-%u.log", serial);
+    logs_watch(daemon->log);
     daemon->config = write_config(scratch, serial, socket_path, options);
     daemon->notifications = open_notifications(notify_path);
     if (options->tcp)
@@ -130,15 +132,6 @@ static bool has_line(const char *text, const char *line)
     return false;
 }
 
-static void show_log(const struct daemon *daemon)
-{
-    char *text = scratch_read(daemon->log);
-    size_t length = strlen(text);
-    fprintf(stderr, "---- the daemon's log ends with\n%s----\n",
-            length > 4000 ? text + length - 4000 : text);
-    free(text);
-}
-
 void daemon_wait_notification(struct daemon *daemon, const char *line)
 {
     int64_t deadline = test_now_ms() + PATIENCE_MS;
@@ -151,10 +144,8 @@ void daemon_wait_notification(struct daemon *daemon, const char *line)
                 return;
             continue;
         }
-        if (!process_runs(daemon->pid) || test_now_ms() > deadline) {
-            show_log(daemon);
+        if (!process_runs(daemon->pid) || test_now_ms() > deadline)
             test_fail("the daemon did not say %s", line);
-        }
         struct pollfd incoming = {.fd = daemon->notifications, .events = POLLIN};
         poll(&incoming, 1, 100);
     }
@@ -164,10 +155,8 @@ void daemon_wait_leader(struct daemon *daemon)
 {
     int64_t deadline = test_now_ms() + PATIENCE_MS;
     while (http_try(&daemon->client, "GET", NULL, NULL, "/readyz")->status != 200) {
-        if (!process_runs(daemon->pid) || test_now_ms() > deadline) {
-            show_log(daemon);
+        if (!process_runs(daemon->pid) || test_now_ms() > deadline)
             test_fail("the daemon does not lead");
-        }
         test_pause();
     }
 }
@@ -181,10 +170,8 @@ void daemon_wait_log(const struct daemon *daemon, const char *text)
         free(log);
         if (found)
             return;
-        if (test_now_ms() > deadline) {
-            show_log(daemon);
+        if (test_now_ms() > deadline)
             test_fail("the daemon's log does not say: %s", text);
-        }
         test_pause();
     }
 }
@@ -223,10 +210,8 @@ void daemon_stop(struct daemon *daemon)
         return;
     kill(daemon->pid, SIGTERM);
     int code = process_code(daemon_wait_end(daemon));
-    if (code != 0) {
-        show_log(daemon);
+    if (code != 0)
         test_fail("the daemon ended with %d", code);
-    }
 }
 
 void daemon_kill(struct daemon *daemon)
@@ -244,6 +229,8 @@ void daemon_close(struct daemon *daemon)
         http_close(&daemon->client);
     if (daemon->notifications > 0)
         close(daemon->notifications);
+    if (daemon->log)
+        logs_forget(daemon->log);
     free(daemon->log);
     free(daemon->config);
     *daemon = (struct daemon){0};

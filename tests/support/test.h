@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 /* The longest that a helper waits for anything before it fails the test. */
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 /* Prints the sentence and fails the running test; outside of a test it ends the program. */
 #define test_fail(...) test_fail_at(__FILE__, __LINE__, __VA_ARGS__)
@@ -24,5 +24,9 @@ int64_t test_now_ms(void);
 
 /* Lets a moment pass between two looks at something that cannot report its change. */
 void test_pause(void);
+
+/* `turn` is called in each of these moments, for what would notice that this process does nothing else; NULL:
+ * nothing is. */
+void test_meanwhile(void (*turn)(void *context), void *context);
 
 #endif
