@@ -145,7 +145,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT_LIBRARY) $(LIBRARY)
 # What scripts and test programs have to know; the argument is a folder under tests/, whose programs
 # they use.
 environment = SCHEMAGATE_BINARY=$(abspath $(BINARY)) SCHEMAGATE_VARIANT=$(VARIANT) \
-    SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/$(1))
+    SCHEMAGATE_PROGRAMS=$(abspath $(BUILD)/tests/$(1)) SCHEMAGATE_TEMPLATES=$(abspath $(BUILD)/clusters)
 
 .PHONY: check check-sanitize check-drivers run-drivers run-tests golden demo run-demo bench run-bench
 check: | deps

@@ -301,7 +301,7 @@ static void throttle_by_lag(struct bench *bench)
     struct application_felt felt;
     application_stop(&application, bench->sql, &felt);
     PQfinish(session);
-    cluster_stop(&standby);
+    cluster_close(&standby);
 }
 
 int main(void)

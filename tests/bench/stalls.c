@@ -279,7 +279,7 @@ int main(void)
     stalls.reader_ms = option("SCHEMAGATE_BENCH_READER_SECONDS", READER_SECONDS) * 1000;
     stalls.row_count = option("SCHEMAGATE_BENCH_STALL_ROWS", ROWS);
     usage_allow_files();
-    scratch_open(&stalls.scratch, "stalls", false);
+    scratch_open(&stalls.scratch, "stalls", SCRATCH_DISK, false);
     cluster_open(&stalls.cluster, &stalls.scratch, true);
     cluster_configure(&stalls.cluster, "max_connections = 120\nshared_buffers = 512MB");
     cluster_stop(&stalls.cluster);

@@ -24,7 +24,7 @@ static int open_both(void **state)
 
 static int close_both(void **state)
 {
-    cluster_stop(&standby);
+    cluster_close(&standby);
     return world_close(state);
 }
 

@@ -14,7 +14,7 @@ void bench_open(struct bench *bench, const char *const *environment)
 {
     *bench = (struct bench){0};
     usage_allow_files();
-    scratch_open(&bench->scratch, "bench", false);
+    scratch_open(&bench->scratch, "bench", SCRATCH_DISK, false);
     cluster_open(&bench->cluster, &bench->scratch, true);
     cluster_database(&bench->cluster, bench->conninfo);
     bench->sql = sql_open(bench->conninfo);
@@ -30,7 +30,7 @@ void bench_close(struct bench *bench)
     daemon_stop(&bench->daemon);
     daemon_close(&bench->daemon);
     PQfinish(bench->sql);
-    cluster_stop(&bench->cluster);
+    cluster_close(&bench->cluster);
 }
 
 void bench_expand_samples(struct bench *bench)

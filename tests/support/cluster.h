@@ -29,6 +29,7 @@ void cluster_configure(const struct cluster *cluster, const char *setting);
 void cluster_start(struct cluster *cluster);
 void cluster_stop(struct cluster *cluster);  /* sessions are ended, the server shuts down */
 void cluster_crash(struct cluster *cluster); /* immediate: the next start recovers from the log */
+void cluster_close(struct cluster *cluster); /* the quickest way; nobody needs its data any more */
 
 #define CLUSTER_CONNINFO_SIZE 192
 

@@ -10,8 +10,13 @@ struct scratch {
     int alive; /* inherited by every child: tells the janitor who still runs */
 };
 
-/* Creates the directory. `keep`: it stays when the program has ended. */
-void scratch_open(struct scratch *scratch, const char *name, bool keep);
+enum scratch_place {
+    SCRATCH_FAST, /* in memory where that is plentiful: what is there need not be durable */
+    SCRATCH_DISK,
+};
+
+/* Creates the directory. `keep`: it stays when the program has ended, on the disk. */
+void scratch_open(struct scratch *scratch, const char *name, enum scratch_place place, bool keep);
 
 /* "<directory>/<formatted name>"; the caller frees. */
 char *scratch_path(const struct scratch *scratch, const char *format, ...)

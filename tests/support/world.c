@@ -14,7 +14,7 @@ int world_open(void **state)
     if (!world)
         test_fail("out of memory");
     signal(SIGPIPE, SIG_IGN);
-    scratch_open(&world->scratch, "test", getenv("KEEP") && *getenv("KEEP"));
+    scratch_open(&world->scratch, "test", SCRATCH_FAST, getenv("KEEP") && *getenv("KEEP"));
     cluster_open(&world->cluster, &world->scratch, false);
     *state = world;
     return 0;
@@ -23,7 +23,7 @@ int world_open(void **state)
 int world_close(void **state)
 {
     struct world *world = *state;
-    cluster_stop(&world->cluster);
+    cluster_close(&world->cluster);
     free(world);
     return 0;
 }

@@ -12,7 +12,7 @@ static struct scratch scratch;
 static int open_scratch(void **state)
 {
     (void)state;
-    scratch_open(&scratch, "pins", false);
+    scratch_open(&scratch, "pins", SCRATCH_FAST, false);
     return 0;
 }
 

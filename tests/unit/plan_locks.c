@@ -124,7 +124,7 @@ static int open_world(void **state)
     char conninfo[CLUSTER_CONNINFO_SIZE];
 
     (void)state;
-    scratch_open(&scratch, "plan_locks", false);
+    scratch_open(&scratch, "plan_locks", SCRATCH_FAST, false);
     cluster_open(&cluster, &scratch, false);
     cluster_database(&cluster, conninfo);
     session = sql_open(conninfo);
@@ -141,7 +141,7 @@ static int close_world(void **state)
 {
     (void)state;
     PQfinish(session);
-    cluster_stop(&cluster);
+    cluster_close(&cluster);
     return 0;
 }
 
