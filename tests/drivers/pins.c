@@ -56,7 +56,7 @@ static char *run_driver(const struct world *world, const struct driver *driver, 
                                  "mode = 'ShareLock' AND pid = pg_backend_pid()", NULL};
     const char *arguments[] = {driver->interpreter, driver->script, NULL};
     process_run(&(struct process_options){.arguments = arguments, .environment = environment,
-                                          .output = output, .errors = output}, 3 * PATIENCE_MS);
+                                          .output = output, .errors = output}, PATIENCE_MS);
     char *text = scratch_read(output);
     free(hook);
     free(output);

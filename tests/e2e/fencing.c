@@ -20,7 +20,7 @@
     "setsid sh -c \"echo \\$\\$ >%s/grandchild; while :; do sleep 0.05; done\" & "                  \
     "while :; do sleep 0.05; done'"
 
-#define LONG_MS (3 * PATIENCE_MS) /* for what leases and graces are a part of */
+#define LONG_MS (2 * PATIENCE_MS) /* for what leases and graces are a part of */
 
 struct scene {
     struct world *world;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SOAK_SECONDS 5
+
 static char *find_faketime(void)
 {
     glob_t found = {0};
@@ -76,6 +78,18 @@ static void a_stepped_wall_clock_loses_no_replica_and_opens_no_gate(void **state
     free(file);
 }
 
+/* libfaketime shifts the daemon's alarm as well, which is of another clock: what is said to it wakes it. */
+static void complete_with_renewals(struct http_client *client)
+{
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
+    while (strcmp(json_text_at(rollout_get(client, 2)->json, "/phase"), "complete") != 0) {
+        if (test_now_ms() > deadline)
+            test_fail("migration 2 is not complete: %s", rollout_get(client, 2)->body);
+        fleet_register(client, REPLICA("new", 1, 2));
+        test_pause();
+    }
+}
+
 static void a_stepped_wall_clock_shortens_no_soak(void **state)
 {
     struct world *world = *state;
@@ -83,17 +97,17 @@ static void a_stepped_wall_clock_shortens_no_soak(void **state)
     struct http_client *client = begin(world, &file);
     rollout_submit(client, 1, SAMPLE_CREATE);
     expect_answer(rollout_try_submit(client, 2, SAMPLE_RENAME,
-                                     json_pack("{s:i}", "soak_seconds", 2)),
+                                     json_pack("{s:i}", "soak_seconds", SOAK_SECONDS)),
                   201, NULL);
     rollout_wait(client, 2, "expanded");
     fleet_join(client, REPLICA("old", 1, 1));
     fleet_join(client, REPLICA("new", 1, 2));
-    expect_answer(fleet_leave(client, REPLICA("old", 1, 1)), 204, NULL);
     int64_t started = test_now_ms();
+    expect_answer(fleet_leave(client, REPLICA("old", 1, 1)), 204, NULL);
     rollout_wait_hold(client, 2, "soaking");
     step(file, "+1d");
-    rollout_wait(client, 2, "complete");
-    assert_in_range(test_now_ms() - started, 1800, 6000);
+    complete_with_renewals(client);
+    assert_in_range(test_now_ms() - started, 1000 * SOAK_SECONDS, 60000);
     free(file);
 }
 

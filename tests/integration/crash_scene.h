@@ -171,7 +171,7 @@ static void begin(struct walk *w)
 /* Asks again and again, until the answer is recorded. */
 static void tell_until(struct walk *w, json_t *body, const char *path, const char *phases)
 {
-    int64_t deadline = test_now_ms() + 3 * PATIENCE_MS;
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
 
     while (sql_number(w->world->sql, "SELECT count(*) FROM schemagate.migration WHERE version = %d AND phase "
                                      "IN (%s)", w->version, phases) == 0) {
@@ -186,7 +186,7 @@ static void tell_until(struct walk *w, json_t *body, const char *path, const cha
 /* After whatever has happened. What was not recorded is told again. */
 static void bring_home(struct walk *w)
 {
-    int64_t deadline = test_now_ms() + 3 * PATIENCE_MS;
+    int64_t deadline = test_now_ms() + PATIENCE_MS;
 
     daemon_wait_leader(w->daemon);
     fleet_join(&w->daemon->client, EVERYWHERE);

@@ -41,7 +41,7 @@ static void connect_to_standby(struct world *world)
 /* The daemon leads there. `renew` is called meanwhile, or NULL. */
 static void wait_for_timeline(struct http_client *client, void (*renew)(struct http_client *client))
 {
-    int64_t until = test_now_ms() + 3 * PATIENCE_MS;
+    int64_t until = test_now_ms() + PATIENCE_MS;
     const char *timeline = "";
 
     while (test_now_ms() < until && strcmp(timeline, "00000002") != 0) {
@@ -78,7 +78,7 @@ static void end_with_standby(struct world *world)
 {
     daemon_stop(&world->daemons[0]);
     PQfinish(world->sql);
-    cluster_stop(&standby);
+    cluster_close(&standby);
     cluster_start(&world->cluster);
     world->sql = sql_open(world->conninfo);
 }

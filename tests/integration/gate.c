@@ -12,8 +12,8 @@ static const char *const slow_timers[] = {
     "SCHEMAGATE_GATE_LEASE_SECONDS=60", "SCHEMAGATE_MIGRATION_RETRY_FIRST_MS=60000",
     "SCHEMAGATE_MIGRATION_RETRY_MAX_MS=60000", "SCHEMAGATE_MIGRATION_LOCK_TIMEOUT_MS=60000", NULL};
 
-/* What a gate may take to open once the last hold has gone. */
-#define AT_ONCE_MS 2000
+/* What a gate may take to open once the last hold has gone, on a machine that has something else to do. */
+#define AT_ONCE_MS 8000
 
 static bool slow;
 
@@ -153,14 +153,14 @@ static void the_directive_of_a_file_asks_for_approval(void **state)
 
 static void a_soak_lasts_after_the_last_old_replica_went(void **state)
 {
-    struct http_client *client = begin_with(*state, json_pack("{s:i}", "soak_seconds", 2));
+    struct http_client *client = begin_with(*state, json_pack("{s:i}", "soak_seconds", 5));
     fleet_join(client, REPLICA("old", 1, 1));
     fleet_join(client, REPLICA("a", 1, 2));
-    expect_answer(fleet_leave(client, REPLICA("old", 1, 1)), 204, NULL);
     int64_t started = test_now_ms();
+    expect_answer(fleet_leave(client, REPLICA("old", 1, 1)), 204, NULL);
     held_by(client, 2, "soaking");
     rollout_wait(client, 2, "complete");
-    assert_in_range(test_now_ms() - started, 1800, 2000 + AT_ONCE_MS);
+    assert_in_range(test_now_ms() - started, 5000, 5000 + AT_ONCE_MS);
 }
 
 static void pauses_and_earlier_contracts_hold(void **state)

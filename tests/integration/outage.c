@@ -73,7 +73,7 @@ static void a_migration_survives_a_restart_of_the_server(void **state)
     struct http_client *client = world_client(world);
     rollout_submit(client, 1, "-- schemagate: expand\n"
                               "CREATE TABLE customer (id int);\n"
-                              "SELECT pg_sleep(1);\n"
+                              "SELECT pg_sleep(5);\n"
                               "INSERT INTO customer VALUES (1);\n");
     sql_wait(world->sql,
              "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
@@ -92,7 +92,7 @@ static void a_contract_survives_the_loss_of_its_session(void **state)
     rollout_submit(client, 1, SAMPLE_CREATE);
     rollout_submit(client, 2,
                    "-- schemagate: expand\nALTER TABLE customer ADD COLUMN full_name text;\n"
-                   "-- schemagate: contract\nSELECT pg_sleep(1);\n"
+                   "-- schemagate: contract\nSELECT pg_sleep(5);\n"
                    "ALTER TABLE customer DROP COLUMN name;\n");
     rollout_wait(client, 2, "expanded");
     fleet_join(client, REPLICA("new", 2, 2));

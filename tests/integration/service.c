@@ -34,7 +34,7 @@ static void open_answers_are_finished_before_the_end(void **state)
     sql_wait(world->sql, "SELECT count(*) = 1 FROM schemagate.replica");
     int64_t started = test_now_ms();
     daemon_stop(daemon);
-    assert_in_range(test_now_ms() - started, 0, 5000);
+    assert_in_range(test_now_ms() - started, 0, 9000); /* not by its deadline, 10 s */
     assert_int_equal(http_finish(&daemon->client, poll)->status, 200);
     const struct http_answer *answer = http_finish(&daemon->client, waiting);
     assert_true(answer->status == 202 || answer->status == 503);
@@ -45,7 +45,7 @@ static void a_migration_that_runs_is_not_left_half_done(void **state)
     struct world *world = *state;
     struct daemon *daemon = world_daemon(world, NULL);
     rollout_submit(&daemon->client, 1, "-- schemagate: expand\nCREATE TABLE customer (id int);\n"
-                                       "SELECT pg_sleep(2);\nINSERT INTO customer VALUES (1);\n");
+                                       "SELECT pg_sleep(5);\nINSERT INTO customer VALUES (1);\n");
     sql_wait(world->sql,
              "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
              "AND pid <> pg_backend_pid() AND state = 'active')");

@@ -133,7 +133,7 @@ bool process_is_alive(pid_t pid)
 
 void process_wait_dead(pid_t pid)
 {
-    int64_t end = test_now_ms() + 3 * PATIENCE_MS;
+    int64_t end = test_now_ms() + PATIENCE_MS;
 
     for (; process_is_alive(pid); test_pause())
         if (test_now_ms() > end)

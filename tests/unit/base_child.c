@@ -125,38 +125,64 @@ static void it_is_ended_when_nothing_is_heard_of_this_process(void **state)
     release(&ended);
 }
 
+#define GUARD_MS 2000
+
 struct proved {
     struct child *child;
     struct ended ended;
+    int64_t last_ms, longest_ms; /* the last proof; the longest time between two */
 };
+
+static void note_proof(struct proved *proved)
+{
+    int64_t now = test_now_ms(), since = now - proved->last_ms;
+
+    if (proved->last_ms != 0 && since > proved->longest_ms)
+        proved->longest_ms = since;
+    proved->last_ms = now;
+}
 
 /* Also due in the turn of the loop in which the child has ended. */
 static void prove(evutil_socket_t fd, short what, void *context)
 {
-    const struct proved *proved = context;
+    struct proved *proved = context;
     (void)fd, (void)what;
+    note_proof(proved);
     if (proved->ended.output == NULL)
         child_prove(proved->child);
 }
 
 /* It takes longer than the guard would wait. */
-static void it_goes_on_while_it_is_proved(void **state)
+static struct proved play_proved(void)
 {
     struct event_base *base = event_base_new();
     const char *arguments[] = {"/bin/sh", "-c", "sleep 4", NULL}, *none[] = {NULL};
     const struct child_command command = {.arguments = arguments, .environment = none, .output_max = 1,
-                                          .guarded = true, .guard_ms = 2000};
+                                          .guarded = true, .guard_ms = GUARD_MS};
     const struct timeval often = {.tv_usec = 10000};
     struct proved proved = {0};
     struct event *timer = event_new(base, -1, EV_PERSIST, prove, &proved);
-    (void)state;
+    note_proof(&proved);
     proved.child = child_start(base, &command, note_end, &proved.ended);
     event_add(timer, &often);
     while (proved.ended.output == NULL)
         event_base_loop(base, EVLOOP_ONCE);
-    assert_int_equal(proved.ended.code, 0);
+    note_proof(&proved);
     event_free(timer);
     event_base_free(base);
+    return proved;
+}
+
+static void it_goes_on_while_it_is_proved(void **state)
+{
+    struct proved proved = play_proved();
+    (void)state;
+    /* Where this process itself stood still for so long, the guard was right. */
+    for (int again = 5; proved.ended.code != 0 && proved.longest_ms > GUARD_MS / 2 && again > 0; again--) {
+        release(&proved.ended);
+        proved = play_proved();
+    }
+    assert_int_equal(proved.ended.code, 0);
     release(&proved.ended);
 }
 
@@ -177,7 +203,7 @@ static void what_it_has_started_dies_with_this_process(void **state)
         child_start(event_base_new(), &command, NULL, NULL);
         pause();
     }
-    int64_t end = test_now_ms() + 3 * PATIENCE_MS;
+    int64_t end = test_now_ms() + PATIENCE_MS;
     for (FILE *told = fdopen(file, "r"); pid == 0; test_pause()) {
         rewind(told);
         if (fscanf(told, "%ld", &pid) != 1)

@@ -24,6 +24,7 @@
 struct fake_request {
     char method[8], url[256], body[2048], authorization[128];
     int64_t at_ms;
+    int status; /* what it was answered */
 };
 
 struct fake_rule {
@@ -118,14 +119,15 @@ static inline enum MHD_Result fake_handle(void *context, struct MHD_Connection *
         test_pause();
 
     pthread_mutex_lock(&fake->lock);
+    const struct fake_rule *rule = fake_find(fake, method, url);
+    request->status = rule ? rule->status : MHD_HTTP_NOT_FOUND;
     if (fake->request_count < FAKE_REQUESTS)
         fake->requests[fake->request_count++] = *request;
-    const struct fake_rule *rule = fake_find(fake, method, url);
     const char *body = rule && rule->body ? rule->body : "";
     struct MHD_Response *response = MHD_create_response_from_buffer(
         strlen(body), (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
     enum MHD_Result result = MHD_queue_response(
-        connection, rule ? (unsigned)rule->status : MHD_HTTP_NOT_FOUND, response);
+        connection, (unsigned)request->status, response);
     pthread_mutex_unlock(&fake->lock);
     MHD_destroy_response(response);
     return result;
@@ -145,7 +147,7 @@ static inline int fake_open(void **state)
 {
     struct fake *fake = calloc(1, sizeof(*fake));
     pthread_mutex_init(&fake->lock, NULL);
-    scratch_open(&fake->scratch, "cli", false);
+    scratch_open(&fake->scratch, "cli", SCRATCH_FAST, false);
     fake->server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL, 0, NULL, NULL,
                                     fake_handle, fake, MHD_OPTION_NOTIFY_COMPLETED, fake_done, NULL,
                                     MHD_OPTION_END);

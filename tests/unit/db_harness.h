@@ -101,16 +101,24 @@ static inline void part_stop(struct part *part)
 {
     bool stopped = false;
 
+    test_meanwhile(NULL, NULL);
     database_stop(part->db, 5000, part_on_stopped, &stopped);
     part_wait(part, stopped);
     database_free(part->db);
     event_base_free(part->base);
 }
 
+static inline void part_turn_meanwhile(void *part)
+{
+    part_turn(part);
+}
+
+/* It goes on while the test waits for something else: the server ends a session that is silent for 5 s. */
 static inline void part_lead(struct part *part, char *conninfo)
 {
     part_open(part, conninfo);
     part_wait(part, part->coordinator.begun == 1);
+    test_meanwhile(part_turn_meanwhile, part);
 }
 
 /* ---- the answers of one commit or execution, copied ---- */
@@ -203,7 +211,7 @@ static inline int open_cluster(void **state)
 {
     (void)state;
     log_open(getenv("DB_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
-    scratch_open(&scratch, "db", false);
+    scratch_open(&scratch, "db", SCRATCH_FAST, false);
     cluster_open(&cluster, &scratch, false);
     return 0;
 }
@@ -211,7 +219,7 @@ static inline int open_cluster(void **state)
 static inline int close_cluster(void **state)
 {
     (void)state;
-    cluster_stop(&cluster);
+    cluster_close(&cluster);
     return 0;
 }
 
