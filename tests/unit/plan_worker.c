@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_SECONDS = 30 };
+enum { PATIENCE_SECONDS = 60 };
 
 struct fixture {
     struct event_base *base;
