@@ -135,6 +135,9 @@ static const struct config_key migration_keys[] = {
     NUMBER("backfill_max_wal_mb_per_second", IN(migration.backfill_max_wal_mb_per_second), "0", 0, 100000,
            .meaning = "A backfill waits until the server's log grows no faster, on average since its last "
                       "batch. 0: off."),
+    NUMBER("backfill_max_retained_wal_mb", IN(migration.backfill_max_retained_wal_mb), "10240", 0, 100000000,
+           .meaning = "A backfill waits while a replication slot holds back more of the server's log. 0: "
+                      "off."),
     NUMBER("max_replication_lag_seconds", IN(migration.max_replication_lag_seconds), "10", 1, 86400,
            .meaning = "Contracts, undos and backfills wait while a standby lags more."),
     {0},

@@ -95,6 +95,7 @@ static void append_backfill(struct buf *out, const json_t *migration)
         buf_puts(out, " to go");
     }
     render_any(out, ", slowed down by ", backfill, "throttled_by", "");
+    render_any(out, ": ", backfill, "throttle_advice", "");
     buf_puts(out, "\n");
 }
 

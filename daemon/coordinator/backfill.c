@@ -70,6 +70,7 @@ static struct batch_wait judge_load(const struct coordinator *c, struct batch_pa
         .max_lag_seconds = (double)c->config->migration.max_replication_lag_seconds,
         .max_active_sessions = c->config->migration.backfill_max_active_sessions,
         .max_wal_mb_per_second = c->config->migration.backfill_max_wal_mb_per_second,
+        .max_retained_wal_mb = c->config->migration.backfill_max_retained_wal_mb,
     };
     int64_t now = coordinator_now(c).boot_ms;
     struct batch_load load = *seen;
@@ -78,6 +79,7 @@ static struct batch_wait judge_load(const struct coordinator *c, struct batch_pa
     struct batch_wait wait =
         batch_wait(&limits, &load, pace->wal_bytes, (double)(now - pace->wal_at_ms));
     pace->wal_bytes = load.wal_bytes;
+    pace->slot = load.slot;
     /* The time that pays for this batch's log does not pay for that of the next one. */
     pace->wal_at_ms = wait.throttle == THROTTLE_WAL_RATE ? now + wait.for_ms : now;
     return wait;
@@ -92,6 +94,20 @@ static void follow_size(const struct coordinator *c, struct migration *m, const 
                                    c->config->migration.backfill_batch_ms);
 }
 
+static void log_throttle(const struct migration *m, enum batch_throttle throttle)
+{
+    const struct batch_slot *slot = &m->pace.slot;
+
+    if (throttle == THROTTLE_REPLICATION_SLOT)
+        log_warn("a backfill waits: a replication slot holds back the server's log",
+                 LOG_NUMBER("version", m->version), LOG_TEXT("slot", slot->name),
+                 LOG_NUMBER("retained_bytes", slot->retained_bytes),
+                 LOG_TEXT("consumer", slot->active ? "reads" : "is gone"));
+    else
+        log_info("backfill", LOG_NUMBER("version", m->version), LOG_TEXT("throttled_by",
+                 throttle ? batch_throttle_name(throttle) : "nothing any more"));
+}
+
 static void follow_load(const struct coordinator *c, struct migration *m,
                         const struct execution_result *result)
 {
@@ -100,8 +116,7 @@ static void follow_load(const struct coordinator *c, struct migration *m,
     struct batch_wait wait = judge_load(c, pace, &result->load);
 
     if (wait.throttle != pace->throttle)
-        log_info("backfill", LOG_NUMBER("version", m->version), LOG_TEXT("throttled_by",
-                 wait.throttle ? batch_throttle_name(wait.throttle) : "nothing any more"));
+        log_throttle(m, wait.throttle);
     pace->throttle = wait.throttle;
     pace->look = wait.look;
     if (wait.throttle)
@@ -225,6 +240,7 @@ bool coordinator_backfill(const struct coordinator *c, const struct migration *m
         .rows_per_second = done ? -1 : batch_meter_rate(&m->pace.meter),
         .eta_seconds = done ? -1 : batch_meter_eta(&m->pace.meter, estimate - walked),
         .throttled_by = m->pace.throttle ? batch_throttle_name(m->pace.throttle) : NULL,
+        .slot = m->pace.throttle == THROTTLE_REPLICATION_SLOT ? &m->pace.slot : NULL,
         .pass = progress_number(step->progress, "pass"),
         .verifying = is_verifying(step),
         .verifying_ms = verifying_ms(c, m, step),

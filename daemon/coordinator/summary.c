@@ -89,10 +89,25 @@ static void summarize_filling(const struct backfill_view *view, char *text, size
     }
 }
 
+void coordinator_slot_advice(const struct batch_slot *slot, char text[SLOT_ADVICE_SIZE])
+{
+    int used = snprintf(text, SLOT_ADVICE_SIZE,
+                        "the replication slot %s holds back %lld MB of the server's log: ", slot->name,
+                        (long long)(slot->retained_bytes >> 20));
+    size_t room = SLOT_ADVICE_SIZE - (size_t)used;
+
+    if (slot->active)
+        snprintf(text + used, room, "its consumer does not keep up, look at that");
+    else
+        snprintf(text + used, room, "nobody reads from it; start its consumer again, or, if that is gone for "
+                                    "good, SELECT pg_drop_replication_slot('%s')", slot->name);
+}
+
 static bool summarize_backfill(const struct coordinator *c, const struct migration *m, char *text,
                                size_t size)
 {
     struct backfill_view view;
+    char advice[SLOT_ADVICE_SIZE];
     size_t used;
 
     if (m->phase != PHASE_BACKFILLING || !coordinator_backfill(c, m, &view))
@@ -104,8 +119,12 @@ static bool summarize_backfill(const struct coordinator *c, const struct migrati
     }
     (view.verifying ? summarize_verifying : summarize_filling)(&view, text, size);
     used = strlen(text);
-    if (view.throttled_by)
+    if (view.slot) {
+        coordinator_slot_advice(view.slot, advice);
+        snprintf(text + used, size - used, ", waits: %s", advice);
+    } else if (view.throttled_by) {
         snprintf(text + used, size - used, ", waits because of %s", view.throttled_by);
+    }
     return true;
 }
 
@@ -159,7 +178,7 @@ static void summarize_open(const struct coordinator *c, const struct migration *
     static const char *const nouns[] = {[GATE_CONTRACT] = "contract", [GATE_UNDO] = "undo"};
     struct gate_facts facts;
     enum gate_kind kind;
-    char what[256];
+    char what[480];
 
     if (!m->failed && migration_gate_kind(m, &kind)) {
         facts_of_memory(c, m, &facts);

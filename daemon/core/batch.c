@@ -7,7 +7,7 @@
 #define WAIT_MOST_MS 5000  /* for the log to become idle: then the load is judged anew */
 #define SAMPLE_MS 1000
 #define CREDIBLE_MS 3000
-#define BYTES_PER_MB 1048576.0
+#define BYTES_PER_MB 1048576
 
 static int64_t between(int64_t low, int64_t value, int64_t high)
 {
@@ -34,6 +34,7 @@ const char *batch_throttle_name(enum batch_throttle throttle)
     static const char *const names[BATCH_THROTTLES] = {
         [THROTTLE_NONE] = "",
         [THROTTLE_REPLICATION_LAG] = "replication-lag",
+        [THROTTLE_REPLICATION_SLOT] = "replication-slot",
         [THROTTLE_ACTIVE_SESSIONS] = "active-sessions",
         [THROTTLE_WAL_RATE] = "wal-rate",
     };
@@ -47,7 +48,7 @@ static int64_t wal_debt_ms(const struct batch_limits *limits, const struct batch
 {
     if (limits->max_wal_mb_per_second == 0 || wal_before < 0 || load->wal_bytes < wal_before)
         return 0;
-    double allowed_per_ms = (double)limits->max_wal_mb_per_second * BYTES_PER_MB / 1000;
+    double allowed_per_ms = (double)limits->max_wal_mb_per_second * BYTES_PER_MB / 1000.0;
     double debt = (double)(load->wal_bytes - wal_before) / allowed_per_ms - elapsed_ms;
     return debt < 1 ? 0 : debt > WAIT_MOST_MS ? WAIT_MOST_MS : (int64_t)debt;
 }
@@ -57,6 +58,9 @@ struct batch_wait batch_wait(const struct batch_limits *limits, const struct bat
 {
     if (limits->max_lag_seconds > 0 && load->lag_seconds > limits->max_lag_seconds)
         return (struct batch_wait){THROTTLE_REPLICATION_LAG, LOOK_AGAIN_MS, true};
+    if (limits->max_retained_wal_mb > 0
+        && load->slot.retained_bytes > limits->max_retained_wal_mb * BYTES_PER_MB)
+        return (struct batch_wait){THROTTLE_REPLICATION_SLOT, LOOK_AGAIN_MS, true};
     if (limits->max_active_sessions > 0 && load->active_sessions > limits->max_active_sessions)
         return (struct batch_wait){THROTTLE_ACTIVE_SESSIONS, LOOK_AGAIN_MS, true};
     int64_t debt = wal_debt_ms(limits, load, wal_before, elapsed_ms);

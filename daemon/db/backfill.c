@@ -35,6 +35,17 @@ struct session_statement backfill_end(const struct executor_try *try)
     };
 }
 
+static void read_slot(const json_t *object, struct batch_slot *slot)
+{
+    const char *name = json_string_value(json_object_get(object, "name"));
+
+    *slot = (struct batch_slot){
+        .active = json_is_true(json_object_get(object, "active")),
+        .retained_bytes = (int64_t)json_number_value(json_object_get(object, "retained_bytes")),
+    };
+    snprintf(slot->name, sizeof slot->name, "%s", name != NULL ? name : "");
+}
+
 static void read_load(const char *text, struct batch_load *load)
 {
     json_t *object = json_loads(text, 0, NULL);
@@ -43,6 +54,7 @@ static void read_load(const char *text, struct batch_load *load)
     load->lag_seconds = json_number_value(json_object_get(object, "lag_seconds"));
     load->active_sessions = json_is_integer(sessions) ? json_integer_value(sessions) : -1;
     load->wal_bytes = (int64_t)json_number_value(json_object_get(object, "wal_bytes"));
+    read_slot(json_object_get(object, "slot"), &load->slot);
     json_decref(object);
 }
 

@@ -135,6 +135,7 @@ bool document_has_gate(const struct migration *m)
 static void write_backfill(struct writer *w, const struct coordinator *c, const struct migration *m)
 {
     struct backfill_view view;
+    char advice[SLOT_ADVICE_SIZE] = "";
 
     if (!coordinator_backfill(c, m, &view)) {
         writer_null(w, "backfill");
@@ -147,6 +148,9 @@ static void write_backfill(struct writer *w, const struct coordinator *c, const 
     writer_count(w, "rows_per_second", (int64_t)view.rows_per_second);
     writer_count(w, "eta_seconds", view.eta_seconds);
     writer_text(w, "throttled_by", view.throttled_by);
+    if (view.slot)
+        coordinator_slot_advice(view.slot, advice);
+    writer_text_or_null(w, "throttle_advice", advice);
     writer_number(w, "pass", view.pass);
     writer_bool(w, "verifying", view.verifying);
     writer_count(w, "verifying_ms", view.verifying_ms);

@@ -2,6 +2,8 @@
  * keeps it in the middle, for as long as the test needs. */
 #include "backfill_scene.h"
 
+#include <string.h>
+
 #define BUSY 4
 
 /* Somebody has row 3000 for himself. */
@@ -107,6 +109,29 @@ static void it_waits_while_sessions_are_at_work(void **state)
         PQfinish(busy[i]);
 }
 
+/* Its consumer is gone, and nobody has told the server: the log is kept for it, by whomever it is written. */
+static void it_waits_for_a_slot_that_holds_back_the_log(void **state)
+{
+    static const char *const little_log[] = {"SCHEMAGATE_MIGRATION_BACKFILL_BATCH_MS=10",
+                                             "SCHEMAGATE_MIGRATION_BACKFILL_MAX_RETAINED_WAL_MB=1", NULL};
+    struct world *world = *state;
+    struct daemon *daemon = world_daemon(world, &(struct daemon_options){.environment = little_log});
+    struct http_client *client = &daemon->client;
+    create_rows(world, "PRIMARY KEY");
+    sql_run(world->sql, "SELECT pg_create_physical_replication_slot('forgotten', true);"
+                        "CREATE TABLE other AS SELECT repeat('x', 1000) FROM generate_series(1, 3000)");
+    submit_backfill(client, 1, "UPDATE t SET n = 1");
+    wait_throttled(client, 1, "replication-slot");
+    const struct http_answer *answer = rollout_get(client, 1);
+    assert_non_null(strstr(json_text_at(answer->json, "/summary"),
+                           "the replication slot forgotten holds back "));
+    assert_non_null(strstr(json_text_at(answer->json, "/backfill/throttle_advice"),
+                           "SELECT pg_drop_replication_slot('forgotten')"));
+    sql_run(world->sql, "SELECT pg_drop_replication_slot('forgotten')");
+    rollout_wait(client, 1, "complete");
+    expect_all_once(world, "t");
+}
+
 /* ---- what has its turn between two batches ---- */
 
 static void a_pause_stops_it_and_resume_goes_on_behind_the_last_row(void **state)
@@ -163,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(rows_that_move_between_pages_are_found),
         world_test(it_waits_while_sessions_are_at_work),
+        world_test(it_waits_for_a_slot_that_holds_back_the_log),
         world_test(a_pause_stops_it_and_resume_goes_on_behind_the_last_row),
         world_test(a_contract_that_is_ready_runs_in_the_middle_of_a_backfill),
     };

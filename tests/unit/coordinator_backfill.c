@@ -237,7 +237,7 @@ static void test_that_it_runs_whole_is_told_before_it_does(void **state)
 
 static void expect_summary(const char *expected)
 {
-    char summary[256];
+    char summary[512];
 
     coordinator_migration_summary(w->c, migration(1), summary, sizeof summary);
     assert_string_equal(summary, expected);
@@ -361,6 +361,29 @@ static void test_it_waits_for_a_standby_that_only_the_witness_sees(void **state)
     expect_each_row_once();
 }
 
+static void test_it_waits_for_a_slot_and_says_what_to_do(void **state)
+{
+    (void)state;
+    struct backfill_view view;
+    w->config.migration.backfill_max_retained_wal_mb = 64;
+    w->batches.load.slot = (struct batch_slot){"gone", false, 65 << 20};
+    submit(w, 1, EXPAND FILL);
+    assert_int_equal(w->batches.count, 1);
+    assert_true(coordinator_backfill(w->c, migration(1), &view));
+    assert_string_equal(view.throttled_by, "replication-slot");
+    expect_summary("fills 1000 of about 20000 rows, waits: the replication slot gone holds back 65 MB of the "
+                   "server's log: nobody reads from it; start its consumer again, or, if that is gone for "
+                   "good, SELECT pg_drop_replication_slot('gone')");
+    w->batches.load.slot.active = true;
+    world_pass(w, 10000);
+    expect_summary("fills 1000 of about 20000 rows, waits: the replication slot gone holds back 65 MB of the "
+                   "server's log: its consumer does not keep up, look at that");
+    w->batches.load.slot = (struct batch_slot){0};
+    world_pass(w, 1000);
+    assert_phase(w, 1, PHASE_COMPLETE);
+    expect_each_row_once();
+}
+
 static void test_it_waits_while_too_many_sessions_are_at_work(void **state)
 {
     (void)state;
@@ -409,6 +432,7 @@ int main(void)
         TEST(test_a_look_waits_for_a_quiet_server_too),
         TEST(test_it_waits_while_a_standby_lags),
         TEST(test_it_waits_for_a_standby_that_only_the_witness_sees),
+        TEST(test_it_waits_for_a_slot_and_says_what_to_do),
         TEST(test_it_waits_while_too_many_sessions_are_at_work),
         TEST(test_each_wait_pays_for_the_log_of_one_batch),
     };

@@ -44,7 +44,7 @@ static void test_a_conflict_halves(void **state)
 
 /* ---- waits ---- */
 
-static const struct batch_limits limits = {10, 20, 8};
+static const struct batch_limits limits = {10, 20, 8, 100};
 static const struct batch_load idle = {.lag_seconds = 10, .active_sessions = 20, .wal_bytes = -1};
 
 static void test_each_limit_alone_makes_it_wait(void **state)
@@ -57,6 +57,14 @@ static void test_each_limit_alone_makes_it_wait(void **state)
     struct batch_wait wait = batch_wait(&limits, &load, -1, 0);
     assert_int_equal(wait.throttle, THROTTLE_REPLICATION_LAG);
     assert_true(wait.look && wait.for_ms > 0 && wait.for_ms <= 1000);
+
+    load = idle;
+    load.slot.retained_bytes = 100 << 20;
+    assert_int_equal(batch_wait(&limits, &load, -1, 0).throttle, THROTTLE_NONE);
+    load.slot.retained_bytes++;
+    wait = batch_wait(&limits, &load, -1, 0);
+    assert_int_equal(wait.throttle, THROTTLE_REPLICATION_SLOT);
+    assert_true(wait.look);
 
     load = idle;
     load.active_sessions = 21;
@@ -86,7 +94,7 @@ static void test_what_is_off_never_waits(void **state)
 {
     (void)state;
     const struct batch_limits off = {0};
-    const struct batch_load busy = {3600, 5000, INT64_C(1) << 50};
+    const struct batch_load busy = {3600, 5000, INT64_C(1) << 50, {"gone", false, INT64_C(1) << 50}};
     assert_int_equal(batch_wait(&off, &busy, 0, 1).throttle, THROTTLE_NONE);
 }
 

@@ -8,6 +8,11 @@ SELECT schemagate.prove_lock_kept($1::bigint),
            'lag_seconds', coalesce((SELECT extract(epoch FROM max(replay_lag))::double precision
                                     FROM pg_stat_replication), 0),
            'wal_bytes', pg_current_wal_insert_lsn() - '0/0'::pg_lsn,
+           'slot', (SELECT json_build_object('name', slot_name, 'active', active,
+                                             'retained_bytes', pg_current_wal_insert_lsn() - restart_lsn)
+                    FROM pg_get_replication_slots()
+                    WHERE restart_lsn IS NOT NULL AND wal_status IS DISTINCT FROM 'lost' -- that holds nothing any more
+                    ORDER BY restart_lsn LIMIT 1),
            'active_sessions', CASE WHEN $3::bool AND pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
                                    THEN (SELECT count(*) FROM pg_stat_get_activity(NULL)
                                          WHERE state = 'active' AND pid <> pg_backend_pid()

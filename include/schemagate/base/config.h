@@ -68,7 +68,8 @@ struct config {
         char *run_as;
         int64_t lock_timeout_ms, retry_first_ms, retry_max_ms, retry_for_seconds, statement_timeout_ms,
             terminate_idle_in_transaction_seconds, backfill_batch_ms,
-            backfill_max_active_sessions, backfill_max_wal_mb_per_second, max_replication_lag_seconds;
+            backfill_max_active_sessions, backfill_max_wal_mb_per_second, backfill_max_retained_wal_mb,
+            max_replication_lag_seconds;
     } migration;
     struct {
         enum log_level level;

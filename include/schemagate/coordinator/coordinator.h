@@ -230,6 +230,7 @@ struct backfill_view {
     double rows_per_second;   /* negative: not credible, or it is done */
     int64_t eta_seconds;      /* -1: the same */
     const char *throttled_by; /* or NULL */
+    const struct batch_slot *slot; /* that it is throttled by, or NULL */
     int64_t pass;             /* 1…: over all rows */
     bool verifying;           /* the pass is through: one statement looks for rows that are left */
     int64_t verifying_ms;     /* it has done so for that long; -1: it waits for its turn, or does not */
@@ -239,6 +240,9 @@ struct backfill_view {
 };
 bool coordinator_backfill(const struct coordinator *c, const struct migration *m,
                           struct backfill_view *view);
+#define SLOT_ADVICE_SIZE 320
+/* Who holds back the log, how much of it, and what an operator can do. */
+void coordinator_slot_advice(const struct batch_slot *slot, char text[SLOT_ADVICE_SIZE]);
 /* One line: what has failed, what it waits for, or what it does; the first of these that there is. */
 void coordinator_migration_summary(const struct coordinator *c, const struct migration *m, char *text,
                                    size_t size);

@@ -25,6 +25,7 @@ int64_t batch_rows_after_conflict(int64_t rows);
 enum batch_throttle {
     THROTTLE_NONE,
     THROTTLE_REPLICATION_LAG,
+    THROTTLE_REPLICATION_SLOT,
     THROTTLE_ACTIVE_SESSIONS,
     THROTTLE_WAL_RATE,
     BATCH_THROTTLES
@@ -37,6 +38,15 @@ struct batch_limits {
     double max_lag_seconds;
     int64_t max_active_sessions;
     int64_t max_wal_mb_per_second; /* of the whole server; MB: 2^20 bytes */
+    int64_t max_retained_wal_mb;
+};
+
+/* The replication slot that holds back most of the server's log: that is kept until the slot's consumer has
+ * read it, however long it is gone, and fills the disk. */
+struct batch_slot {
+    char name[64]; /* "": there is none */
+    bool active;   /* somebody reads from it */
+    int64_t retained_bytes;
 };
 
 /* How busy the server was after the last batch. */
@@ -44,6 +54,7 @@ struct batch_load {
     double lag_seconds;      /* the largest of all standbys */
     int64_t active_sessions; /* besides the backfill's own; -1: not known */
     int64_t wal_bytes;       /* position in the log; -1: not known */
+    struct batch_slot slot;
 };
 
 struct batch_wait {
@@ -81,6 +92,7 @@ struct batch_pace {
     int64_t rows;         /* of the next batch; 0: none was begun */
     enum batch_throttle throttle; /* it waits because of this */
     bool look;            /* the load is looked at before the next batch */
+    struct batch_slot slot; /* at the last look */
     int64_t wal_bytes;    /* at the last look; -1: none */
     int64_t wal_at_ms;
     struct batch_meter meter;
