@@ -170,7 +170,8 @@ static const struct config_key app_keys[] = {
 
 static const struct config_key notify_keys[] = {
     LIST("command", offsetof(struct config_notify, command), "",
-         .meaning = "Program and arguments, separated by commas, run for each event, without a shell: the "
+         .meaning = "Program, by its absolute path, and arguments, separated by commas, run for each event, "
+                    "without a shell: the "
                     "event as JSON on its standard input, SCHEMAGATE_EVENT_ID, SCHEMAGATE_EVENT_KIND and "
                     "SCHEMAGATE_EVENT_VERSION in its environment. Any exit code but 0 is another try."),
     TEXT("url", offsetof(struct config_notify, url), .check = config_check_url,

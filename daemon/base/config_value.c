@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_BLANKS " \t\r\n\v\f"
+/* What a shell would take away must not reach a program by mistake. */
+#define LIST_QUOTES "must have double quotes around each whole item that has a comma or a quote in it"
+
 struct config_type_row {
     bool (*read)(const struct config_key *key, void *slot, const char *text, struct buf *complaint);
     bool (*equal)(const void *slot, const void *other);
@@ -63,31 +67,56 @@ static void release_list(void *slot)
     *list = (struct config_list){0};
 }
 
-/* Cuts the next item off *text: [*item, *item + *length), trimmed. False at the end. */
-static bool list_next(const char **text, const char **item, size_t *length)
+/* "…", in which \" and \\ stand for a quote and a backslash, as in the directives of a migration. */
+static char *list_quoted(const char **text, const char **wrong)
 {
-    while (isspace((unsigned char)**text) || **text == ',')
-        (*text)++;
-    *item = *text;
-    *text += strcspn(*text, ",");
-    *length = (size_t)(*text - *item);
-    while (*length > 0 && isspace((unsigned char)(*item)[*length - 1]))
-        (*length)--;
-    return *length > 0;
+    struct buf item = BUF_INIT(0);
+    const char *at = *text + 1;
+
+    for (; *at != '"' && *at != '\0'; at++) {
+        at += *at == '\\' && (at[1] == '"' || at[1] == '\\');
+        buf_append(&item, at, 1);
+    }
+    const char *end = *at == '"' ? at + 1 + strspn(at + 1, LIST_BLANKS) : at;
+    if (*at == '\0' || (*end != ',' && *end != '\0'))
+        *wrong = LIST_QUOTES;
+    *text = end;
+    return buf_take(&item);
+}
+
+static char *list_plain(const char **text, const char **wrong)
+{
+    size_t width = strcspn(*text, ","), length = width;
+
+    while (strchr(LIST_BLANKS, (*text)[length - 1]) != NULL)
+        length--;
+    char *item = memory_copy_n(*text, length);
+    if (strpbrk(item, "'\"") != NULL)
+        *wrong = LIST_QUOTES;
+    *text += width;
+    return item;
+}
+
+/* Cuts the next item off *text; NULL at the end. */
+static char *list_next(const char **text, const char **wrong)
+{
+    *text += strspn(*text, LIST_BLANKS ",");
+    if (**text == '\0')
+        return NULL;
+    return (**text == '"' ? list_quoted : list_plain)(text, wrong);
 }
 
 static bool read_list(const struct config_key *key, void *slot, const char *text,
                       struct buf *complaint)
 {
     struct config_list list = {0};
-    const char *item, *wrong = NULL;
-    size_t length;
+    const char *wrong = NULL;
 
-    while (wrong == NULL && list_next(&text, &item, &length)) {
+    for (char *item; wrong == NULL && (item = list_next(&text, &wrong)) != NULL; list.count++) {
         list.items = memory_grow(list.items, list.count + 1, sizeof(*list.items));
-        list.items[list.count] = memory_copy_n(item, length);
-        wrong = key->check != NULL ? key->check(list.items[list.count]) : NULL;
-        list.count++;
+        list.items[list.count] = item;
+        if (wrong == NULL && key->check != NULL)
+            wrong = key->check(item);
     }
     if (wrong != NULL) {
         buf_printf(complaint, "%s, not \"%s\"", wrong, list.items[list.count - 1]);

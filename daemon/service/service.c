@@ -132,6 +132,15 @@ static void warn_of_each(const struct buf *lines, const char *message)
     free(text);
 }
 
+static void warn_of_what_is_missing(const struct config *config)
+{
+    struct buf warnings = BUF_INIT(65536);
+
+    config_warn(config, &warnings);
+    warn_of_each(&warnings, "the configuration names what cannot be used");
+    buf_free(&warnings);
+}
+
 static void on_reload(evutil_socket_t signal, short what, void *context)
 {
     struct service *s = context;
@@ -153,6 +162,7 @@ static void on_reload(evutil_socket_t signal, short what, void *context)
         http_server_configure(s->http, next, &errors);
         hooks_configure(s->hooks, next);
         warn_of_each(&fixed, "needs a restart to take effect");
+        warn_of_what_is_missing(next);
         log_info("configuration reread");
     }
     warn_of_each(&errors, "the configuration has a mistake; what was there stays");
@@ -235,6 +245,7 @@ static int run(struct service *s)
         buf_free(&errors);
         return CLI_USAGE;
     }
+    warn_of_what_is_missing(s->config);
     s->terminate = watch_signal(s, SIGTERM, on_terminate);
     s->interrupt = watch_signal(s, SIGINT, on_terminate);
     s->reload = watch_signal(s, SIGHUP, on_reload);
@@ -285,6 +296,18 @@ int service_main(int argc, char **argv)
     return code;
 }
 
+static void print_warnings(const struct config *config)
+{
+    struct buf warnings = BUF_INIT(65536);
+    char *line, *rest;
+
+    config_warn(config, &warnings);
+    char *text = buf_take(&warnings);
+    for (rest = text; (line = strsep(&rest, "\n")) && line[0] != '\0';)
+        fprintf(stderr, "warning: %s\n", line);
+    free(text);
+}
+
 int service_check_config(int argc, char **argv)
 {
     const char *path = NULL, *what = NULL;
@@ -300,6 +323,8 @@ int service_check_config(int argc, char **argv)
         return CLI_DONE;
     }
     struct config *config = config_read(path, &errors);
+    if (config)
+        print_warnings(config);
     fputs(config ? "the configuration is right\n" : buf_text(&errors), config ? stdout : stderr);
     buf_free(&errors);
     config_free(config);

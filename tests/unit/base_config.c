@@ -348,6 +348,68 @@ static void whoever_is_told_has_a_command_or_a_url(void **state)
                     "[notify chat] must have either a command or a url\n");
 }
 
+static void a_word_with_a_comma_or_a_quote_stands_in_quotes(void **state)
+{
+    struct config *c =
+        read_well(*state, "[runner tool]\n"
+                          "command = /bin/echo, \"a, b\" ,\"\",\t\"say \\\"hi\\\" \\\\ it's\", plain\n"
+                          "environment = \"PGOPTIONS=-c search_path=app,public\", A=b\n");
+    static const char *const words[] = {"/bin/echo", "a, b", "", "say \"hi\" \\ it's", "plain"};
+
+    assert_int_equal(c->runners[0].command.count, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_string_equal(c->runners[0].command.items[i], words[i]);
+    assert_int_equal(c->runners[0].environment.count, 2);
+    assert_string_equal(c->runners[0].environment.items[0], "PGOPTIONS=-c search_path=app,public");
+    config_free(c);
+}
+
+#define QUOTES "must have double quotes around each whole item that has a comma or a quote in it"
+
+/* A shell takes quotes away; a program that gets them does something else than was meant. */
+static void quotes_that_a_shell_would_take_away_are_refused(void **state)
+{
+    static const char *const words[][2] = {{"--name=\"x\"", "--name=\"x\""},
+                                           {"'a b'", "'a b'"},
+                                           {"--name='x'", "--name='x'"},
+                                           {"\"a\"b", "a"},
+                                           {"\"a", "a"}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        char *text = memory_printf("[runner tool]\ncommand = /bin/echo, %s\n", words[i][0]);
+        char *mistake =
+            memory_printf("main.ini:2: [runner tool] command " QUOTES ", not \"%s\"\n"
+                          "[runner tool] command must begin with the absolute path of a program\n",
+                          words[i][1]);
+        expect_mistakes(*state, text, mistake);
+        free(mistake);
+        free(text);
+    }
+}
+
+static void what_cannot_be_run_is_a_warning(void **state)
+{
+    struct buf warnings = BUF_INIT(0);
+    struct config *c = read_well(*state, "[runner a]\ncommand = /nowhere/alembic, upgrade\n"
+                                         "[runner b]\ncommand = /bin/true now\ndirectory = /bin/true\n"
+                                         "[runner c]\ncommand = /bin/true\ndirectory = /\n"
+                                         "[notify d]\ncommand = /etc/passwd\n"
+                                         "[notify e]\ncommand = /bin\n"
+                                         "[notify f]\nurl = http://localhost/\n");
+
+    config_warn(c, &warnings);
+    assert_string_equal(
+        buf_text(&warnings),
+        "[notify d] command: /etc/passwd cannot be run: Permission denied\n"
+        "[notify e] command: /bin cannot be run: Permission denied\n"
+        "[runner a] command: /nowhere/alembic cannot be run: No such file or directory\n"
+        "[runner b] command: /bin/true now cannot be run: No such file or directory (the words of a "
+        "command are separated by commas)\n"
+        "[runner b] directory: /bin/true cannot be entered: Not a directory\n");
+    buf_free(&warnings);
+    config_free(c);
+}
+
 static void a_runner_is_a_program_with_known_places(void **state)
 {
     expect_mistakes(*state, "[runner tool]\ntimeout_seconds = 5\n",
@@ -500,6 +562,9 @@ int main(void)
         TEST(names_of_apps_are_checked),
         TEST(whoever_is_told_has_a_command_or_a_url),
         TEST(a_runner_is_a_program_with_known_places),
+        TEST(a_word_with_a_comma_or_a_quote_stands_in_quotes),
+        TEST(quotes_that_a_shell_would_take_away_are_refused),
+        TEST(what_cannot_be_run_is_a_warning),
         TEST(values_of_the_wrong_type_or_out_of_bounds_are_mistakes),
         TEST(addresses_and_roles_are_checked),
         TEST(a_bad_connection_string_is_not_repeated),

@@ -91,6 +91,10 @@ struct config {
 struct config *config_read(const char *path, struct buf *errors);
 void config_free(struct config *c);
 
+/* One line for each thing that is no mistake in the file, and yet will fail: programs that this user cannot
+ * run now, and directories that are not there. Each begins with the section and the key. */
+void config_warn(const struct config *c, struct buf *warnings);
+
 /* The settings of one app, or NULL. */
 const struct config_app *config_app_find(const struct config *c, const char *app);
 
