@@ -216,9 +216,13 @@ void leadership_ask(struct database *db, struct session *s,
                                            .deadline_ms = ANSWER_MS, .done = done, .context = db});
 }
 
+/* Whoever waited for its answer has just been told, and knows only that it is lost: the session knows why. */
 void leadership_on_session_lost(void *context, const char *reason)
 {
-    leadership_fall(context, reason);
+    struct database *db = context;
+
+    buf_consume(&db->fall_reason, db->fall_reason.length);
+    leadership_fall(db, reason);
 }
 
 struct connect_target leadership_target(const struct database *db)

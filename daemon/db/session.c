@@ -148,7 +148,8 @@ static void session_on_deadline(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
 
-    session_lose(context, "PostgreSQL did not answer in time");
+    session_lose(context, "PostgreSQL did not answer in time: the network is cut, or wait_event in "
+                          "pg_stat_activity says what it waits for (SyncRep: for a synchronous standby)");
 }
 
 /* An idle session hears of its termination by a notice (57P01), before the socket is closed. */

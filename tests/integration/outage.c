@@ -100,7 +100,8 @@ static void a_contract_survives_the_loss_of_its_session(void **state)
              "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' "
              "AND pid <> pg_backend_pid() AND state = 'active')");
     sql_run(world->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND pid <> pg_backend_pid()");
+                        "WHERE datname = current_database() AND application_name = 'schemagate coordinator'");
+    daemon_wait_log(&world->daemons[0], "away\" reason=\"terminating connection due to administrator");
     int64_t deadline = test_now_ms() + PATIENCE_MS;
     while (fleet_renew(client, REPLICA("new", 2, 2))->status != 200)
         assert_true(test_now_ms() < deadline);
