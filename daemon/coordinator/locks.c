@@ -68,6 +68,7 @@ void locks_forget(struct migration *m)
     const struct lock_wait wait = m->lock;
 
     forget_seen(&m->lock);
+    free(wait.told_to_end);
     m->lock = (struct lock_wait){.asked = wait.asked, .ahead = wait.ahead, .ahead_boot = wait.ahead_boot,
                                  .ending = wait.ending};
 }
@@ -119,6 +120,7 @@ struct glance {
     struct coordinator *c;
     int64_t version;
     unsigned term;
+    bool again; /* sessions that were told to end before */
 };
 
 static void end_idle(struct coordinator *c, struct migration *m);
@@ -177,7 +179,7 @@ static void glanced(void *context, const json_t *seen)
 static void look(struct coordinator *c, struct migration *m, const struct plan_work *all)
 {
     struct glance *glance = memory_new(sizeof *glance);
-    *glance = (struct glance){c, m->version, c->rollout.term};
+    *glance = (struct glance){.c = c, .version = m->version, .term = c->rollout.term};
     m->lock.asked = true;
     c->env.witness_ops->watch(c->env.witness,
                               &(struct watch_request){.locks = all->locks,
@@ -319,7 +321,7 @@ static void ended_idle(void *context, const struct outcome *outcome)
     struct migration *m = migrations_find(glance.c, glance.version);
 
     free(context);
-    if (outcome->problem != PROBLEM_NONE)
+    if (outcome->problem != PROBLEM_NONE && !glance.again)
         log_warn("sessions that are idle in transaction could not be ended",
                  LOG_NUMBER("version", glance.version), LOG_TEXT("because", outcome->detail));
     if (!m)
@@ -329,9 +331,34 @@ static void ended_idle(void *context, const struct outcome *outcome)
         outcome->problem == PROBLEM_NONE ? 0 : coordinator_now(glance.c).boot_ms + AGAIN_MS;
 }
 
+static bool is_session(const struct blocker *b)
+{
+    return b->pid && strcmp(b->kind, "session") == 0;
+}
+
 static bool is_idle(const struct blocker *b)
 {
     return strcmp(b->kind, "session") == 0 && strncmp(b->state, "idle in transaction", 19) == 0;
+}
+
+/* Where ending them is refused they are told again and again, for a grant may come; the event that names them
+ * is written once. */
+static bool were_told(struct lock_wait *wait, const struct blocker_list *list)
+{
+    struct buf names = BUF_INIT(0);
+    bool told = wait->told_to_end != NULL;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct blocker *b = list->blockers[i];
+        char name[128];
+
+        snprintf(name, sizeof name, "%d %s %s\n", b->pid, b->backend_start, b->transaction_start);
+        told = told && strstr(wait->told_to_end, name);
+        buf_puts(&names, name);
+    }
+    free(wait->told_to_end);
+    wait->told_to_end = buf_take(&names);
+    return told;
 }
 
 /* By configuration: no person is asked. */
@@ -350,7 +377,9 @@ static void end_idle(struct coordinator *c, struct migration *m)
         return;
     char reason[96];
     struct glance *glance = memory_new(sizeof *glance);
-    *glance = (struct glance){c, m->version, c->rollout.term};
+    list.recorded = were_told(wait, &list);
+    *glance = (struct glance){
+        .c = c, .version = m->version, .term = c->rollout.term, .again = list.recorded};
     snprintf(reason, sizeof reason, "idle in transaction for more than %lld s", (long long)bound);
     wait->ending = true;
     sessions_end_blockers(c, m->version, &list, reason, NULL, ended_idle, glance);
@@ -361,7 +390,7 @@ bool coordinator_can_unblock(const struct coordinator *c, const struct migration
     if (!term_goes_on(c))
         return false;
     for (size_t i = 0; i < m->lock.blocker_count; i++)
-        if (m->lock.blockers[i].pid)
+        if (is_session(&m->lock.blockers[i]))
             return true;
     return false;
 }
@@ -385,12 +414,12 @@ void coordinator_unblock(struct coordinator *c, int64_t version, const char *rea
         return;
     }
     for (size_t i = 0; m && i < m->lock.blocker_count && list.count < BLOCKERS_ENDED_MAX; i++)
-        if (m->lock.blockers[i].pid)
+        if (is_session(&m->lock.blockers[i]))
             list.blockers[list.count++] = &m->lock.blockers[i];
     if (term_goes_on(c) && list.count == 0) {
         if (m->lock.blocker_count > 0)
-            snprintf(detail, sizeof detail,
-                     "a prepared transaction has no session to end: %s",
+            snprintf(detail, sizeof detail, "no client's session is in the way, but %s: %s",
+                     m->lock.blockers[0].pid ? m->lock.blockers[0].kind : "a prepared transaction",
                      blocker_advice(&m->lock.blockers[0], version, advice));
         else
             snprintf(detail, sizeof detail, "no session is in the way of migration %lld now",

@@ -35,9 +35,10 @@ struct blocker_list {
     const struct blocker *blockers[BLOCKERS_ENDED_MAX];
     size_t count;
     bool idle_only;
+    bool recorded; /* an event names them already */
 };
 
-/* sessions.c: records the act and ends them. actor NULL: the daemon itself, by configuration. */
+/* sessions.c: records the act (once) and ends them. actor NULL: the daemon itself, by configuration. */
 void sessions_end_blockers(struct coordinator *c, int64_t version, const struct blocker_list *list,
                            const char *reason, const char *actor, coordinator_answer *answer,
                            void *context);

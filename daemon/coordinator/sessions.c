@@ -332,5 +332,8 @@ void sessions_end_blockers(struct coordinator *c, int64_t version, const struct 
         *new_target(t) = (struct target){NULL, b->pid, memory_copy(b->backend_start), memory_copy(name),
                                          memory_copy(""), memory_copy(b->transaction_start)};
     }
-    record(t);
+    if (list->recorded)
+        terminate_all(t);
+    else
+        record(t);
 }

@@ -128,6 +128,17 @@ static bool summarize_backfill(const struct coordinator *c, const struct migrati
     return true;
 }
 
+static bool summarize_command(const struct coordinator *c, const struct migration *m, char *text, size_t size)
+{
+    const struct run *run = c->rollout.run;
+
+    if (!run || run->version != m->version || !run->command)
+        return false;
+    snprintf(text, size, "%s step %u: the command of the runner %s is running",
+             plan_section_name(run->section), run->steps[0].number, run->command->runner);
+    return true;
+}
+
 static void summarize_phase(const struct coordinator *c, const struct migration *m, char *text,
                             size_t size)
 {
@@ -138,6 +149,9 @@ static void summarize_phase(const struct coordinator *c, const struct migration 
     if (m->phase == PHASE_QUEUED && before && before->phase == PHASE_UNDOING)
         snprintf(text, size, "waits for the undo of %lld, which waits for this one: cancel one of them",
                  (long long)earlier);
+    else if (m->phase == PHASE_QUEUED && before && before->failed)
+        snprintf(text, size, "waits for %lld, which has failed: `schemagate status %lld` says what to do",
+                 (long long)earlier, (long long)earlier);
     else if (m->phase == PHASE_QUEUED && earlier)
         snprintf(text, size, "waits for %lld", (long long)earlier);
     else if (m->phase == PHASE_QUEUED && m->requires)
@@ -166,7 +180,7 @@ void coordinator_migration_summary(const struct coordinator *c, const struct mig
                                    size_t size)
 {
     if (!summarize_failure(m, text, size) && !losses_summarize(c, m, text, size) &&
-        !locks_summarize(m, text, size) &&
+        !locks_summarize(m, text, size) && !summarize_command(c, m, text, size) &&
         !summarize_gate(c, m, text, size) && !summarize_backfill(c, m, text, size))
         summarize_phase(c, m, text, size);
     add_losses(m, text, size);

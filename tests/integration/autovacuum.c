@@ -110,6 +110,10 @@ static void one_that_prevents_a_wraparound_is_named(void **state)
     assert_string_equal(json_text_at(answer->json, "/lock/blockers/0/relation"), "customer");
     assert_non_null(strstr(json_text_at(answer->json, "/lock/blockers/0/advice"), "wrapping around"));
     assert_non_null(strstr(json_text_at(answer->json, "/summary"), "blocked by pid"));
+    assert_null(strstr(answer->body, "\"unblock\""));
+    answer = http_tell(client, "POST", NULL, "/v1/migrations/1/unblock");
+    assert_int_equal(answer->status, 409);
+    assert_non_null(strstr(json_text_at(answer->json, "/detail"), "autovacuum-wraparound"));
     assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM pg_stat_progress_vacuum WHERE pid = %d",
                                 worker), 1);
     end_worker(world, worker);

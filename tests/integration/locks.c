@@ -139,6 +139,22 @@ static void a_prepared_transaction_is_named(void **state)
     rollout_wait(client, 2, "complete");
 }
 
+/* A build waits for all who wrote before it; a prepared transaction among them has no pid to be named by. */
+static void a_prepared_transaction_in_the_way_of_a_build_is_named(void **state)
+{
+    struct world *world = *state;
+    struct http_client *client = begin(world, NULL);
+
+    sql_run(world->sql, "BEGIN; UPDATE customer SET name = 'x'; PREPARE TRANSACTION 'pay'");
+    rollout_submit(client, 2, "-- schemagate: expand\n"
+                              "CREATE INDEX CONCURRENTLY by_name ON customer (name);\n");
+    rollout_wait_blocked(client, 2);
+    const struct http_answer *answer = rollout_get(client, 2);
+    assert_string_equal(json_text_at(answer->json, "/lock/blockers/0/gid"), "pay");
+    sql_run(world->sql, "ROLLBACK PREPARED 'pay'");
+    rollout_wait(client, 2, "complete");
+}
+
 /* The child of a foreign key is dropped: its parent is locked as well, which only the catalog knows. */
 static void the_other_end_of_a_foreign_key_is_watched(void **state)
 {
@@ -266,6 +282,7 @@ int main(void)
         world_test(the_configuration_ends_what_is_idle_in_transaction),
         world_test(for_whom_those_in_the_way_wait_is_told),
         world_test(a_prepared_transaction_is_named),
+        world_test(a_prepared_transaction_in_the_way_of_a_build_is_named),
         world_test(the_other_end_of_a_foreign_key_is_watched),
         world_test(partitions_are_watched_with_their_parent),
         world_test(it_is_cancelled_at_once_while_it_watches),

@@ -240,6 +240,8 @@ static void an_operator_ends_it_by_cancelling(void **state)
     struct pids pids;
     struct scene s = scene_in_the_tool(state, &pids);
 
+    assert_string_equal(json_text_at(rollout_get(s.client, 1)->json, "/summary"),
+                        "expand step 2: the command of the runner tool is running");
     rollout_act(s.client, 1, "cancel");
     rollout_wait_status(s.client, 1, "failed");
     assert_false(process_is_alive((pid_t)pids.shell));

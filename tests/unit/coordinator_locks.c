@@ -368,6 +368,57 @@ static void test_by_configuration_only_idle_transactions_are_ended(void **state)
     assert_phase(w, 1, PHASE_COMPLETE);
 }
 
+static void change_blocker(const char *member, const char *value)
+{
+    json_t *changed = json_deep_copy(w->watched);
+
+    json_object_set_new(json_array_get(json_object_get(changed, "blockers"), 0), member, json_string(value));
+    json_decref(w->watched);
+    w->watched = changed;
+}
+
+/* It is tried again, for somebody may grant it; the audit trail has it once for each of them. */
+static void test_who_may_not_be_ended_is_recorded_once(void **state)
+{
+    (void)state;
+    w->config.migration.terminate_idle_in_transaction_seconds = 10;
+    w->terminate_error = "42501 permission denied";
+    w->on_run = lock_is_held;
+    block(true, "idle in transaction", 20);
+    submit(w, 1, ALTERS);
+    world_pass(w, 120000);
+    assert_int_equal(count_events(w, "migration.unblock"), 1);
+    change_blocker("transaction_start", "y");
+    world_pass(w, 120000);
+    assert_int_equal(count_events(w, "migration.unblock"), 2);
+    w->terminate_error = NULL;
+    world_pass(w, 20000);
+    assert_int_equal(w->ended, 1);
+    w->on_run = NULL;
+    world_pass(w, 20000);
+    assert_int_equal(count_events(w, "migration.unblock"), 2);
+    assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+/* A wraparound would be worse than any wait; a walsender or a background worker is somebody's work. */
+static void test_only_sessions_of_clients_are_ended(void **state)
+{
+    static const char *const kinds[] = {"autovacuum", "autovacuum-wraparound", "replication", "background"};
+
+    (void)state;
+    block(true, "active", 20);
+    submit(w, 1, ALTERS);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        change_blocker("kind", kinds[i]);
+        world_pass(w, 1000);
+        assert_false(coordinator_can_unblock(w->c, the_migration(w, 1)));
+        struct reply reply = ask_to_unblock(1);
+        assert_int_equal(reply.problem, PROBLEM_INVALID_TRANSITION);
+        assert_non_null(strstr(reply.detail, kinds[i]));
+    }
+    assert_int_equal(w->ended, 0);
+}
+
 static void test_by_default_nobody_is_ended(void **state)
 {
     (void)state;
@@ -401,6 +452,8 @@ int main(void)
         TEST(test_a_prepared_transaction_has_no_session),
         TEST(test_by_configuration_only_idle_transactions_are_ended),
         TEST(test_by_default_nobody_is_ended),
+        TEST(test_who_may_not_be_ended_is_recorded_once),
+        TEST(test_only_sessions_of_clients_are_ended),
     };
     return scene_run(tests, begin);
 }

@@ -185,6 +185,8 @@ static void test_tries_end_after_the_time_that_is_set(void **state)
 
 static void test_an_expand_that_fails_is_as_if_it_had_not_begun(void **state)
 {
+    char summary[256];
+
     (void)state;
     let_fail(w, fail_runs, 1, EXECUTION_FAILED);
     submit(w, 1, EXPAND CONTRACT);
@@ -192,6 +194,8 @@ static void test_an_expand_that_fails_is_as_if_it_had_not_begun(void **state)
     assert_int_equal(coordinator_migration_status(w->c, the_migration(w, 1)), STATUS_FAILED);
     submit(w, 2, EXPAND);
     assert_phase(w, 2, PHASE_QUEUED); /* it builds on 1 */
+    coordinator_migration_summary(w->c, the_migration(w, 2), summary, sizeof summary);
+    assert_string_equal(summary, "waits for 1, which has failed: `schemagate status 1` says what to do");
     assert_int_equal(act(w, 1, EVENT_RETRY).problem, PROBLEM_NONE);
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_phase(w, 2, PHASE_COMPLETE);

@@ -22,7 +22,7 @@ WITH RECURSIVE wanted AS (
     UNION
     SELECT inhrelid, level FROM tables JOIN pg_inherits ON inhparent = relation
 ), locks AS MATERIALIZED (
-    SELECT locktype, database, pid, relation, mode, virtualtransaction, transactionid
+    SELECT locktype, database, pid, relation, mode, granted, virtualtransaction, transactionid
     FROM pg_lock_status()
 ), held AS (
     SELECT l.pid, l.virtualtransaction, l.relation
@@ -47,6 +47,14 @@ WITH RECURSIVE wanted AS (
 ), sessions AS (
     SELECT pid, min(regexp_replace(relation::regclass::text, '^public\.', '')) AS relation, bool_or(blocks) AS blocks
     FROM blocking WHERE pid IS NOT NULL GROUP BY pid
+), prepared AS (
+    SELECT own.transactionid, held.relation
+    FROM held
+    JOIN locks AS own ON own.locktype = 'transactionid' AND own.pid IS NULL
+                     AND own.virtualtransaction = held.virtualtransaction
+    WHERE held.pid IS NULL
+    UNION ALL -- what pg_blocking_pids calls 0: a build waits for all writers, a batch for a row
+    SELECT transactionid, NULL FROM locks WHERE pid = $1::int AND locktype = 'transactionid' AND NOT granted
 ), named AS (
     SELECT s.pid, s.relation, s.blocks, a.backend_start, a.xact_start, a.query_start, a.state_change,
            coalesce(a.state, '') AS state, coalesce(a.application_name, '') AS application_name,
@@ -59,13 +67,10 @@ WITH RECURSIVE wanted AS (
                 ELSE 'background' END AS kind
     FROM sessions AS s, pg_stat_get_activity(s.pid) AS a
     UNION ALL
-    SELECT NULL, min(regexp_replace(held.relation::regclass::text, '^public\.', '')), true, NULL, p.prepared, NULL, p.prepared, 'prepared', '',
+    SELECT NULL, min(regexp_replace(prepared.relation::regclass::text, '^public\.', '')), true, NULL, p.prepared, NULL, p.prepared, 'prepared', '',
            p.owner, p.gid, NULL, 'prepared-transaction'
-    FROM held
-    JOIN locks AS own ON own.locktype = 'transactionid' AND own.pid IS NULL
-                     AND own.virtualtransaction = held.virtualtransaction
-    JOIN pg_prepared_xacts AS p ON p.transaction = own.transactionid
-    WHERE held.pid IS NULL GROUP BY p.prepared, p.owner, p.gid
+    FROM prepared JOIN pg_prepared_xacts AS p ON p.transaction = prepared.transactionid
+    GROUP BY p.prepared, p.owner, p.gid
 ), blockers AS (
     SELECT * FROM named
     WHERE blocks OR (coalesce(xact_start <= clock_timestamp() - $3::float8 * interval '1 millisecond', true)

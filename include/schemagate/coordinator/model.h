@@ -73,6 +73,8 @@ struct lock_wait {
     json_t *seen; /* owns the strings; its "progress" is that of the statement that runs */
     bool ending;  /* sessions are being ended by configuration */
     int64_t end_again_boot;
+    char *told_to_end; /* owned: those that the last event about it names, with the start of their
+                          transactions; NULL: none */
 };
 
 /* A statement of pg_stat_statements, called since the fleet moved, that uses what a contract takes away. */
