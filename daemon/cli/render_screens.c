@@ -251,6 +251,17 @@ static void append_limits(struct buf *out, const json_t *limits)
     }
 }
 
+/* Who has not been told for long. */
+static void append_notifies(struct buf *out, const json_t *notifies)
+{
+    size_t n;
+    json_t *notify;
+
+    json_array_foreach(notifies, n, notify) {
+        render_any(out, "\nnotify    ", notify, "trouble", "");
+    }
+}
+
 static void append_head(struct buf *out, const json_t *status, bool colour)
 {
     const json_t *database = json_object_get(status, "database"),
@@ -274,6 +285,7 @@ static void append_head(struct buf *out, const json_t *status, bool colour)
             buf_printf(out, ", undoing %" PRId64, render_number(window, "undoing"));
     }
     append_limits(out, json_object_get(database, "limits"));
+    append_notifies(out, json_object_get(status, "notifies"));
     text_after(out, "\nsummary   ", render_text(status, "summary"));
     append_pause(out, json_object_get(status, "paused"));
     buf_puts(out, "\n");

@@ -107,6 +107,7 @@ void document_status(struct writer *w, const struct http_server *server, enum ca
     write_replicas(w, c);
     document_witness(w, c);
     document_strays(w, c);
+    document_notifies(w, server);
     writer_number(w, "index", coordinator_index(c));
     writer_close_object(w);
 }

@@ -50,4 +50,9 @@ void document_session(struct writer *w, const struct witnessed_session *session,
 void document_strays(struct writer *w, const struct coordinator *c);
 void document_witness(struct writer *w, const struct coordinator *c);
 
+/* notifies.c: "notifies", who is told of events. */
+void document_notifies(struct writer *w, const struct http_server *server);
+/* Says what an operator should know of one that has been behind for long; false: nothing. */
+bool document_notify_trouble(const struct http_notify *notify, struct buf *text);
+
 #endif

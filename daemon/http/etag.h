@@ -8,7 +8,7 @@
 #define ETAG_SIZE 35 /* 32 digits in quotes */
 
 char *etag_migration(const struct coordinator *c, const struct migration *m, char tag[ETAG_SIZE]);
-char *etag_status(const struct coordinator *c, char tag[ETAG_SIZE]);
+char *etag_status(const struct http_server *server, char tag[ETAG_SIZE]);
 
 /* Sets the header ETag. True if the client has this version already: answered with 304. */
 bool etag_offer(struct request *r, const char *tag);

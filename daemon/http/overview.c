@@ -32,7 +32,7 @@ static void look_at_status(struct request *r, bool last)
     if (!last && query->index == coordinator_index(c))
         return;
     request_header(r, "X-Index", "%" PRId64, coordinator_index(c));
-    if (etag_offer(r, etag_status(c, tag)))
+    if (etag_offer(r, etag_status(r->server, tag)))
         return;
     document_status(&w, r->server, r->caller->role);
     request_answer(r, 200, NULL, &body);

@@ -168,8 +168,18 @@ static void write_apps(struct buf *out, const struct coordinator *c)
 /* ---- the whole ---- */
 
 /* What an operator has to know before everything else. */
-static void write_trouble(struct buf *out, const struct coordinator *c)
+static void write_notify(void *context, const struct http_notify *notify)
 {
+    struct buf text = BUF_INIT(0);
+
+    if (document_notify_trouble(notify, &text))
+        write_notice(context, buf_text(&text));
+    buf_free(&text);
+}
+
+static void write_trouble(struct buf *out, const struct http_server *server)
+{
+    const struct coordinator *c = server->coordinator;
     const struct pause_note pause = coordinator_paused(c);
     const char *trouble = coordinator_trouble(c), *leader = coordinator_leader_url(c);
     struct buf text = BUF_INIT(0);
@@ -190,6 +200,8 @@ static void write_trouble(struct buf *out, const struct coordinator *c)
                    pause.reason != NULL && *pause.reason != '\0' ? pause.reason : "no reason given");
         write_notice(out, buf_text(&text));
     }
+    if (server->list_notifies != NULL)
+        server->list_notifies(server->notifies, write_notify, out);
     buf_free(&text);
 }
 
@@ -210,7 +222,7 @@ void page_write(struct buf *out, const struct http_server *server)
         now[CLOCK_RFC3339_SIZE];
 
     coordinator_summary(c, summary, sizeof(summary));
-    write_trouble(&trouble, c);
+    write_trouble(&trouble, server);
     write_migrations(&migrations, c, now_wall);
     write_apps(&apps, c);
     snprintf(floor_text, sizeof(floor_text), "%" PRId64, window->floor);

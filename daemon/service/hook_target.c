@@ -85,6 +85,7 @@ static void taken(struct hook_target *target, const json_t *event)
 {
     target->told = event_id(event);
     target->attempt = 0;
+    target->error[0] = '\0';
     if (++target->place == json_array_size(target->page))
         end_page(target);
     store_told(target);
@@ -103,6 +104,7 @@ static void refused(struct hook_target *target, const json_t *event, const char 
     int64_t delay = retry_delay_ms(&policy, target->attempt, now.boot_ms - target->first_try_boot, chance);
     struct timeval wait = {delay / 1000, delay % 1000 * 1000};
     event_add(target->retry, &wait);
+    snprintf(target->error, sizeof target->error, "%s", trouble);
     log_warn("an event could not be delivered", LOG_TEXT("notify", target->settings->name),
              LOG_NUMBER("event", event_id(event)), LOG_TEXT("kind", event_kind(event)),
              LOG_TEXT("because", trouble), LOG_NUMBER("tries", target->attempt),
@@ -251,10 +253,19 @@ static void fetch(struct hook_target *target)
     coordinator_events(target->world->coordinator, target->read, NULL, 0, PAGE, on_page, target);
 }
 
+static void note_standing(struct hook_target *target)
+{
+    if (!target->active || target->told >= coordinator_index(target->world->coordinator))
+        target->behind_since = (struct instant){0};
+    else if (target->behind_since.boot_ms == 0)
+        target->behind_since = clock_sample();
+}
+
 void hook_target_look(struct hook_target *target)
 {
     bool busy = target->child || target->webhook || event_pending(target->retry, EV_TIMEOUT, NULL);
 
+    note_standing(target);
     if (!target->active || busy || target->fetching)
         return;
     while (target->page) {
@@ -265,6 +276,7 @@ void hook_target_look(struct hook_target *target)
         }
         taken(target, event);
     }
+    note_standing(target);
     fetch(target);
 }
 
@@ -298,11 +310,13 @@ void hook_target_begin(struct hook_target *target, int64_t event)
     target->active = true;
     target->read = target->told = target->stored = event;
     target->attempt = 0;
+    target->error[0] = '\0';
 }
 
 void hook_target_pause(struct hook_target *target)
 {
     target->active = false;
+    note_standing(target);
     target->stale = target->child || target->webhook;
     event_del(target->retry);
     end_page(target);

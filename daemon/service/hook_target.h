@@ -2,6 +2,7 @@
 #ifndef SERVICE_HOOK_TARGET_H
 #define SERVICE_HOOK_TARGET_H
 
+#include <schemagate/base/clock.h>
 #include <schemagate/base/config.h>
 
 #include <jansson.h>
@@ -37,6 +38,8 @@ struct hook_target {
     bool stale;              /* what tells now began in a term that is over */
     unsigned attempt;        /* tries of the event at `place` */
     int64_t first_try_boot;
+    struct instant behind_since; /* all zero: it has had all events, or nothing is known */
+    char error[160];             /* of the last try; "": it has not failed */
     struct event *retry;
     bool fetching, storing;  /* a call of the store is under way */
     bool dropped;            /* it goes when these have come back */

@@ -106,13 +106,17 @@ void hooks_list(void *context, http_notify_row *row, void *out)
 {
     const struct hooks *hooks = context;
     const struct hook_target *target;
-    int64_t newest = coordinator_index(hooks->world.coordinator);
+    int64_t newest = coordinator_index(hooks->world.coordinator), now = clock_sample().boot_ms;
 
     DL_FOREACH(hooks->targets, target) {
+        const struct instant *since = &target->behind_since;
         row(out, &(struct http_notify){
                      .name = target->settings->name,
                      .behind = target->active ? newest - target->told : 0,
                      .tries = target->active ? target->attempt : 0,
+                     .behind_since_wall = since->wall_ms,
+                     .behind_seconds = since->boot_ms != 0 ? (now - since->boot_ms) / 1000 : 0,
+                     .error = target->active && target->error[0] != '\0' ? target->error : NULL,
                  });
     }
 }

@@ -120,9 +120,38 @@ static void what_a_command_refuses_it_is_told_again(void **state)
     free(text);
     daemon_wait_log(daemon, "exit code 3: not now");
     wait_metric(&daemon->client, "schemagate_notify_behind{target=\"pager\"} 0\n");
+    const struct http_answer *answer = http_call(&daemon->client, "GET", NULL, "/status");
+    assert_true(json_is_null(json_at(answer->json, "/notifies/0/error")));
+    assert_true(json_is_null(json_at(answer->json, "/notifies/0/behind_since")));
     char *mark = scratch_path(&world->scratch, "refused");
     unlink(mark);
     free(mark);
+}
+
+/* Who looks at the status need not know of /metrics or of the log. */
+static void the_status_says_how_far_each_is_and_why(void **state)
+{
+    struct world *world = *state;
+    char section[512];
+    int64_t end = test_now_ms() + PATIENCE_MS;
+    const struct http_answer *answer;
+
+    command_section(world, "echo not now\nexit 3\n", section);
+    struct http_client *client = &world_daemon(world, &(struct daemon_options){.sections = section})->client;
+    rollout_submit(client, 1, CREATE);
+    rollout_wait(client, 1, "complete");
+    for (;;) {
+        answer = http_call(client, "GET", NULL, "/status");
+        if (json_is_string(json_at(answer->json, "/notifies/0/error")))
+            break;
+        assert_true(test_now_ms() < end);
+        test_pause();
+    }
+    assert_string_equal(json_text_at(answer->json, "/notifies/0/name"), "pager");
+    assert_string_equal(json_text_at(answer->json, "/notifies/0/error"), "exit code 3: not now");
+    assert_int_equal(json_number_at(answer->json, "/notifies/0/behind"), 3);
+    assert_true(json_number_at(answer->json, "/notifies/0/tries") > 0);
+    assert_true(json_is_string(json_at(answer->json, "/notifies/0/behind_since")));
 }
 
 static pid_t read_sleeper(const struct world *world)
@@ -319,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         world_test(a_command_is_told_of_each_transition_in_order),
         world_test(what_a_command_refuses_it_is_told_again),
+        world_test(the_status_says_how_far_each_is_and_why),
         world_test(what_a_dying_daemon_was_telling_the_next_one_tells),
         world_test(a_new_target_hears_what_happens_next_and_only_what_it_asked_for),
         world_test(a_url_gets_signed_posts_until_it_takes_them),

@@ -22,11 +22,14 @@ struct http_server *http_server_new(struct event_base *base, const struct config
  * logged as `listening address=…`. */
 bool http_server_listen(struct http_server *server, struct buf *errors);
 
-/* One [notify NAME], for /metrics. */
+/* One [notify NAME], for /metrics, /status and the page. */
 struct http_notify {
     const char *name;
     int64_t behind; /* events that it still has to be told, or to be asked whether it cares for */
     unsigned tries; /* of the next one, that have failed */
+    int64_t behind_since_wall; /* it has not had all events since then; 0: it has them */
+    int64_t behind_seconds;
+    const char *error; /* of the last try, where that has failed; else NULL */
 };
 
 typedef void http_notify_row(void *out, const struct http_notify *notify);
