@@ -62,7 +62,8 @@ static void append_progress(struct buf *out, const json_t *steps)
 /* What is known of the rows at the end, and nothing more. */
 static void append_verdict(struct buf *out, const json_t *backfill)
 {
-    const json_t *verified = json_object_get(backfill, "verified");
+    const json_t *verified = json_object_get(backfill, "verified"), *command;
+    size_t i;
 
     buf_printf(out, "backfill  %" PRId64 " rows changed, ", render_number(backfill, "rows_changed"));
     if (json_is_true(verified))
@@ -72,6 +73,10 @@ static void append_verdict(struct buf *out, const json_t *backfill)
                    render_number(backfill, "rows_left"));
     else
         buf_puts(out, "not verified: rows that were written meanwhile may be without it\n");
+    json_array_foreach(json_object_get(backfill, "vacuum"), i, command) {
+        buf_printf(out, "          dead rows; unless autovacuum has come by since: %s\n",
+                   json_string_value(command));
+    }
 }
 
 static void append_backfill(struct buf *out, const json_t *migration)

@@ -24,6 +24,13 @@ static bool is_verifying(const struct step *step)
     return json_is_true(json_object_get(step->progress, "verifying"));
 }
 
+/* The command that its dead rows ask for, or NULL. */
+static const char *vacuum_of(const struct step *step)
+{
+    return step->work.kind == WORK_BATCHED
+               ? json_string_value(json_object_get(step->progress, "vacuum")) : NULL;
+}
+
 bool backfill_goes_on(const struct step *step)
 {
     return step && step->work.kind == WORK_BATCHED && !is_done(step);
@@ -130,7 +137,8 @@ static void log_end(const struct migration *m, const struct step *step)
 
     log_info("backfill done", LOG_NUMBER("version", m->version), LOG_NUMBER("step", step->number),
              LOG_NUMBER("rows", progress_number(step->progress, "rows")),
-             LOG_TEXT("in_one_statement_because", whole ? whole : ""));
+             LOG_TEXT("in_one_statement_because", whole ? whole : ""),
+             LOG_TEXT("dead_rows_ask_for", vacuum_of(step) ? vacuum_of(step) : ""));
     if (json_is_false(verified))
         log_warn("the backfill's condition still finds rows",
                  LOG_NUMBER("version", m->version), LOG_NUMBER("step", step->number),
@@ -251,6 +259,16 @@ bool coordinator_backfill(const struct coordinator *c, const struct migration *m
     return true;
 }
 
+const char *coordinator_backfill_vacuum(const struct migration *m, size_t number)
+{
+    for (size_t i = 0; i < m->step_count; i++) {
+        const char *command = vacuum_of(&m->steps[i]);
+        if (command && number-- == 0)
+            return command;
+    }
+    return NULL;
+}
+
 json_t *backfill_report(const struct migration *m)
 {
     json_t *vacuum = json_array(), *whole = json_array();
@@ -267,8 +285,8 @@ json_t *backfill_report(const struct migration *m)
         rows += progress_number(step->progress, "rows");
         if (json_is_string(json_object_get(step->progress, "whole")))
             json_array_append(whole, json_object_get(step->progress, "whole"));
-        if (json_is_string(json_object_get(step->progress, "vacuum")))
-            json_array_append(vacuum, json_object_get(step->progress, "vacuum"));
+        if (vacuum_of(step))
+            json_array_append_new(vacuum, json_string(vacuum_of(step)));
     }
     json_t *report = any ? json_pack("{s:I, s:f, s:o, s:O, s:O}", "rows", (json_int_t)rows, "seconds",
                                      seconds, "verified", verdict(m), "in_one_statement", whole,

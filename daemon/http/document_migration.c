@@ -136,6 +136,7 @@ static void write_backfill(struct writer *w, const struct coordinator *c, const 
 {
     struct backfill_view view;
     char advice[SLOT_ADVICE_SIZE] = "";
+    const char *command;
 
     if (!coordinator_backfill(c, m, &view)) {
         writer_null(w, "backfill");
@@ -156,6 +157,10 @@ static void write_backfill(struct writer *w, const struct coordinator *c, const 
     writer_count(w, "verifying_ms", view.verifying_ms);
     writer_json(w, "verified", view.verified);
     writer_count(w, "rows_left", view.rows_left);
+    writer_open_list(w, "vacuum");
+    for (size_t i = 0; (command = coordinator_backfill_vacuum(m, i)) != NULL; i++)
+        writer_text(w, NULL, command);
+    writer_close_list(w);
     writer_close_object(w);
 }
 

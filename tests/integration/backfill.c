@@ -440,6 +440,18 @@ static void what_stays_unfilled_is_counted(void **state)
 
 /* ---- kill -9 ---- */
 
+/* Each row has left a dead one behind: what to do about it is told as it can be typed. */
+static void expect_vacuum(struct world *world, struct http_client *client)
+{
+    const struct http_answer *answer = rollout_get(client, 1);
+    const char *command = json_text_at(answer->json, "/backfill/vacuum/0");
+
+    assert_string_equal(command, "VACUUM (ANALYZE) public.t");
+    sql_run(world->sql, "%s", command);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM schemagate.event WHERE data->'backfill'->>"
+                                            "'vacuum' = '[\"%s\"]'", command), 1);
+}
+
 static void killed_again_and_again_each_row_is_changed_once(void **state)
 {
     static const char *const failpoints[] = {
@@ -467,9 +479,11 @@ static void killed_again_and_again_each_row_is_changed_once(void **state)
                                     "schemagate.step WHERE section = 'backfill'), 0) FROM t WHERE n = 1"),
                          0);
     }
-    rollout_wait(world_client(world), 1, "complete");
+    struct http_client *client = world_client(world);
+    rollout_wait(client, 1, "complete");
     expect_all_once(world, "t");
     expect_progress(world, 1, "rows", "20000");
+    expect_vacuum(world, client);
 }
 
 int main(void)

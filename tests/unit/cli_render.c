@@ -147,6 +147,8 @@ static void a_backfill_says_how_far_it_is(void **state)
                 "backfill  7 of about 40 rows, 550 rows/s, 1m01s to go\n");
     expect_line(BACKFILL("expanded", "null", "null, \"verified\":true"),
                 "backfill  5 rows changed, none left in one look at all rows\n");
+    expect_line(BACKFILL("expanded", "null", "null, \"verified\":true, \"vacuum\":[\"VACUUM t\"]"),
+                "          dead rows; unless autovacuum has come by since: VACUUM t\n");
     expect_line(BACKFILL("expanded", "null", "null, \"verified\":false, \"rows_left\":2"),
                 "backfill  5 rows changed, 2 left: its condition still finds them\n");
     expect_line(BACKFILL("expanded", "null", "null, \"verified\":null"),

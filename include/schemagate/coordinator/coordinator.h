@@ -240,6 +240,8 @@ struct backfill_view {
 };
 bool coordinator_backfill(const struct coordinator *c, const struct migration *m,
                           struct backfill_view *view);
+/* What to run where its steps have left many dead rows behind, one after another; NULL at the end. */
+const char *coordinator_backfill_vacuum(const struct migration *m, size_t number);
 #define SLOT_ADVICE_SIZE 320
 /* Who holds back the log, how much of it, and what an operator can do. */
 void coordinator_slot_advice(const struct batch_slot *slot, char text[SLOT_ADVICE_SIZE]);

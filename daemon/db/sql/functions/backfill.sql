@@ -561,8 +561,9 @@ BEGIN
     WHILE left_over > 0 AND NOT (p->'done')::bool LOOP
         walked := p->'walked';
         IF p->>'whole' IS NOT NULL THEN
-            p := p || pg_catalog.jsonb_build_object('rows', schemagate.backfill_run(whole, role),
-                                                    'walked', p->'estimate', 'done', true);
+            p := schemagate.backfill_done(
+                p || pg_catalog.jsonb_build_object('rows', schemagate.backfill_run(whole, role),
+                                                   'walked', p->'estimate'), pieces, NULL);
         ELSIF (p->'verifying')::bool THEN
             all_rows := greatest((p->'estimate')::bigint, (p->'walked')::bigint);
             -- That it reads for long is told before it does; and then nothing else holds locks beside it.
