@@ -8,6 +8,7 @@
 #include <schemagate/plan/plan.h>
 
 #include <errno.h>
+#include <ctype.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
@@ -201,6 +202,17 @@ static size_t find_row(const struct row_set *set, int value)
     return n;
 }
 
+/* optopt is the letter, where it is one: then getopt has not gone past its word yet. */
+static int complain_of_unknown(char **argv)
+{
+    if (isdigit(optopt))
+        return options_complain(argv[0], "there is no option -%c: what begins with \"-\" and is none stands "
+                                         "behind --", optopt);
+    if (isalpha(optopt))
+        return options_complain(argv[0], "there is no option -%c", optopt);
+    return options_complain(argv[0], "there is no option %s (or it is given wrongly)", argv[optind - 1]);
+}
+
 static int read_options(int argc, char **argv, const struct row_set *set, const char *letters,
                         const struct option *longs, bool *given, void *into)
 {
@@ -213,8 +225,7 @@ static int read_options(int argc, char **argv, const struct row_set *set, const 
             return CLI_DONE;
         }
         if (value == '?')
-            return options_complain(argv[0], "there is no option %s (or it is given wrongly)",
-                                    argv[optind - 1]);
+            return complain_of_unknown(argv);
         if (value == ':')
             return options_complain(argv[0], "option %s needs a value", argv[optind - 1]);
         size_t n = find_row(set, value);

@@ -82,6 +82,11 @@ static void what_is_wrong_is_said_with_its_place(void **state)
     command_expect(&command, USAGE, "submit %s/none.sql", world->scratch.path);
     command_expect(&command, USAGE, "nonesuch");
     command_expect(&command, USAGE, "status --nonesuch");
+    says(command.errors, "there is no option --nonesuch");
+    command_expect(&command, USAGE, "status -xw");
+    says(command.errors, "there is no option -x\n");
+    command_expect(&command, USAGE, "waive 7 in-use -123 --for 60 --reason R");
+    says(command.errors, "there is no option -1: what begins with \"-\" and is none stands behind --");
     free(path);
     command_close(&command);
 }

@@ -101,9 +101,24 @@ static bool has_column(struct world *world, const char *table, const char *colum
                                   "WHERE table_name = '%s' AND column_name = '%s'", table, column) > 0;
 }
 
-static void begin_django(struct project *django, struct world *world)
+/* A daemon with the tool as a runner: `command` is what follows the interpreter, in the project's folder. */
+static struct http_client *daemon_with_runner(const struct project *project, const char *command)
 {
-    project_open(django, world, "django");
+    char sections[1024];
+
+    snprintf(sections, sizeof sections,
+             "[runner tool]\n"
+             "command = /usr/bin/python3, -m, %s\n"
+             "environment = %s, %s, %s, %s, PYTHONPATH=., DJANGO_SETTINGS_MODULE=settings, "
+             "PGOPTIONS=-c lock_timeout=1s\n"
+             "directory = %s\n",
+             command, project->host, project->port, project->user, project->database, project->folder);
+    return &world_daemon(project->world, &(struct daemon_options){.sections = sections})->client;
+}
+
+static void begin_django(struct project *django, struct world *world, const char *name)
+{
+    project_open(django, world, name);
     project_folder(django, "shop");
     project_folder(django, "shop/migrations");
     project_write(django, "shop/__init__.py", "");
@@ -146,7 +161,7 @@ static void what_django_prints_is_rolled_out(void **state)
     struct http_client *client = world_client(world);
     struct project django;
 
-    begin_django(&django, world);
+    begin_django(&django, world, "django");
     submit_output(&django, client, 1, "django sqlmigrate shop 0001");
     rollout_wait(client, 1, "complete");
     submit_output(&django, client, 2, "django sqlmigrate shop 0002");
@@ -169,9 +184,32 @@ static void what_django_prints_is_rolled_out(void **state)
     free(django.folder);
 }
 
-static void begin_alembic(struct project *alembic, struct world *world)
+/* Code has no SQL to print: it is a step by itself, and Django's own record says that it has run. */
+static void what_django_has_in_code_is_a_step(void **state)
 {
-    project_open(alembic, world, "alembic");
+    struct world *world = *state;
+    struct project django;
+
+    begin_django(&django, world, "django_code");
+    project_write(&django, "shop/migrations/0003_fill.py",
+                  "from django.db import migrations\n"
+                  "def fill(apps, schema_editor):\n"
+                  "    apps.get_model('shop', 'Customer').objects.create(email='a@example.com')\n"
+                  "class Migration(migrations.Migration):\n"
+                  "    dependencies = [('shop', '0002_more')]\n"
+                  "    operations = [migrations.RunPython(fill, migrations.RunPython.noop)]\n");
+    struct http_client *client =
+        daemon_with_runner(&django, "django, migrate, --no-input, shop, {argument}");
+    rollout_submit(client, 1, "-- schemagate: expand\n-- schemagate: run tool argument=0003\n");
+    rollout_wait(client, 1, "complete");
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM shop_customer"), 1);
+    assert_int_equal(sql_number(world->sql, "SELECT count(*) FROM django_migrations WHERE app = 'shop'"), 3);
+    free(django.folder);
+}
+
+static void begin_alembic(struct project *alembic, struct world *world, const char *name)
+{
+    project_open(alembic, world, name);
     project_folder(alembic, "versions");
     project_write(alembic, "alembic.ini", "[alembic]\nscript_location = .\n");
     project_write(alembic, "env.py",
@@ -209,7 +247,7 @@ static void what_alembic_prints_is_rolled_out_and_alembic_knows(void **state)
     struct http_client *client = world_client(world);
     struct project alembic;
 
-    begin_alembic(&alembic, world);
+    begin_alembic(&alembic, world, "alembic");
     submit_output(&alembic, client, 1, "alembic -c alembic.ini upgrade a1 --sql");
     rollout_wait(client, 1, "complete");
     submit_output(&alembic, client, 2, "alembic -c alembic.ini upgrade a1:b2 --sql");
@@ -228,11 +266,47 @@ static void what_alembic_prints_is_rolled_out_and_alembic_knows(void **state)
     free(alembic.folder);
 }
 
+/* A traceback is what its author needs: the line of the revision, and what PostgreSQL said. */
+static void what_fails_in_a_revision_is_shown(void **state)
+{
+    struct world *world = *state;
+    struct project alembic;
+
+    begin_alembic(&alembic, world, "alembic_code");
+    project_write(&alembic, "versions/c3_code.py",
+                  "import sqlalchemy as sa\n"
+                  "from alembic import op\n"
+                  "revision, down_revision = 'c3', 'b2'\n"
+                  "def upgrade():\n"
+                  "    op.get_bind().execute(sa.text('SELECT nosuch(1)'))\n");
+    struct http_client *client =
+        daemon_with_runner(&alembic, "alembic, -c, alembic.ini, upgrade, {argument}");
+    rollout_submit(client, 1, "-- schemagate: expand\n-- schemagate: run tool argument=c3\n");
+    rollout_wait_status(client, 1, "failed");
+    const char *detail = json_text_at(rollout_get(client, 1)->json, "/error/detail");
+    assert_non_null(strstr(detail, "Traceback"));
+    assert_non_null(strstr(detail, "c3_code.py\", line 5"));
+    assert_non_null(strstr(detail, "function nosuch(integer) does not exist"));
+    assert_false(has_column(world, "customer", "name"));
+    project_write(&alembic, "versions/c3_code.py",
+                  "revision, down_revision = 'c3', 'b2'\n"
+                  "def upgrade():\n"
+                  "    pass\n");
+    rollout_act(client, 1, "retry");
+    rollout_wait(client, 1, "complete");
+    char *current = project_run(&alembic, "alembic -c alembic.ini current");
+    assert_non_null(strstr(current, "c3 (head)"));
+    free(current);
+    free(alembic.folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         world_test(what_django_prints_is_rolled_out),
         world_test(what_alembic_prints_is_rolled_out_and_alembic_knows),
+        world_test(what_django_has_in_code_is_a_step),
+        world_test(what_fails_in_a_revision_is_shown),
     };
     return world_run(tests);
 }
