@@ -201,6 +201,16 @@ static inline size_t fake_count(struct fake *fake, const char *method, const cha
     return count;
 }
 
+/* When the last renewal came that was answered 200; it was sent before. */
+static inline int64_t fake_last_renewal(struct fake *fake)
+{
+    struct fake_request renewal = {0};
+    int64_t at_ms = 0;
+    for (size_t n = 0; fake_request(fake, "POST", "/renew", n, &renewal); n++)
+        at_ms = renewal.status == 200 ? renewal.at_ms : at_ms;
+    return at_ms;
+}
+
 /* Waits until there are so many. */
 static inline void fake_wait(struct fake *fake, const char *method, const char *part, size_t count)
 {

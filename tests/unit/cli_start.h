@@ -37,6 +37,17 @@ static inline pid_t start(struct fake *fake, const char *const words[])
     return pid;
 }
 
+/* `play` returns how long something lasted, in milliseconds. A busy machine makes it longer, or notes its
+ * beginning late: but not each time. */
+static inline void expect_within(struct fake *fake, int64_t (*play)(struct fake *fake), int64_t least,
+                                 int64_t most)
+{
+    int64_t lasted = play(fake);
+    for (int again = 3; (lasted < least || lasted > most) && again > 0; again--)
+        lasted = play(fake);
+    assert_in_range(lasted, least, most);
+}
+
 static inline pid_t read_pid(const struct fake *fake, const char *name)
 {
     fake_wait_says(fake, name, "\n");
