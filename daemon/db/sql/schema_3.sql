@@ -42,6 +42,9 @@ CREATE TABLE schemagate.hidden (
     PRIMARY KEY (version, relation, "column")
 );
 
+-- They are counted with each change of the window (functions/markers.sql).
+CREATE INDEX migration_undone ON schemagate.migration (version) WHERE phase = 'undone';
+
 -- How far each [notify NAME] has been told: the last event that it took.
 CREATE TABLE schemagate.delivery (
     target text PRIMARY KEY,

@@ -53,7 +53,7 @@ BEGIN
         PERFORM schemagate.write_waivers(changes->'waivers');
     END IF;
     IF changes ? 'window' THEN
-        PERFORM schemagate.close_markers(coalesce(changes->'migrations' @> '[{"phase": "undone"}]', false));
+        PERFORM schemagate.close_markers();
     END IF;
     IF changes ? 'hidden' THEN
         hidden := schemagate.hidden_rows((changes->>'hidden')::bigint);

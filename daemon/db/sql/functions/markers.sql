@@ -6,10 +6,10 @@
 -- (settle_markers). At every moment, also after a rollback, a crash, or a failover to a standby, the markers refuse all that
 -- the committed window refuses. Both run behind the window row's lock.
 
--- The window row and the markers beside it, 0 for none. How many versions are undone has to be counted, and is asked for
--- apart: only where one becomes so, or is so. Its marker is never below it.
+-- The window row and the markers beside it, 0 for none.
 CREATE OR REPLACE VIEW schemagate.marked AS
     SELECT w.floor, w.ceiling, coalesce(w.contracting, 0) AS contracting, coalesce(w.undoing, 0) AS undoing,
+           (SELECT count(*) FROM schemagate.migration WHERE phase = 'undone') AS undone,
            floor.last_value AS marked_floor, ceiling.last_value AS marked_ceiling,
            contracting.last_value AS marked_contracting, undoing.last_value AS marked_undoing,
            undone.last_value AS marked_undone
@@ -17,14 +17,8 @@ CREATE OR REPLACE VIEW schemagate.marked AS
          schemagate.marker_contracting AS contracting, schemagate.marker_undoing AS undoing,
          schemagate.marker_undone AS undone;
 
-CREATE OR REPLACE FUNCTION schemagate.undone_count() RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (SELECT count(*) FROM schemagate.migration WHERE phase = 'undone');
-END $$;
-
--- In the transaction that has written the window; undoes: it makes a version undone.
-CREATE OR REPLACE FUNCTION schemagate.close_markers(undoes bool) RETURNS void
+-- In the transaction that has written the window.
+CREATE OR REPLACE FUNCTION schemagate.close_markers() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     m schemagate.marked;
@@ -39,8 +33,8 @@ BEGIN
     IF m.undoing > 0 AND (m.marked_undoing = 0 OR m.marked_undoing > m.undoing) THEN
         PERFORM setval('schemagate.marker_undoing', m.undoing);
     END IF;
-    IF undoes THEN
-        PERFORM setval('schemagate.marker_undone', greatest(m.marked_undone, schemagate.undone_count()));
+    IF m.marked_undone < m.undone THEN
+        PERFORM setval('schemagate.marker_undone', m.undone);
     END IF;
     IF m.marked_ceiling > m.ceiling THEN
         PERFORM setval('schemagate.marker_ceiling', m.ceiling);
@@ -55,27 +49,16 @@ DECLARE
 BEGIN
     SELECT * INTO m FROM schemagate.marked;
     IF m.marked_contracting = m.contracting AND m.marked_undoing = m.undoing AND m.marked_floor = m.floor
-       AND m.marked_ceiling = m.ceiling
-       AND (m.marked_undone = 0 OR m.marked_undone = schemagate.undone_count()) THEN
+       AND m.marked_ceiling = m.ceiling AND m.marked_undone = m.undone THEN
         RETURN;
     END IF;
     -- What a crash loses of it stays closed until the next term begins: nobody has to wait for the disk.
     PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM FROM schemagate.window FOR NO KEY UPDATE;
     SELECT * INTO m FROM schemagate.marked;
-    IF m.marked_contracting <> m.contracting THEN
-        PERFORM setval('schemagate.marker_contracting', m.contracting);
-    END IF;
-    IF m.marked_undoing <> m.undoing THEN
-        PERFORM setval('schemagate.marker_undoing', m.undoing);
-    END IF;
-    IF m.marked_floor <> m.floor THEN
-        PERFORM setval('schemagate.marker_floor', m.floor);
-    END IF;
-    IF m.marked_ceiling <> m.ceiling THEN
-        PERFORM setval('schemagate.marker_ceiling', m.ceiling);
-    END IF;
-    IF m.marked_undone > 0 THEN
-        PERFORM setval('schemagate.marker_undone', schemagate.undone_count());
-    END IF;
+    PERFORM setval('schemagate.marker_contracting', m.contracting),
+            setval('schemagate.marker_undoing', m.undoing),
+            setval('schemagate.marker_floor', m.floor),
+            setval('schemagate.marker_ceiling', m.ceiling),
+            setval('schemagate.marker_undone', m.undone);
 END $$;
