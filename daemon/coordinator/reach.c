@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So long an answer counts that was asked for while the gate was about to open: as long as it may take from
- * asking to opening anyway. */
+/* So long an answer counts that came before the gate was open: whatever was found, others may change it
+ * between any answer and the contract. */
 #define AHEAD_MS 20
 
 /* What a contract drops by name can be looked up; of anything else nothing is known. */
@@ -43,18 +43,17 @@ void reach_forget(struct migration *m)
 
 struct question {
     struct coordinator *c;
-    int64_t version, asked_boot;
+    int64_t version;
     char *plan_checksum; /* owned: what it is about, whatever a corrected plan has put in its place */
     unsigned term;
     void (*done)(struct coordinator *c, struct migration *m); /* NULL: it was asked ahead */
 };
 
-static void answered_ahead(struct coordinator *c, struct migration *m, int64_t asked_boot,
-                           const json_t *reach)
+static void answered_ahead(struct coordinator *c, struct migration *m, const json_t *reach)
 {
     reach_forget_ahead(m);
     m->reach_ahead = json_incref((json_t *)reach);
-    m->reach_ahead_boot = asked_boot;
+    m->reach_ahead_boot = coordinator_now(c).boot_ms;
     rollout_advance(c);
 }
 
@@ -74,7 +73,7 @@ static void answered(void *context, const json_t *reach)
     if (!same || !term_goes_on(c))
         return;
     if (!question.done) {
-        answered_ahead(c, m, question.asked_boot, reach);
+        answered_ahead(c, m, reach);
         return;
     }
     reach_forget(m);
@@ -100,7 +99,6 @@ static void ask(struct coordinator *c, const struct migration *m,
         json_array_append_new(roles, json_string(configured->items[i]));
     *question = (struct question){.c = c,
                                   .version = m->version,
-                                  .asked_boot = coordinator_now(c).boot_ms,
                                   .plan_checksum = memory_copy(m->plan_checksum),
                                   .term = c->rollout.term,
                                   .done = done};

@@ -139,7 +139,7 @@ struct migration {
                             moved, or nothing keeps the gate closed */
     json_t *reach; /* owned: who can reach what its contract takes away; NULL: nobody has looked */
     json_t *reach_ahead; /* owned: the same, asked for while the gate is about to open; NULL: not known */
-    int64_t reach_ahead_boot; /* when that was asked for */
+    int64_t reach_ahead_boot; /* when that was answered */
     bool reach_asked;    /* it is being asked for */
     struct waiver *waivers;  /* owned: those that count now */
     struct gate_waiver *passes; /* owned: the same, as the gate takes them */
