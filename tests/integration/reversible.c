@@ -345,7 +345,9 @@ static void privileges_that_come_from_elsewhere_are_refused(void **state)
     make_roles(world);
     sql_run(world->sql, "GRANT pg_read_all_data TO app");
     struct http_client *client = &world_daemon(world, NULL)->client;
-    rollout_submit(client, 1, CREATE_CUSTOMER "CREATE TABLE old (id int);\n");
+    rollout_submit(client, 1, "-- schemagate: expand\n"
+                              "CREATE TABLE customer (id int, name text);\nCREATE TABLE old (id int);\n");
+    rollout_wait(client, 1, "complete"); /* what is read next may depend on what is there */
     rollout_submit(client, 2, REVOKE);
     fleet_join(client, REPLICA("new", 1, 2));
     rollout_wait_status(client, 2, "failed");
