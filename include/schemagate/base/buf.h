@@ -28,7 +28,8 @@ static inline void buf_append(struct buf *b, const void *bytes, size_t length)
         buf_append_grown(b, bytes, length);
         return;
     }
-    memcpy(b->data + b->length, bytes, length);
+    if (length > 0) /* else there may be no bytes at all */
+        memcpy(b->data + b->length, bytes, length);
     b->length += length;
     b->data[b->length] = '\0';
 }
