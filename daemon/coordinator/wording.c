@@ -123,7 +123,8 @@ static void say_fleet(const struct wording *w)
         snprintf(w->text, w->size, "%s has %zu of at least %lld live replicas", app->name, app->live,
                  (long long)app->min_replicas);
     else
-        snprintf(w->text, w->size, "no replica of any application has ever registered");
+        snprintf(w->text, w->size, w->c->registry.apps ? "every application has been retired"
+                                                       : "no replica of any application has ever registered");
 }
 
 static void say_version(const struct wording *w)

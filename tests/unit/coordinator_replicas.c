@@ -409,6 +409,8 @@ static void test_min_replicas_and_a_desired_release_hold(void **state)
 
 static void test_an_app_that_is_retired_holds_no_more_and_never_returns(void **state)
 {
+    char summary[256];
+
     (void)state;
     struct reply reply = {0};
     begin_contract();
@@ -421,6 +423,9 @@ static void test_an_app_that_is_retired_holds_no_more_and_never_returns(void **s
     world_settle(w);
     assert_int_equal(reply.problem, PROBLEM_NONE);
     assert_int_equal(join(w, "b", 0, 1).problem, PROBLEM_APP_RETIRED);
+    submit(w, 2, EXPAND CONTRACT);
+    coordinator_migration_summary(w->c, the_migration(w, 2), summary, sizeof summary);
+    assert_string_equal(summary, "every application has been retired");
     coordinator_retire_app(w->c, "mail", "", "tester", take_reply, &reply);
     world_settle(w);
     assert_int_equal(reply.problem, PROBLEM_UNKNOWN_APP);
