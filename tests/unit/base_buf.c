@@ -19,6 +19,9 @@ static void an_empty_buffer_is_an_empty_text(void **state)
     buf_consume(&b, 0);
     buf_append(&b, NULL, 0);
     assert_string_equal(buf_text(&b), "");
+    buf_puts(&b, "a");
+    buf_append(&b, NULL, 0);
+    assert_string_equal(buf_text(&b), "a");
     buf_free(&b);
     char *text = buf_take(&b);
     assert_string_equal(text, "");

@@ -24,7 +24,7 @@ struct buf {
 void buf_append_grown(struct buf *b, const void *bytes, size_t length);
 static inline void buf_append(struct buf *b, const void *bytes, size_t length)
 {
-    if (length >= b->capacity - b->length || b->maximum > 0 || b->overflowed) {
+    if (length == 0 || length >= b->capacity - b->length || b->maximum > 0 || b->overflowed) {
         buf_append_grown(b, bytes, length);
         return;
     }
