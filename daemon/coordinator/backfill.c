@@ -59,7 +59,7 @@ void backfill_prepare(const struct coordinator *c, struct migration *m, struct r
         .rows = pace->look ? 0 : pace->rows,
         .counts_sessions = c->config->migration.backfill_max_active_sessions > 0,
     };
-    changes_row(&run->changes, "steps", record_step(m->version, step, STEP_PENDING));
+    changes_row(&run->changes, "steps", record_step_timed(m->version, step, STEP_PENDING));
 }
 
 /* ---- the pace ---- */
@@ -173,8 +173,6 @@ void backfill_advance(struct coordinator *c, struct migration *m, const struct r
     step->state = STEP_PENDING; /* it may have failed before */
     json_decref(step->progress);
     step->progress = json_deep_copy(result->progress);
-    for (size_t i = 0; i < result->seconds_count; i++)
-        step->seconds += result->seconds[i];
     log_whole(m, step);
     if (is_verifying(step) && was_batch)
         log_verifying(m, step);

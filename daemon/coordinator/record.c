@@ -264,6 +264,20 @@ json_t *record_step(int64_t version, const struct step *step, enum step_state st
                      progress);
 }
 
+json_t *record_step_timed(int64_t version, const struct step *step, enum step_state state)
+{
+    json_t *row = record_step(version, step, state);
+
+    json_object_set_new(row, "timed", json_true());
+    return row;
+}
+
+json_t *record_step_done(int64_t version, const struct step *step)
+{
+    return step->work.kind == WORK_BATCHED ? record_step(version, step, STEP_DONE)
+                                           : record_step_timed(version, step, STEP_DONE);
+}
+
 static void read_drops(const json_t *rows, struct plan_work *work)
 {
     const json_t *row;

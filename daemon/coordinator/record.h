@@ -15,6 +15,10 @@ json_t *record_batch(const struct plan_batch *batch);
 json_t *record_step_new(int64_t version, const struct step *step);
 /* Progress only. */
 json_t *record_step(int64_t version, const struct step *step, enum step_state state);
+/* In the transaction that is the step's work: its time is added to the seconds. */
+json_t *record_step_timed(int64_t version, const struct step *step, enum step_state state);
+/* The same for one that is done with it; batches were timed themselves. */
+json_t *record_step_done(int64_t version, const struct step *step);
 json_t *record_drops(const struct plan_work *work); /* array */
 json_t *record_replica(const struct replica *r, enum replica_state state, bool superseded,
                        int64_t since_wall, const char *gone_reason);

@@ -60,7 +60,7 @@ static void collect_statements(const struct coordinator *c, struct migration *m,
                                              step->work.generated};
         }
         if (!takes_back)
-            changes_row(&run->changes, "steps", record_step(m->version, step, STEP_DONE));
+            changes_row(&run->changes, "steps", record_step_done(m->version, step));
     }
 }
 
@@ -137,11 +137,8 @@ static void succeeded(struct coordinator *c, struct migration *m, struct run *ru
         backfill_advance(c, m, run, result);
         return;
     }
-    for (size_t i = 0; i < run->step_count; i++) {
+    for (size_t i = 0; i < run->step_count; i++)
         run->steps[i].state = STEP_DONE;
-        if (i < result->seconds_count)
-            run->steps[i].seconds = result->seconds[i];
-    }
     journal_note_generation(c, result->commit.generation);
     term_note_events(c, &run->changes, &result->commit);
     enum phase before = m->phase;
@@ -214,12 +211,20 @@ static void forget_announced(const struct run *run, const struct execution_resul
         run->steps->started_wall = 0;
 }
 
+/* However a try ends, its steps were at work. */
+static void add_seconds(const struct run *run, const struct execution_result *result)
+{
+    for (size_t i = 0; i < run->step_count && i < result->seconds_count; i++)
+        run->steps[i].seconds += result->seconds[i];
+}
+
 static void finish(struct coordinator *c, struct run *run, const struct execution_result *result)
 {
     struct migration *m = migrations_find(c, run->version);
     bool lost = result->status == EXECUTION_FENCED || result->status == EXECUTION_UNKNOWN;
 
     m->running = false;
+    add_seconds(run, result);
     forget_announced(run, result);
     (lost ? losses_note : losses_forget)(c, run);
     switch (result->status) {
@@ -322,6 +327,36 @@ void run_announce(struct coordinator *c, const struct migration *m)
     journal_add(c, &a->intent);
 }
 
+/* ---- what is told ---- */
+
+static const struct run *run_of(const struct coordinator *c, const struct migration *m,
+                                const struct step *step)
+{
+    const struct run *run = m->running ? c->rollout.run : NULL;
+    bool works = run && run->step_count > 0 && step >= run->steps && step < run->steps + run->step_count;
+
+    return works ? run : NULL;
+}
+
+bool coordinator_step_runs(const struct coordinator *c, const struct migration *m, const struct step *step)
+{
+    enum migration_status status = coordinator_migration_status(c, m);
+    bool begun = step->work.kind == WORK_BATCHED && step->started_wall != 0 &&
+                 step == migration_next_step(m, migration_section(m));
+
+    return run_of(c, m, step) ||
+           (begun && (status == STATUS_RUNNING || (status == STATUS_WAITING && m->pace.throttle)));
+}
+
+double coordinator_step_seconds(const struct coordinator *c, const struct migration *m,
+                                const struct step *step)
+{
+    const struct run *run = run_of(c, m, step);
+    int64_t now_ms = run ? coordinator_now(c).boot_ms - run->since_boot : 0;
+
+    return step->seconds + (double)now_ms / 1000;
+}
+
 /* ---- starting ---- */
 
 /* It is not begun; a retry looks again. */
@@ -357,6 +392,7 @@ void run_start(struct coordinator *c, struct migration *m)
     locks_begin_run(c, m);
     m->next_try_boot = m->next_try_wall = 0;
     m->running = true;
+    run->since_boot = coordinator_now(c).boot_ms;
     m->cancelling = false;
     c->rollout.busy = true;
     c->rollout.run = run;

@@ -25,6 +25,7 @@ struct run {
     struct execution_batch batch; /* pieces are owned */
     struct execution_command *command; /* owned; NULL: it is SQL */
     char *trouble; /* owned: why there is no command; or NULL */
+    int64_t since_boot; /* it was begun */
 };
 
 /* What goes on with the migrations; one thing at a time. */

@@ -163,7 +163,7 @@ static void take_seconds(struct executor_try *try, const struct session_outcome 
     size_t count = try->execution.statement_count;
 
     for (size_t i = 0; i < count && try->first + i < ran && try->first + i < try->sent; i++) {
-        try->seconds[i] = outcome->seconds[try->first + i];
+        try->seconds[i] += outcome->seconds[try->first + i];
         try->seconds_count = i + 1;
     }
 }
@@ -268,6 +268,20 @@ static void on_transaction(void *context, struct session_outcome *outcome)
     }
 }
 
+/* The work was done outside of this transaction, whose time is none of it. */
+static void note_seconds(struct executor_try *try)
+{
+    json_t *changes = json_loads(try->changes, 0, NULL);
+    json_t *step = json_array_get(json_object_get(changes, "steps"), 0);
+    double before = json_number_value(json_object_get(step, "seconds"));
+
+    json_object_set_new(step, "seconds", json_real(before + try->seconds[0]));
+    json_object_del(step, "timed");
+    free(try->changes);
+    try->changes = json_dumps(changes, JSON_COMPACT);
+    json_decref(changes);
+}
+
 /* with_sql: false where the SQL ran before, on its own. */
 static void send_transaction(struct executor_try *try, bool with_sql)
 {
@@ -275,6 +289,8 @@ static void send_transaction(struct executor_try *try, bool with_sql)
     size_t submitted = with_sql ? e->statement_count : 0, count = 0;
     struct session_statement *s = memory_new((BEFORE + submitted + BEHIND + TIDY + AFTER) * sizeof *s);
 
+    if (try->alone_done)
+        note_seconds(try);
     count += add_before(try, s, submitted > 0);
     try->first = count;
     for (size_t i = 0; i < submitted; i++)

@@ -18,7 +18,7 @@ static void write_progress(struct writer *w, const struct migration *m, const st
         writer_null(w, "progress");
 }
 
-static void write_steps(struct writer *w, const struct migration *m)
+static void write_steps(struct writer *w, const struct coordinator *c, const struct migration *m)
 {
     writer_open_list(w, "steps");
     for (size_t i = 0; i < m->step_count; i++) {
@@ -32,10 +32,11 @@ static void write_steps(struct writer *w, const struct migration *m)
         writer_number(w, "line", step->line);
         writer_number(w, "column", step->column);
         document_work(w, &step->work);
-        writer_text(w, "state", step_state_names[step->state]);
+        writer_text(w, "state",
+                    coordinator_step_runs(c, m, step) ? "running" : step_state_names[step->state]);
         writer_number(w, "attempts", step->attempts);
         writer_time(w, "started_at", step->started_wall);
-        writer_real(w, "seconds", step->seconds);
+        writer_real(w, "seconds", coordinator_step_seconds(c, m, step));
         write_progress(w, m, step);
         writer_close_object(w);
     }
@@ -322,7 +323,7 @@ void document_migration(struct writer *w, const char *name, const struct coordin
     write_plan(w, m);
     writer_time(w, "phase_since", m->phase_since_wall);
     document_pause(w, &pause);
-    write_steps(w, m);
+    write_steps(w, c, m);
     write_backfill(w, c, m);
     write_lock(w, m);
     if (document_has_gate(m)) {

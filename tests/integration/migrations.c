@@ -305,6 +305,54 @@ static void a_long_poll_ends_with_the_change_that_it_waits_for(void **state)
     assert_in_range(test_now_ms() - started, 1000, 45000);
 }
 
+static double step_seconds(struct http_client *client, int64_t version)
+{
+    return json_real_value(json_at(rollout_get(client, version)->json, "/steps/0/seconds"));
+}
+
+static void wait_until_it_runs(struct http_client *client, int64_t version, double longer_than)
+{
+    const int64_t deadline = test_now_ms() + 60000;
+
+    while (strcmp(json_text_at(rollout_get(client, version)->json, "/steps/0/state"), "running") != 0
+           || step_seconds(client, version) <= longer_than) {
+        assert_true(test_now_ms() < deadline);
+        test_pause();
+    }
+}
+
+/* While it waits for a row of somebody else's, and its time is the same to the next daemon. */
+static void a_step_that_runs_says_so_and_its_time_is_kept(void **state)
+{
+    struct world *world = *state;
+    const struct daemon_options patient = {.sections = "[migration]\nlock_timeout_ms = 60000\n"};
+
+    sql_run(world->sql, "CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1)");
+    sql_run(world->sql, "BEGIN; INSERT INTO t VALUES (2)");
+    struct daemon *first = world_daemon(world, &patient);
+    rollout_submit(&first->client, 1, EXPAND("INSERT INTO t VALUES (2);"));
+    wait_until_it_runs(&first->client, 1, 0);
+    double seen = step_seconds(&first->client, 1);
+    assert_non_null(json_text_at(rollout_get(&first->client, 1)->json, "/steps/0/started_at"));
+    wait_until_it_runs(&first->client, 1, seen);
+    seen = step_seconds(&first->client, 1);
+    sql_run(world->sql, "ROLLBACK");
+    rollout_wait(&first->client, 1, "complete");
+    assert_true(step_seconds(&first->client, 1) >= seen);
+    rollout_submit(&first->client, 2, EXPAND("CREATE INDEX CONCURRENTLY i ON t (n);"));
+    rollout_submit(&first->client, 3, "-- schemagate: backfill\nUPDATE t SET n = 1 WHERE n IS NULL;\n");
+    rollout_wait(&first->client, 3, "complete");
+    double built = step_seconds(&first->client, 2);
+    assert_true(built > 0);
+    daemon_stop(first);
+
+    struct daemon *second = world_daemon(world, &patient);
+    assert_string_equal(json_text_at(rollout_get(&second->client, 1)->json, "/steps/0/state"), "done");
+    assert_true(step_seconds(&second->client, 1) >= seen);
+    assert_true(step_seconds(&second->client, 2) == built);
+    assert_true(step_seconds(&second->client, 3) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +360,7 @@ int main(void)
         world_test(failing_sql_is_rolled_back_and_says_where),
         world_test(an_error_is_placed_by_its_character),
         world_test(a_failed_migration_is_retried),
+        world_test(a_step_that_runs_says_so_and_its_time_is_kept),
         world_test(a_failed_migration_is_replaced_by_a_corrected_plan),
         world_test(a_failed_step_is_retried_where_it_failed),
         world_test(an_expanded_migration_is_undone),

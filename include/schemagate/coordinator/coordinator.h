@@ -188,6 +188,12 @@ void coordinator_terminate(struct coordinator *c, int pid, const char *backend_s
 void coordinator_unblock(struct coordinator *c, int64_t version, const char *reason, const char *actor,
                          coordinator_answer *answer, void *context);
 bool coordinator_can_unblock(const struct coordinator *c, const struct migration *m);
+/* The executor is at work on the step, or on its transaction; one in batches runs from its first batch on,
+ * also while it is throttled between two. */
+bool coordinator_step_runs(const struct coordinator *c, const struct migration *m, const struct step *step);
+/* How long it has been at work, over all its tries and up to now. */
+double coordinator_step_seconds(const struct coordinator *c, const struct migration *m,
+                                const struct step *step);
 /* How far PostgreSQL is with the statement outside of transactions that runs now; NULL: the step is not that
  * one, or it is not known. {"phase", "done", "total", "unit"} */
 const json_t *coordinator_progress(const struct migration *m, const struct step *step);

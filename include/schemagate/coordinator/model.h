@@ -31,7 +31,7 @@ struct step {
     enum step_state state;
     unsigned attempts;
     int64_t started_wall; /* 0: never */
-    double seconds;
+    double seconds; /* at work, without the try that is under way */
 };
 
 /* Why a migration is `failed`. All strings owned or NULL. */

@@ -48,7 +48,7 @@ BEGIN
 END $$;
 
 -- New rows carry their SQL, others their progress: those one by one, by their key, whatever the planner knows of the
--- table.
+-- table. Of a step that is `timed` this transaction is the work: the time that it has taken so far is added.
 CREATE OR REPLACE FUNCTION schemagate.write_steps(changes jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -70,7 +70,9 @@ BEGIN
         change := changes->place;
         UPDATE schemagate.step SET
             state = change->>'state', attempts = (change->'attempts')::int,
-            started_at = (change->>'started_at')::timestamptz, seconds = (change->'seconds')::double precision,
+            started_at = (change->>'started_at')::timestamptz,
+            seconds = (change->'seconds')::double precision
+                      + CASE WHEN change ? 'timed' THEN extract(epoch FROM clock_timestamp() - now()) ELSE 0 END,
             progress = coalesce(nullif(change->'progress', 'null'), progress)
         WHERE version = (change->'version')::bigint AND section = change->>'section'
           AND number = (change->'number')::int;
