@@ -1,4 +1,5 @@
-/* The service manager's protocol: ready, reloading, stopping, watchdog (sd_notify(3)). */
+/* The service manager's protocol: ready, reloading, stopping, watchdog (sd_notify(3)). Nothing waits for the
+ * manager: what it has no room for is sent again until it has, in order. */
 #ifndef SERVICE_NOTIFY_H
 #define SERVICE_NOTIFY_H
 
@@ -9,10 +10,8 @@ struct notify;
 struct notify *notify_open(struct event_base *base);
 void notify_close(struct notify *notify);
 
-void notify_ready(void);
-void notify_reloading(void);
-void notify_stopping(void);
-/* One line for `systemctl status`. */
-void notify_status(const char *text);
+void notify_ready(struct notify *notify);
+void notify_reloading(struct notify *notify);
+void notify_stopping(struct notify *notify);
 
 #endif

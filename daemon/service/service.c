@@ -108,7 +108,7 @@ static void stop(struct service *s, int exit_code)
     s->exit_code = exit_code;
     s->ending = 2;
     log_info("stopping");
-    notify_stopping();
+    notify_stopping(s->notify);
     coordinator_stop(s->coordinator);
     http_server_stop(s->http, part_stopped, s);
     database_stop(s->database, STOP_DEADLINE_MS, part_stopped, s);
@@ -149,7 +149,7 @@ static void on_reload(evutil_socket_t signal, short what, void *context)
 
     (void)signal;
     (void)what;
-    notify_reloading();
+    notify_reloading(s->notify);
     next = config_read(s->config_path, &errors);
     if (next) {
         config_fixed_changes(s->config, next, &fixed);
@@ -168,7 +168,7 @@ static void on_reload(evutil_socket_t signal, short what, void *context)
     warn_of_each(&errors, "the configuration has a mistake; what was there stays");
     buf_free(&errors);
     buf_free(&fixed);
-    notify_ready();
+    notify_ready(s->notify);
 }
 
 /* ---- the beginning ---- */
@@ -251,7 +251,7 @@ static int run(struct service *s)
     s->reload = watch_signal(s, SIGHUP, on_reload);
     s->notify = notify_open(s->base);
     database_start(s->database, s->coordinator);
-    notify_ready();
+    notify_ready(s->notify);
     event_base_dispatch(s->base);
     log_info("stopped");
     return s->exit_code;

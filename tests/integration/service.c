@@ -4,9 +4,12 @@
 #include <support/samples.h>
 #include <support/world.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define EXIT_CONFIGURATION 2
@@ -73,6 +76,36 @@ static void the_watchdog_is_fed_while_sql_runs(void **state)
     assert_int_equal(sql_number(world->sql, "%s", runs), 1);
     rollout_act(&daemon->client, 1, "cancel");
     rollout_wait_status(&daemon->client, 1, "failed");
+}
+
+/* Takes all the room that there is for notifications. */
+static void fill_up(const struct daemon *daemon)
+{
+    struct sockaddr_un address;
+    socklen_t length = sizeof address;
+    int end = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    assert_int_equal(getsockname(daemon->notifications, (struct sockaddr *)&address, &length), 0);
+    while (sendto(end, "filler", 6, 0, (struct sockaddr *)&address, length) == 6)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+    close(end);
+}
+
+static void a_manager_that_does_not_read_is_not_waited_for(void **state)
+{
+    struct daemon *daemon = world_daemon(*state, NULL);
+
+    fill_up(daemon);
+    kill(daemon->pid, SIGHUP);
+    daemon_wait_log(daemon, "configuration reread");
+    expect_answer(http_call(&daemon->client, "GET", NULL, "/readyz"), 200, NULL);
+    daemon_wait_notification(daemon, "RELOADING=1"); /* now it reads */
+    daemon_wait_notification(daemon, "READY=1");
+    fill_up(daemon);
+    kill(daemon->pid, SIGTERM);
+    assert_int_equal(process_code(process_wait(daemon->pid, 60000)), 0);
+    daemon->pid = 0;
 }
 
 static void a_socket_of_the_service_manager_is_served(void **state)
@@ -157,6 +190,7 @@ int main(void)
         world_test(open_answers_are_finished_before_the_end),
         world_test(a_migration_that_runs_is_not_left_half_done),
         world_test(the_watchdog_is_fed_while_sql_runs),
+        world_test(a_manager_that_does_not_read_is_not_waited_for),
         world_test(a_socket_of_the_service_manager_is_served),
         world_test(sighup_rereads_what_can_change),
         world_test(a_wrong_file_at_a_reload_changes_nothing),

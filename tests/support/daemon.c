@@ -176,7 +176,7 @@ void daemon_wait_log(const struct daemon *daemon, const char *text)
     }
 }
 
-/* Ten messages that nobody reads, and the daemon waits. */
+/* What it says at its end is read, as a service manager does. */
 static void read_until_end(struct daemon *daemon)
 {
     int64_t deadline = test_now_ms() + PATIENCE_MS;
