@@ -294,7 +294,7 @@ static void a_long_poll_ends_with_the_change_that_it_waits_for(void **state)
     const struct http_answer *answer =
         http_call(client, "GET", NULL, "/v1/migrations/2?wait=1&index=%d", (int)index);
     expect_answer(answer, 200, NULL);
-    assert_in_range(test_now_ms() - started, 1000, 30000);
+    assert_in_range(test_now_ms() - started, 900, 30000); /* a loop's timers count from when its turn began */
     struct http_pending *pending =
         http_begin(client, "GET", NULL, "/v1/migrations/2?wait=60&index=%d",
                                               (int)index);
