@@ -44,7 +44,8 @@ void config_print_sample(FILE *out)
           "# Every key is optional and shown with its default: take the \";\" away to change it.\n"
           "# Files schemagate.ini.d/*.ini are read afterwards, in the order of their names; then\n"
           "# variables of the environment, SCHEMAGATE_<SECTION>_<KEY>. `schemagate check-config` says\n"
-          "# what is wrong; SIGHUP makes the daemon read all of it again.\n\n",
+          "# what is wrong; SIGHUP makes the daemon read all of it again. In a list, an item with a\n"
+          "# comma or a quote in it stands in double quotes.\n\n",
           out);
     for (const struct config_section *section = config_sections; section->name != NULL; section++) {
         print_comment(out, section->meaning);
@@ -84,7 +85,8 @@ void config_print_reference(FILE *out)
           "`SCHEMAGATE_GATE_LEASE_SECONDS` stands for `lease_seconds` in `[gate]`. What comes later wins.\n"
           "Every key is optional. A section, key or value that the program does not understand is an\n"
           "error with file and line; so is a key or a section that stands twice in one file. Comments are\n"
-          "lines that begin with `#` or `;`.\n\n"
+          "lines that begin with `#` or `;`. In a list, an item with a comma or a quote in it stands in\n"
+          "double quotes (`\"a, b\"`, inside `\\\"` and `\\\\`).\n\n"
           "SIGHUP rereads everything. The last column says whether a changed key counts at once or\n"
           "after a restart; the log names those that need one. `schemagate check-config` reads the\n"
           "configuration and says all that is wrong with it. An annotated file lies in\n"
