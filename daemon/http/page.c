@@ -14,6 +14,7 @@
 EMBED(web_page, "daemon/web/page.html");
 EMBED(web_style, "daemon/web/style.css");
 EMBED(web_migration, "daemon/web/migration.html");
+EMBED(web_progress, "daemon/web/progress.html");
 EMBED(web_hold, "daemon/web/hold.html");
 EMBED(web_app, "daemon/web/app.html");
 EMBED(web_range, "daemon/web/range.html");
@@ -72,23 +73,87 @@ static void write_holds(struct buf *out, const struct coordinator *c, const stru
     }
 }
 
+/* total 0: how much there is to do is not known. */
+static void write_bar(struct buf *out, const struct migration *m, unsigned step, const char *label,
+                      int64_t done, int64_t total, const char *detail)
+{
+    char version[24], number[16], range[80] = "", share[16] = "";
+
+    snprintf(version, sizeof(version), "%" PRId64, m->version);
+    snprintf(number, sizeof(number), "%u", step);
+    if (done > total)
+        done = total;
+    if (total > 0) {
+        snprintf(range, sizeof(range), " max=\"%" PRId64 "\" value=\"%" PRId64 "\"", total, done);
+        snprintf(share, sizeof(share), "%d %%", (int)((double)done / (double)total * 100));
+    }
+    MARKUP_WRITE(out, web_progress, {"version", version, false}, {"step", number, false},
+                 {"label", label, false}, {"range", range, true}, {"share", share, false},
+                 {"detail", detail, false});
+}
+
+/* A statement that looks at all rows, or changes them at once, tells nothing of how far it is. */
+static void write_backfill(struct buf *out, const struct coordinator *c, const struct migration *m)
+{
+    struct backfill_view view;
+    char detail[160] = "", left[32];
+
+    if (phase_is_final(m->phase) || !coordinator_backfill(c, m, &view) || view.verified != NULL)
+        return;
+    bool whole = view.verifying || view.whole != NULL;
+    if (whole && !m->running)
+        return;
+    if (!whole && view.rows_per_second >= 0 && view.eta_seconds >= 0)
+        snprintf(detail, sizeof(detail), "%.0f rows a second, about %s left", view.rows_per_second,
+                 age_text(0, view.eta_seconds * 1000, left));
+    else if (!whole && view.rows_per_second >= 0)
+        snprintf(detail, sizeof(detail), "%.0f rows a second", view.rows_per_second);
+    write_bar(out, m, 0, view.verifying ? "Verification" : "Backfill", view.rows_done,
+              whole ? 0 : view.rows_estimate, detail);
+}
+
+/* What PostgreSQL tells of the statement outside of transactions that runs: an index that is built. */
+static void write_builds(struct buf *out, const struct migration *m)
+{
+    char detail[160];
+
+    for (size_t i = 0; i < m->step_count; i++) {
+        const json_t *progress = coordinator_progress(m, &m->steps[i]);
+        const char *phase = json_string_value(json_object_get(progress, "phase")),
+                   *unit = json_string_value(json_object_get(progress, "unit"));
+        int64_t done = json_integer_value(json_object_get(progress, "done")),
+                total = json_integer_value(json_object_get(progress, "total"));
+
+        if (phase == NULL)
+            continue;
+        detail[0] = '\0';
+        if (total > 0)
+            snprintf(detail, sizeof(detail), "%" PRId64 " of %" PRId64 " %s", done, total,
+                     unit != NULL ? unit : "");
+        write_bar(out, m, m->steps[i].number, phase, done, total, detail);
+    }
+}
+
 static void write_migration(struct buf *out, const struct coordinator *c, const struct migration *m,
                             int64_t now_wall)
 {
-    struct buf holds = BUF_INIT(0);
+    struct buf holds = BUF_INIT(0), progress = BUF_INIT(0);
     char version[24], summary[512], age[32];
 
     snprintf(version, sizeof(version), "%" PRId64, m->version);
     coordinator_migration_summary(c, m, summary, sizeof(summary));
     if (document_has_gate(m))
         write_holds(&holds, c, m, now_wall);
+    write_backfill(&progress, c, m);
+    write_builds(&progress, m);
     MARKUP_WRITE(out, web_migration, {"version", version, false}, {"name", m->name, false},
                    {"phase", phase_name(m->phase), false},
                    {"status", migration_status_name(coordinator_migration_status(c, m)), false},
                    {"age", age_text(m->phase_since_wall, now_wall, age), false},
                    {"by", m->submitted_by, false}, {"summary", summary, false},
-                   {"holds", buf_text(&holds), true});
+                   {"progress", buf_text(&progress), true}, {"holds", buf_text(&holds), true});
     buf_free(&holds);
+    buf_free(&progress);
 }
 
 static void write_notice(struct buf *out, const char *text)

@@ -102,6 +102,10 @@ static void it_waits_while_sessions_are_at_work(void **state)
     const struct http_answer *answer = rollout_get(client, 1);
     assert_in_range(json_integer_value(json_at(answer->json, "/backfill/rows_done")), 1, 4999);
     assert_string_equal(json_text_at(answer->json, "/status"), "waiting");
+    assert_string_equal(json_text_at(answer->json, "/steps/0/state"), "running");
+    answer = http_try(client, "GET", NULL, "Accept: text/html", "/");
+    assert_non_null(strstr(answer->body, "<label for=\"progress-1-0\">Backfill</label>"));
+    assert_non_null(strstr(answer->body, "<progress id=\"progress-1-0\" max=\""));
     sql_run(world->sql, "COMMIT");
     rollout_wait(client, 1, "complete");
     expect_all_once(world, "t");
