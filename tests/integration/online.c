@@ -455,7 +455,9 @@ static void expect_admission(struct http_client *client, bool open)
 /* Nothing of it is there: old code may start again, and nobody has to go on with it. */
 static void a_contract_that_has_left_nothing_is_taken_back(void **state)
 {
-    static const struct {
+    struct world *world = *state;
+    bool detaches = PQserverVersion(world->sql) >= 140000; /* 13 does not know the word */
+    const struct {
         const char *sql, *sqlstate;
     } failures[] = {
         {"CREATE UNIQUE INDEX CONCURRENTLY by_name ON customer (name)", "23505"},
@@ -464,9 +466,8 @@ static void a_contract_that_has_left_nothing_is_taken_back(void **state)
         {"DROP INDEX CONCURRENTLY customer_pkey", "2BP01"},
         {"DROP INDEX CONCURRENTLY nothing", "42704"},
         {"REINDEX INDEX CONCURRENTLY nothing", "42P01"},
-        {"ALTER TABLE parted DETACH PARTITION customer CONCURRENTLY", "42P01"},
+        {"ALTER TABLE parted DETACH PARTITION customer CONCURRENTLY", detaches ? "42P01" : "42601"},
     };
-    struct world *world = *state;
     struct http_client *client = &begin(world, NULL)->client;
 
     sql_run(world->sql, "INSERT INTO customer VALUES (4, 'Ada'); "
