@@ -241,9 +241,25 @@ static void strike_daemon(struct walk *w)
     launch(w);
 }
 
+/* A request that was refused, in a moment between two terms, is made again, as its sender would. */
+static void wait_stopped(struct walk *w)
+{
+    int64_t again = test_now_ms() + PATIENCE_MS / 4;
+
+    while (!process_is_stopped(w->daemon->pid) && test_now_ms() < again)
+        test_pause();
+    if (!process_is_stopped(w->daemon->pid) && !w->scenario->before &&
+        sql_number(w->world->sql, "SELECT count(*) FROM schemagate.migration WHERE version = %d",
+                   w->version) == 0) {
+        print_message("version %d is not there: it is submitted again\n", w->version);
+        submit(w);
+    }
+    process_wait_stopped(w->daemon->pid);
+}
+
 static void strike_backend(struct walk *w)
 {
-    process_wait_stopped(w->daemon->pid);
+    wait_stopped(w);
     assert_int_equal(sql_number(w->world->sql, "SELECT count(pg_terminate_backend(pid)) "
                                 "FROM pg_stat_activity WHERE application_name = 'schemagate coordinator' "
                                 "AND datname = current_database()"), 1);
@@ -252,7 +268,7 @@ static void strike_backend(struct walk *w)
 
 static void strike_server(struct walk *w)
 {
-    process_wait_stopped(w->daemon->pid);
+    wait_stopped(w);
     cluster_crash(&w->world->cluster);
     cluster_start(&w->world->cluster);
     world_reconnect(w->world);

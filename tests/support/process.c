@@ -140,16 +140,26 @@ void process_wait_dead(pid_t pid)
             test_fail("process %d lives on", (int)pid);
 }
 
+/* Of what can be waited for; it stays so. */
+static bool has_changed(pid_t pid, siginfo_t *info)
+{
+    *info = (siginfo_t){0};
+    return waitid(P_PID, (id_t)pid, info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT) != 0 || info->si_pid != 0;
+}
+
+bool process_is_stopped(pid_t pid)
+{
+    siginfo_t info;
+    return has_changed(pid, &info);
+}
+
 void process_wait_stopped(pid_t pid)
 {
     int64_t deadline = test_now_ms() + PATIENCE_MS;
-    siginfo_t info = {0};
-    while (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == 0) {
+    siginfo_t info;
+    for (; !has_changed(pid, &info); test_pause())
         if (test_now_ms() > deadline)
             test_fail("process %d was not stopped", (int)pid);
-        test_pause();
-    }
     if (info.si_code != CLD_STOPPED)
         test_fail("process %d ended and should have been stopped", (int)pid);
     waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG);

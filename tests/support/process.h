@@ -31,6 +31,7 @@ void process_wait_dead(pid_t pid);
 
 /* Waits until the process is stopped (SIGSTOP). */
 void process_wait_stopped(pid_t pid);
+bool process_is_stopped(pid_t pid); /* or has ended */
 
 /* Starts, waits, and returns the exit code, or 128 + the number of the signal that ended it. */
 int process_run(const struct process_options *options, int64_t patience_ms);
