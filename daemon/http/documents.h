@@ -52,7 +52,9 @@ void document_witness(struct writer *w, const struct coordinator *c);
 
 /* notifies.c: "notifies", who is told of events. */
 void document_notifies(struct writer *w, const struct http_server *server);
-/* Says what an operator should know of one that has been behind for long; false: nothing. */
+/* It has been behind for so long that an operator should know. */
+bool document_notify_is_old(const struct http_notify *notify);
+/* Says what there is to know then; false: nothing. */
 bool document_notify_trouble(const struct http_notify *notify, struct buf *text);
 
 #endif

@@ -53,11 +53,8 @@ static void add_range(void *context, struct version_range range, size_t count)
 
 static void add_notify(void *context, const struct http_notify *notify)
 {
-    struct buf trouble = BUF_INIT(0);
-    bool is_old = document_notify_trouble(notify, &trouble);
-
-    buf_printf(context, "%s %" PRId64 " %u %d\n", notify->name, notify->behind, notify->tries, is_old);
-    buf_free(&trouble);
+    buf_printf(context, "%s %" PRId64 " %u %d\n", notify->name, notify->behind, notify->tries,
+               document_notify_is_old(notify));
 }
 
 char *etag_status(const struct http_server *server, char tag[ETAG_SIZE])
@@ -78,8 +75,7 @@ char *etag_status(const struct http_server *server, char tag[ETAG_SIZE])
         buf_printf(&facts, "%s %zu %zu %zu", a->gate.name, a->gate.live, a->waiting, a->lost);
         document_each_range(a, add_range, &facts);
     }
-    if (server->list_notifies != NULL)
-        server->list_notifies(server->notifies, add_notify, &facts);
+    http_server_each_notify(server, add_notify, &facts);
     return tag_of(&facts, tag);
 }
 

@@ -5,9 +5,14 @@
 
 #define OLD_SECONDS 60 /* a try or two may fail while something is restarted */
 
+bool document_notify_is_old(const struct http_notify *notify)
+{
+    return notify->behind_seconds >= OLD_SECONDS;
+}
+
 bool document_notify_trouble(const struct http_notify *notify, struct buf *text)
 {
-    if (notify->behind_seconds < OLD_SECONDS)
+    if (!document_notify_is_old(notify))
         return false;
     buf_printf(text, "[notify %s] has been behind for %" PRId64 " s, by %" PRId64 " events", notify->name,
                notify->behind_seconds, notify->behind);
@@ -38,7 +43,6 @@ static void write_notify(void *context, const struct http_notify *notify)
 void document_notifies(struct writer *w, const struct http_server *server)
 {
     writer_open_list(w, "notifies");
-    if (server->list_notifies != NULL)
-        server->list_notifies(server->notifies, write_notify, w);
+    http_server_each_notify(server, write_notify, w);
     writer_close_list(w);
 }

@@ -232,7 +232,6 @@ static void write_apps(struct buf *out, const struct coordinator *c)
 
 /* ---- the whole ---- */
 
-/* What an operator has to know before everything else. */
 static void write_notify(void *context, const struct http_notify *notify)
 {
     struct buf text = BUF_INIT(0);
@@ -242,6 +241,7 @@ static void write_notify(void *context, const struct http_notify *notify)
     buf_free(&text);
 }
 
+/* What an operator has to know before everything else. */
 static void write_trouble(struct buf *out, const struct http_server *server)
 {
     const struct coordinator *c = server->coordinator;
@@ -265,8 +265,7 @@ static void write_trouble(struct buf *out, const struct http_server *server)
                    pause.reason != NULL && *pause.reason != '\0' ? pause.reason : "no reason given");
         write_notice(out, buf_text(&text));
     }
-    if (server->list_notifies != NULL)
-        server->list_notifies(server->notifies, write_notify, out);
+    http_server_each_notify(server, write_notify, out);
     buf_free(&text);
 }
 

@@ -151,6 +151,12 @@ void http_server_show_notifies(struct http_server *server,
     server->notifies = context;
 }
 
+void http_server_each_notify(const struct http_server *server, http_notify_row *row, void *out)
+{
+    if (server->list_notifies != NULL)
+        server->list_notifies(server->notifies, row, out);
+}
+
 void http_server_changed(struct http_server *server)
 {
     if (server->waiters != NULL)

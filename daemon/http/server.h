@@ -55,6 +55,9 @@ struct http_server {
 /* An open request has ended. */
 void http_server_request_ended(struct http_server *server);
 
+/* Calls `row` for each [notify NAME]. */
+void http_server_each_notify(const struct http_server *server, http_notify_row *row, void *out);
+
 /* As clock_rfc3339, but cheap for times near the one before; valid until the next call. */
 const char *http_server_stamp(struct http_server *server, int64_t wall_ms);
 
