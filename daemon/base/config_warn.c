@@ -6,33 +6,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Returns 0, or the errno of what would fail. */
-static int try_program(const char *path)
+/* A regular file can be run, a directory entered. Returns 0, or the errno of what would fail: `unlike` where it
+ * is of another type (S_IFMT). */
+static int try_path(const char *path, mode_t type, int unlike)
 {
     struct stat found;
 
     if (stat(path, &found) != 0)
         return errno;
-    if (!S_ISREG(found.st_mode))
-        return EACCES;
-    return access(path, X_OK) == 0 ? 0 : errno;
-}
-
-static int try_directory(const char *path)
-{
-    struct stat found;
-
-    if (stat(path, &found) != 0)
-        return errno;
-    if (!S_ISDIR(found.st_mode))
-        return ENOTDIR;
+    if ((found.st_mode & S_IFMT) != type)
+        return unlike;
     return access(path, X_OK) == 0 ? 0 : errno;
 }
 
 static void warn_of_program(struct buf *warnings, const char *section, const char *name,
                             const struct config_list *command)
 {
-    int error = command->count > 0 ? try_program(command->items[0]) : 0;
+    int error = command->count > 0 ? try_path(command->items[0], S_IFREG, EACCES) : 0;
 
     if (error == 0)
         return;
@@ -47,7 +37,7 @@ void config_warn(const struct config *c, struct buf *warnings)
         warn_of_program(warnings, "notify", c->notifies[i].name, &c->notifies[i].command);
     for (size_t i = 0; i < c->runner_count; i++) {
         const struct config_runner *runner = &c->runners[i];
-        int error = runner->directory[0] != '\0' ? try_directory(runner->directory) : 0;
+        int error = runner->directory[0] != '\0' ? try_path(runner->directory, S_IFDIR, ENOTDIR) : 0;
 
         warn_of_program(warnings, "runner", runner->name, &runner->command);
         if (error != 0)

@@ -7,8 +7,8 @@
 #include <schemagate/cli/cli.h>
 #include <schemagate/plan/plan.h>
 
-#include <errno.h>
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
