@@ -61,17 +61,22 @@ static void test_no_try_is_made_while_an_old_transaction_is_in_the_way(void **st
     assert_int_equal(the_migration(w, 1)->lock.blocker_count, 0);
 }
 
-static void test_admission_stays_open_while_a_contract_watches(void **state)
+static void contract_waits_until_unblocked(void)
 {
-    (void)state;
-    block(true, "active", 20);
-    submit(w, 1, DROPS);
     world_pass(w, 5000);
     assert_phase(w, 1, PHASE_EXPANDED);
     assert_window(w, 0, 1, 0, 0);
     unblock();
     world_pass(w, 100);
     assert_phase(w, 1, PHASE_COMPLETE);
+}
+
+static void test_admission_stays_open_while_a_contract_watches(void **state)
+{
+    (void)state;
+    block(true, "active", 20);
+    submit(w, 1, DROPS);
+    contract_waits_until_unblocked();
 }
 
 /* A steady stream of readers that never leaves a quiet moment. */
@@ -236,10 +241,7 @@ static struct call *the_last_goodbye(struct reply *reply)
     submit(w, 1, DROPS);
     assert_phase(w, 1, PHASE_EXPANDED);
     w->now.boot_ms += 100;
-    send_remove(w, REPLICA_DEREGISTERED, "old", "i1", reply);
-    struct call *commit = up_to(w, CALL_COMMIT);
-    commit->held = true;
-    return commit;
+    return hold_goodbye(w, "old", reply);
 }
 
 static void test_a_contract_is_looked_at_while_the_last_goodbye_is_written(void **state)
@@ -281,12 +283,7 @@ static void test_who_is_seen_ahead_of_a_contract_is_waited_for(void **state)
     block(true, "active", 20);
     world_settle(w);
     goodbye->held = false;
-    world_pass(w, 5000);
-    assert_phase(w, 1, PHASE_EXPANDED);
-    assert_window(w, 0, 1, 0, 0);
-    unblock();
-    world_pass(w, 100);
-    assert_phase(w, 1, PHASE_COMPLETE);
+    contract_waits_until_unblocked();
 }
 
 static void test_a_goodbye_that_is_not_the_last_is_not_looked_past(void **state)

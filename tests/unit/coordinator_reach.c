@@ -115,10 +115,7 @@ static struct call *last_goodbye(struct reply *reply)
     begin_contract();
     disconnect(11);
     live_for(10000, "a");
-    send_remove(w, REPLICA_DEREGISTERED, "a", "i1", reply);
-    struct call *commit = up_to(w, CALL_COMMIT);
-    commit->held = true;
-    return commit;
+    return hold_goodbye(w, "a", reply);
 }
 
 /* A hold comes when the database has been asked: the gate stays closed, and the answer is not kept. */

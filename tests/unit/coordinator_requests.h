@@ -256,6 +256,15 @@ static inline struct call *up_to(struct world *w, enum call_kind kind)
     return world_find(w, kind);
 }
 
+/* The instance says goodbye; the call that commits it, held. */
+static inline struct call *hold_goodbye(struct world *w, const char *instance, struct reply *reply)
+{
+    send_remove(w, REPLICA_DEREGISTERED, instance, "i1", reply);
+    struct call *commit = up_to(w, CALL_COMMIT);
+    commit->held = true;
+    return commit;
+}
+
 static inline struct call *up_to_run(struct world *w, const char *phase)
 {
     struct call *call;
