@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A regular file can be run, a directory entered. Returns 0, or the errno of what would fail: `unlike` where it
- * is of another type (S_IFMT). */
+/* A regular file can be run, a directory entered. Returns 0, or the errno of what would fail: `unlike`
+ * where it is of another type (S_IFMT). */
 static int try_path(const char *path, mode_t type, int unlike)
 {
     struct stat found;
